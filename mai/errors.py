@@ -1,0 +1,212 @@
+"""Every error Mai raises, as one tree. A front end needs only `exit_code`, `code` and the text.
+
+MaiError                    1  internal
+├── UsageError              2  usage
+│   ├── UnknownId           2  unknown-id
+│   ├── WrongDigest         2  wrong-digest
+│   ├── UnsuitableRepo      2  unsuitable-repo
+│   ├── SettingsError       2  settings
+│   └── ApprovalRefused     2  approval-refused
+├── Blocked                 3  blocked
+├── TrialFailed             4  trial
+├── EditError               5  does-not-apply
+│   └── ParseError          5  does-not-parse
+├── NoEngine                6  no-engine
+├── Declined                7  rejected | expired | withdrawn
+├── Conflict                8  conflict
+│   └── StaleDigest         8  stale-digest
+├── StoreError              1  store
+│   ├── StoreBusy           1  store-busy
+│   └── StoreCorrupt        1  store-corrupt
+├── GitError                1  git
+│   └── RepoBusy            1  repo-busy
+├── SandboxError            1  sandbox
+├── ProviderError           1  provider
+│   ├── ProviderUnreachable 1  provider-unreachable
+│   ├── ModelNotFound       1  model-not-found
+│   └── ContextOverflow     1  context-overflow
+└── Cancelled               1  cancelled
+
+The text of an error is one sentence a person can act on. What a model, a repo or a server wrote
+appears in it only after `mai.text.one_line` has been over it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class MaiError(Exception):
+    """Root of the tree. Raised itself only for faults of Mai's own."""
+
+    exit_code: ClassVar[int] = 1
+    code: str = "internal"
+
+    def as_json(self) -> dict[str, str]:
+        """Return the `error` object that every `--json` output carries."""
+        return {"code": self.code, "message": str(self)}
+
+
+class UsageError(MaiError):
+    """The call cannot be carried out as it was made."""
+
+    exit_code = 2
+    code = "usage"
+
+
+class UnknownId(UsageError):
+    """No proposal, or more than one, has an id with this prefix."""
+
+    code = "unknown-id"
+
+
+class WrongDigest(UsageError):
+    """The digest given was never the proposal's."""
+
+    code = "wrong-digest"
+
+
+class UnsuitableRepo(UsageError):
+    """Not a git repository Mai can work on: bare, detached, without commits, or too old a git."""
+
+    code = "unsuitable-repo"
+
+
+class SettingsError(UsageError):
+    """A setting, or a repo's `mai.toml`, has a value that cannot be used."""
+
+    code = "settings"
+
+
+class ApprovalRefused(UsageError):
+    """This person or place may not say yes here: no terminal, wrong PIN, level too high."""
+
+    code = "approval-refused"
+
+
+class Blocked(MaiError):
+    """The risk scorer says BLOCKED. No answer overrides it."""
+
+    exit_code = 3
+    code = "blocked"
+
+
+class TrialFailed(MaiError):
+    """The trial's verdict is neither `pass` nor `skipped`."""
+
+    exit_code = 4
+    code = "trial"
+
+
+class EditError(MaiError):
+    """The change does not apply. Nothing of it was kept."""
+
+    exit_code = 5
+    code = "does-not-apply"
+
+
+class ParseError(EditError):
+    """What the change leaves behind does not parse."""
+
+    code = "does-not-parse"
+
+
+class NoEngine(MaiError):
+    """No container engine answers, or it cannot give the isolation asked for. Nothing was run."""
+
+    exit_code = 6
+    code = "no-engine"
+
+
+class Declined(MaiError):
+    """The answer was no, or none came in time, or the proposal was withdrawn."""
+
+    exit_code = 7
+    code = "rejected"
+
+    def __init__(self, message: str, code: str = "rejected") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Conflict(MaiError):
+    """The proposal no longer fits its branch."""
+
+    exit_code = 8
+    code = "conflict"
+
+
+class StaleDigest(Conflict):
+    """The digest was the proposal's once; what it stood for has changed since."""
+
+    code = "stale-digest"
+
+
+class StoreError(MaiError):
+    """The database cannot be used."""
+
+    code = "store"
+
+
+class StoreBusy(StoreError):
+    """Another process held the database for longer than the busy timeout."""
+
+    code = "store-busy"
+
+
+class StoreCorrupt(StoreError):
+    """SQLite says that the file is not a sound database."""
+
+    code = "store-corrupt"
+
+
+class GitError(MaiError):
+    """A git command failed in a way that is nobody's input."""
+
+    code = "git"
+
+
+class RepoBusy(GitError):
+    """Another git process holds the index or a ref."""
+
+    code = "repo-busy"
+
+
+class SandboxError(MaiError):
+    """The engine answered, but a container could not be made, run or read."""
+
+    code = "sandbox"
+
+
+class ProviderError(MaiError):
+    """A model or its server failed."""
+
+    code = "provider"
+
+
+class ProviderUnreachable(ProviderError):
+    """No server answers, or it went away."""
+
+    code = "provider-unreachable"
+
+
+class ModelNotFound(ProviderError):
+    """The server has no model of that name."""
+
+    code = "model-not-found"
+
+
+class ContextOverflow(ProviderError):
+    """The prompt does not fit the model's context, or the server cut it in silence."""
+
+    code = "context-overflow"
+
+
+class Cancelled(MaiError):
+    """A person stopped the work. Carries where it stood."""
+
+    code = "cancelled"
+
+    def __init__(self, message: str = "Stopped.", stage: str = "") -> None:
+        super().__init__(message)
+        self.stage = stage

@@ -1,0 +1,307 @@
+"""The seams. Everything Mai could be given another one of is a Protocol here, and only here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Protocol, runtime_checkable
+
+from mai.events import Cancel
+from mai.proposal import Level, Proposal, ReviewReport, Verdict
+
+# --- time ------------------------------------------------------------------------------------
+
+
+class Clock(Protocol):
+    """Says what time it is, so that expiry can be tested without waiting."""
+
+    def now(self) -> datetime:
+        """Return the current time, aware, in UTC."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        """Return the current time in UTC."""
+        return datetime.now(UTC)
+
+
+# --- thinking --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation. `role`: system, user, assistant or tool."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """What a provider is asked.
+
+    `schema` is a JSON schema the answer must meet; `answer_tokens` is the room kept for the
+    answer; `temperature` None leaves the model's own.
+    """
+
+    messages: tuple[Message, ...]
+    schema: Mapping[str, Any] | None = None
+    answer_tokens: int = 1024
+    temperature: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of an answer as it arrives. The last one has `is_last` and the server's counts."""
+
+    text: str = ""
+    thinking: str = ""
+    is_last: bool = False
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model a provider has. `size_bytes` on disk; `context_length` in tokens, 0 if unknown."""
+
+    name: str
+    provider: str
+    size_bytes: int = 0
+    context_length: int = 0
+    capabilities: tuple[str, ...] = ()
+
+
+class Provider(Protocol):
+    """Where inference comes from. Errors are `mai.errors.ProviderError` and its children."""
+
+    name: str
+    model: str
+
+    def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
+        """Answer piece by piece. Closing the iterator stops the server's work."""
+        ...
+
+    async def models(self) -> Sequence[ModelInfo]:
+        """List what this provider could think with."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A change somebody would like made, before any of it was applied.
+
+    `edits` is text as `mai.edits.parse` reads it: a diff or edit blocks. `author` is what wrote
+    it, such as `ruff (reflex)`.
+    """
+
+    title: str
+    why: str
+    edits: str
+    author: str
+
+
+class Snapshot(Protocol):
+    """The tracked files of one commit, read as data. Never the work tree."""
+
+    commit: str
+
+    def paths(self) -> Sequence[str]:
+        """List every regular file's path, sorted, `/`-separated, relative to the root."""
+        ...
+
+    def read(self, path: str) -> bytes | None:
+        """Return a file's content, or None where the commit has no such regular file."""
+        ...
+
+
+@runtime_checkable
+class CanImprove(Protocol):
+    """A provider that finds improvements by itself, without being prompted."""
+
+    def improve(
+        self, snapshot: Snapshot, pattern: str | None, avoid: frozenset[str]
+    ) -> Iterator[Draft]:
+        """Yield improvements, best first, to files that match the glob `pattern`.
+
+        Drafts whose title is in `avoid` were made before and are not made again.
+        """
+        ...
+
+
+class Reviewer(Protocol):
+    """The second agent."""
+
+    name: str
+
+    def review(self, proposal: Proposal, diff: str, cancel: Cancel) -> ReviewReport:
+        """Judge a proposal from its diff, risk and trial, never from its author's reasoning."""
+        ...
+
+
+# --- running ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TreeFile:
+    """A file to put into a sandbox. `mode` is git's: 0o100644, 0o100755 or 0o120000 (a link)."""
+
+    path: str
+    mode: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one run may use. `wall_s` is the ceiling over `cpu_s`, which is CPU seconds."""
+
+    profile: str
+    cpus: float
+    memory_bytes: int
+    cpu_s: float
+    wall_s: float
+    pids: int
+    disk_bytes: int
+    output_bytes: int
+    test_s: float
+
+    def tightened(self, other: Limits) -> Limits:
+        """Return the lower of each value; the profile's name stays."""
+        numbers = {
+            name: min(getattr(self, name), getattr(other, name))
+            for name in self.__slots__
+            if name != "profile"
+        }
+        return Limits(profile=self.profile, **numbers)
+
+
+class TestOutcome(StrEnum):
+    """How one test ended. `timeout` and `crash` (the process died in it) count as failures."""
+
+    __test__ = False
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+    SKIPPED = "skipped"
+    TIMEOUT = "timeout"
+    CRASH = "crash"
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the test counts as failing."""
+        return self not in {TestOutcome.PASSED, TestOutcome.SKIPPED}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run of a command over a tree.
+
+    `command` None means pytest under the harness; `only` names the test ids to run, all where it
+    is empty; `junit` is where a command of the repo's own leaves its JUnit report.
+    """
+
+    files: Iterable[TreeFile]
+    limits: Limits
+    command: tuple[str, ...] | None = None
+    only: tuple[str, ...] = ()
+    junit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What one run showed, as the host derived it from the report and the container's state.
+
+    `limit` is PASS where the run came to its end, else the limit (or ERROR) that stopped it;
+    `outcomes` holds what is known even then. `has_tests` is false where nothing was collected.
+    """
+
+    limit: Verdict = Verdict.PASS
+    outcomes: Mapping[str, TestOutcome] = field(default_factory=dict)
+    exit_code: int | None = None
+    seconds: float = 0.0
+    cpu_s: float = 0.0
+    peak_memory_bytes: int = 0
+    output: str = ""
+    image: str = ""
+    message: str = ""
+    has_tests: bool = True
+
+
+class Sandbox(Protocol):
+    """Where code that a model wrote may run. No other place may run it."""
+
+    @property
+    def image(self) -> str:
+        """The id of the image that runs happen in, `sha256:…`."""
+        ...
+
+    def run(self, job: Job, cancel: Cancel) -> RunResult:
+        """Run `job` in a fresh container. Raises NoEngine or SandboxError, never falls back."""
+        ...
+
+    def limits_for(self, level: Level) -> Limits:
+        """Return the limits that a change of this risk level gets."""
+        ...
+
+    def close(self) -> None:
+        """Remove what this process has running."""
+        ...
+
+
+# --- meeting people --------------------------------------------------------------------------
+
+
+class Surface(Protocol):
+    """Where a person meets Mai: terminal, Discord, later others."""
+
+    name: str
+
+    async def show(self, proposal: Proposal, diff: str) -> None:
+        """Show a proposal that waits, or the new state of one shown before."""
+        ...
+
+
+@runtime_checkable
+class CanEdit(Protocol):
+    """A surface that can change what it showed."""
+
+    async def edit(self, proposal: Proposal) -> None:
+        """Bring what was shown up to date."""
+        ...
+
+
+@runtime_checkable
+class CanReact(Protocol):
+    """A surface where a yes is a reaction."""
+
+    async def offer(self, proposal: Proposal) -> None:
+        """Put the reactions there for the person to press."""
+        ...
+
+
+@runtime_checkable
+class CanType(Protocol):
+    """A surface that can show that Mai is at work."""
+
+    async def typing(self) -> None:
+        """Show it for a while."""
+        ...
+
+
+@runtime_checkable
+class CanAttach(Protocol):
+    """A surface that takes files."""
+
+    async def attach(self, name: str, data: bytes) -> None:
+        """Send a file."""
+        ...

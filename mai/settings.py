@@ -1,0 +1,339 @@
+"""Every setting, where it came from, and the one file of a repo that may tighten them.
+
+Order, strongest first: command line, environment, `.env`, the user's `config.toml`, default.
+`.env` is read from the user's configuration directory and, where git ignores it there, from Mai's
+own checkout; never from another repo. A repo's `mai.toml` is read from the base commit and can only
+make things stricter.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from platformdirs import user_config_path, user_data_path, user_state_path
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from mai.errors import SettingsError
+from mai.proposal import Level
+from mai.text import one_line
+
+_CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+def _named(name: str, default: Any = None, **more: Any) -> Any:
+    """Declare a field whose environment name has no prefix."""
+    return Field(default, validation_alias=AliasChoices(name, name.lower()), **more)
+
+
+class Settings(BaseSettings):
+    """The user's settings. Units stand in the names; paths are absolute once loaded."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MAI_",
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
+    )
+
+    #: Read from the environment alone: a file must not be able to switch these on.
+    environment_only: ClassVar[frozenset[str]] = frozenset(
+        {"headless_approval", "discord_api", "discord_gateway"}
+    )
+
+    discord_bot_token: SecretStr | None = _named(
+        "DISCORD_BOT_TOKEN", description="The bot's token. Unset: no Discord."
+    )
+    discord_user_id: int | None = _named(
+        "DISCORD_USER_ID", description="The one person whose reaction counts."
+    )
+    ollama_endpoint: str = _named(
+        "OLLAMA_ENDPOINT", "http://localhost:11434", description="Ollama's URL."
+    )
+    lmstudio_endpoint: str | None = _named(
+        "LMSTUDIO_ENDPOINT", description="LM Studio's URL. Unset: localhost:1234, then :8000."
+    )
+    model_cache_dir: Path = _named(
+        "MODEL_CACHE_DIR", user_data_path("mai") / "models", description="Where GGUF files lie."
+    )
+    memory_db_path: Path = _named(
+        "MEMORY_DB_PATH", user_data_path("mai") / "mai.db", description="The SQLite file."
+    )
+    cpu_cores_available: float | None = _named(
+        "CPU_CORES_AVAILABLE", gt=0, description="Overrides the measured cores."
+    )
+    gpu_vram_available: float | None = _named(
+        "GPU_VRAM_AVAILABLE", ge=0, description="Overrides the measured VRAM, in GB."
+    )
+    sandbox_docker_image: str | None = _named(
+        "SANDBOX_DOCKER_IMAGE",
+        description="Image to run trials in. Unset: built from `Dockerfile.sandbox`.",
+    )
+
+    model: str | None = Field(None, description="The model to use. Unset: chosen by what fits.")
+    model_fallbacks: str = Field("", description="Models to try after it, separated by commas.")
+    provider: str | None = Field(None, description="Force a provider: ollama, reflex, scripted.")
+    transcript: Path | None = Field(
+        None, description='The JSONL file (`{"text": …}` a line) that `scripted` plays.'
+    )
+    reviewer: str | None = Field(
+        None, description="The model that reviews. Unset: another than the author, if one is there."
+    )
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_dir: Path | None = Field(
+        None, description="Unset: `.logs/` in Mai's own checkout, else the user's state directory."
+    )
+    headless_approval: bool = Field(
+        default=False, description="Allow approvals without a terminal. Environment only."
+    )
+    approval_pin: SecretStr | None = Field(
+        None, description="Asked for before every yes in a terminal or without one."
+    )
+    auto_land_low: bool = Field(
+        default=False, description="Let LOW proposals with a passing trial land by themselves."
+    )
+    expiry_hours: float = Field(24.0, gt=0, le=24 * 30, description="No answer by then is a no.")
+    max_patch_mb: float = Field(8.0, gt=0, le=64, description="A larger patch is refused.")
+    backup_hours: float = Field(24.0, gt=0, description="How often the database is backed up.")
+    backups_kept: int = Field(7, ge=1, le=1000, description="How many backups stay.")
+    discord_api: str | None = Field(
+        None, description="Another Discord-compatible REST server. Environment only."
+    )
+    discord_gateway: str | None = Field(
+        None, description="Another Discord-compatible gateway. Environment only."
+    )
+    limits: dict[str, dict[str, float]] = Field(
+        default_factory=dict,
+        description="Per profile (trusted, untrusted, unknown): cpus, memory_mb, cpu_s, wall_s, "
+        "pids, disk_mb, output_mb, test_s.",
+    )
+    risk_levels: dict[str, Level] = Field(
+        default_factory=dict, description="Levels per rule, raised or (outside BLOCKED) lowered."
+    )
+
+    @field_validator("model_cache_dir", "memory_db_path", "log_dir", "transcript")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return path.expanduser().absolute() if path else None
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, level: str) -> str:
+        if level.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+            msg = "it must be DEBUG, INFO, WARNING or ERROR"
+            raise ValueError(msg)
+        return level.upper()
+
+    @property
+    def data_dir(self) -> Path:
+        """Where the database, its backups and the private repositories lie."""
+        return self.memory_db_path.parent
+
+    @property
+    def logs(self) -> Path:
+        """The folder that log files go to."""
+        if self.log_dir:
+            return self.log_dir
+        return own_checkout() / ".logs" if is_checkout() else user_state_path("mai") / "logs"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Replace pydantic's own order by ours."""
+        return (init_settings, *(source for _, source in _sources(settings_cls)))
+
+
+class _Restricted(PydanticBaseSettingsSource):
+    """A file source that cannot set what only the environment may."""
+
+    def __init__(self, settings_cls: type[BaseSettings], inner: PydanticBaseSettingsSource) -> None:
+        super().__init__(settings_cls)
+        self._inner = inner
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return self._inner.get_field_value(field, field_name)
+
+    def __call__(self) -> dict[str, Any]:
+        values = self._inner()
+        refused = Settings.environment_only
+        return {
+            name: value
+            for name, value in values.items()
+            if name.lower().removeprefix("mai_") not in refused
+        }
+
+
+def config_dir() -> Path:
+    """Return the user's configuration directory: `MAI_CONFIG_DIR`, or the platform's."""
+    override = os.environ.get("MAI_CONFIG_DIR")
+    return Path(override).expanduser().absolute() if override else user_config_path("mai")
+
+
+def own_checkout() -> Path:
+    """Return the folder that holds the `mai` package."""
+    return _CHECKOUT
+
+
+def is_checkout() -> bool:
+    """Whether Mai runs from its own git checkout rather than from an installed wheel."""
+    return (_CHECKOUT / ".git").exists() and (_CHECKOUT / "Dockerfile.sandbox").exists()
+
+
+def _ignored_by_git(path: Path) -> bool:
+    try:
+        command = ["git", "-C", str(path.parent), "check-ignore", "--quiet", "--", path.name]
+        return subprocess.run(command, check=False, capture_output=True, timeout=5).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def _dotenv_files() -> list[tuple[str, Path]]:
+    files = [(".env", config_dir() / ".env")]
+    own = _CHECKOUT / ".env"
+    if is_checkout() and own.is_file() and _ignored_by_git(own):
+        files.append((".env", own))
+    return [(name, path) for name, path in files if path.is_file()]
+
+
+def _sources(cls: type[BaseSettings]) -> list[tuple[str, PydanticBaseSettingsSource]]:
+    """Return every source below the command line with its name, strongest first."""
+    sources: list[tuple[str, PydanticBaseSettingsSource]] = [
+        ("environment", EnvSettingsSource(cls))
+    ]
+    for _, path in _dotenv_files():
+        source = DotEnvSettingsSource(cls, env_file=path, env_file_encoding="utf-8")
+        sources.append((str(path), _Restricted(cls, source)))
+    toml = config_dir() / "config.toml"
+    if toml.is_file():
+        sources.append((str(toml), _Restricted(cls, TomlConfigSettingsSource(cls, toml))))
+    return sources
+
+
+def load(**overrides: Any) -> Settings:
+    """Load the settings; `overrides` are the command line's, None meaning not given.
+
+    Raises:
+        SettingsError: a value cannot be used; the sentence names the setting, never a secret.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise SettingsError(_sentence(error)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        path = config_dir() / "config.toml"
+        msg = f"The settings file {path} cannot be read: {one_line(str(error))}."
+        raise SettingsError(msg) from error
+    except ValueError as error:  # pydantic-settings' SettingsError is one
+        raise SettingsError(f"A setting cannot be read: {one_line(str(error))}.") from error
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"]) or "a setting"
+    return f"The setting {name} cannot be used: {first['msg'].removeprefix('Value error, ')}."
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A setting as `mai config` shows it. `value` of a secret is `set`, never the secret."""
+
+    name: str
+    variable: str
+    value: str
+    source: str
+    description: str
+
+
+def variable_of(name: str) -> str:
+    """Return the environment variable of the field `name`."""
+    alias = Settings.model_fields[name].validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"MAI_{name.upper()}"
+
+
+def explain(settings: Settings, **overrides: Any) -> list[Explained]:
+    """Say for every setting what it is and where it came from."""
+    found = {name: "command line" for name, value in overrides.items() if value is not None}
+    for source_name, source in _sources(Settings):
+        for key in source():
+            for name in Settings.model_fields:
+                if key.lower() in {name, variable_of(name).lower()}:
+                    found.setdefault(name, source_name)
+    return [
+        Explained(
+            name,
+            variable_of(name),
+            _shown(getattr(settings, name)),
+            found.get(name, "default"),
+            field.description or "",
+        )
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "–"
+    return "set" if isinstance(value, SecretStr) else str(value)
+
+
+class RepoPolicy(BaseModel):
+    """A repo's `mai.toml`: an allow-list of keys that can only tighten.
+
+    `leave_alone` holds globs of paths that no proposal may touch; `risk` raises levels per rule;
+    `limits` lowers values (same names as in the user's settings) for every profile.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    test_command: str | list[str] | None = None
+    test_report: str | None = None
+    leave_alone: tuple[str, ...] = ()
+    risk: Mapping[str, Level] = Field(default_factory=dict)
+    limits: Mapping[str, float] = Field(default_factory=dict)
+
+    @classmethod
+    def read(cls, data: bytes | None) -> RepoPolicy:
+        """Read `mai.toml` as the base commit has it, None where it has none.
+
+        Raises:
+            SettingsError: it is not TOML, has a key that is not on the list, or a bad value. A
+                typo in a tightening must not loosen it in silence.
+        """
+        if data is None:
+            return cls()
+        try:
+            return cls.model_validate(tomllib.loads(data.decode("utf-8")))
+        except ValidationError as error:
+            raise SettingsError("mai.toml: " + _sentence(error)) from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"mai.toml cannot be read: {one_line(str(error))}.") from error

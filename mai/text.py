@@ -1,0 +1,70 @@
+"""Text that somebody else wrote, made safe to show and to commit.
+
+A title, a reason, a test's name or a server's error may carry terminal escapes, line breaks that
+forge a second line, bidirectional controls that reorder what is read, mentions that ping people
+and fences that end a code block. Each function removes what can mislead at one kind of place.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_KEPT_CONTROLS = frozenset("\n\t")
+_ESCAPE_SEQUENCE = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[PX^_\]].*?(?:\x1b\\|\x07|\Z)|[@-Z\\-_])"
+    r"|\x9b[0-?]*[ -/]*[@-~]",
+    re.DOTALL,
+)
+# git takes any `Token: value` line in the last paragraph for a trailer (git-interpret-trailers(1)).
+_TRAILER = re.compile(r"^[ \t]*[A-Za-z0-9][A-Za-z0-9-]*[ \t]*:", re.MULTILINE)
+_ZERO_WIDTH_SPACE = "\u200b"
+
+
+def _is_harmless(character: str) -> bool:
+    if character in _KEPT_CONTROLS:
+        return True
+    # Cc controls, Cf formats (bidi, zero width), Cs surrogates, Co private use, Zl/Zp separators.
+    return unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+
+
+def plain(text: str) -> str:
+    """Return `text` without escape sequences, controls and invisible format characters.
+
+    Line feeds and tabs stay; CRLF and lone CR become line feeds.
+    """
+    text = _ESCAPE_SEQUENCE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return "".join(character for character in text if _is_harmless(character))
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """Return `text` as one line of at most `limit` characters, cut with an ellipsis."""
+    line = " ".join(plain(text).split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def title_line(text: str, limit: int = 72) -> str:
+    """Return `text` as a commit subject or a card's title: one line, no fences, no mentions."""
+    return one_line(without_mentions(text.replace("`" * 3, "'")), limit)
+
+
+def without_mentions(text: str) -> str:
+    """Break `@name`, `<@id>` and `#123` so that no chat or forge takes them for a mention."""
+    return re.sub(r"@(?=[\w&!<])", "@" + _ZERO_WIDTH_SPACE, text)
+
+
+def prose(text: str, limit: int = 4000) -> str:
+    """Return `text` as paragraphs for a person: plain, bounded, no fences, no mentions."""
+    text = plain(text).replace("`" * 3, "'" * 3).strip()
+    if len(text) > limit:
+        text = text[: limit - 1].rstrip() + "…"
+    return without_mentions(text)
+
+
+def commit_prose(text: str, limit: int = 4000) -> str:
+    """Return `prose(text)` with nothing in it that git or a reader could take for a trailer.
+
+    A line that looks like `Token: value` is indented and marked, so that `git log
+    --format=%(trailers)` and a person both see quoted text, never an approval.
+    """
+    return _TRAILER.sub(lambda match: "| " + match.group().lstrip(), prose(text, limit))
