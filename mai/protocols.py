@@ -161,6 +161,14 @@ class TreeFile:
 
 
 @dataclass(frozen=True, slots=True)
+class NewFile:
+    """What a change makes of one path. `mode` as in `TreeFile`; of a link, `data` is its target."""
+
+    data: bytes
+    mode: int = 0o100644
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What one run may use. `wall_s` is the ceiling over `cpu_s`, which is CPU seconds."""
 
