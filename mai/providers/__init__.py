@@ -1,0 +1,1 @@
+"""Where inference comes from. Backends load only when they are used; see `select.BACKENDS`."""

@@ -1,0 +1,169 @@
+"""Asking a provider from code that is not async, and getting an answer of a given shape."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from mai.errors import Cancelled, ProviderError
+from mai.events import Cancel
+from mai.protocols import ChatRequest, Delta, Message, Provider
+from mai.text import one_line
+
+#: A model that loops must not fill the memory: no answer to a prompt of ours is this long.
+MAX_ANSWER_CHARACTERS = 400_000
+#: The same answer this often is a loop, whatever is left of the rounds.
+SAME_ANSWERS = 3
+
+_THINKING = re.compile(r"\A\s*<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
+_FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+def ask(provider: Provider, request: ChatRequest, cancel: Cancel) -> str:
+    """Return the whole answer, without what the model thought aloud first.
+
+    Blocks the calling thread, which must have no event loop of its own; `cancel` ends the wait
+    at once and closes the connection, so that the server stops computing.
+
+    Raises:
+        ProviderError: the model or its server failed, or the answer has no end.
+        Cancelled: somebody asked to stop.
+    """
+    if cancel.is_set:
+        raise Cancelled("Stopped before the model was asked.")
+    with asyncio.Runner() as runner:
+        text = runner.run(_answer(provider, request, cancel))
+    return without_thinking(text)
+
+
+def ask_json(
+    provider: Provider,
+    request: ChatRequest,
+    model: type[Answer],
+    cancel: Cancel,
+    rounds: int = 3,
+) -> Answer:
+    """Return the answer as a `model`, asking again with what was wrong, `rounds` times at most.
+
+    `request.schema` is used where it is set, else the schema of `model`. Grammars do not enforce
+    everything a schema says, so the answer is validated whoever constrained it.
+
+    Raises:
+        ProviderError: no answer fits, or the model repeats itself.
+        Cancelled: somebody asked to stop.
+    """
+    schema = request.schema or model.model_json_schema()
+    messages = request.messages
+    seen: Counter[str] = Counter()
+    fault = "it was asked no question"
+    for _ in range(rounds):
+        answer = ask(
+            provider,
+            ChatRequest(messages, schema, request.answer_tokens, request.temperature),
+            cancel,
+        )
+        try:
+            return model.model_validate(parse_json(answer))
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            fault = f"{'.'.join(str(part) for part in first['loc']) or 'it'}: {first['msg']}"
+        except ValueError as error:
+            fault = str(error)
+        fault = one_line(fault)
+        seen[answer] += 1
+        if seen[answer] >= SAME_ANSWERS:
+            break
+        again = f"That answer does not fit: {fault}. Answer again with one JSON object only."
+        messages = (*request.messages, Message("assistant", answer), Message("user", again))
+    tries = sum(seen.values())
+    raise ProviderError(f"{provider.model} gave no usable answer in {tries} tries; {fault}.")
+
+
+def parse_json(text: str) -> Any:
+    """Read the JSON value in `text`, which may stand in a fence or among words.
+
+    Raises:
+        ValueError: there is none.
+    """
+    candidates = [text.strip(), *(found.strip() for found in _FENCED.findall(text))]
+    start, end = text.find("{"), text.rfind("}")
+    if 0 <= start < end:
+        candidates.append(text[start : end + 1])
+    fault = "it is empty"
+    for candidate in filter(None, candidates):
+        try:
+            # Not strict: constrained decoding still lets raw control characters into strings.
+            return json.loads(candidate, strict=False)
+        except RecursionError:
+            fault = "it is nested too deeply"
+        except ValueError as error:
+            fault = f"it is not JSON ({error})"
+    raise ValueError(fault)
+
+
+def without_thinking(text: str) -> str:
+    """Drop a leading `<think>…</think>`, which servers without a thinking channel leave in."""
+    return _THINKING.sub("", text, count=1).lstrip("\n") if "<think" in text else text
+
+
+@contextlib.asynccontextmanager
+async def closing(stream: AsyncIterator[Delta]) -> AsyncIterator[AsyncIterator[Delta]]:
+    """Close `stream` on the way out, however that is: closing is what stops the server."""
+    try:
+        yield stream
+    finally:
+        close = getattr(stream, "aclose", None)
+        if close is not None:
+            await close()
+
+
+async def _answer(provider: Provider, request: ChatRequest, cancel: Cancel) -> str:
+    work = asyncio.create_task(_read(provider.stream(request)))
+    release = _cancel_with(work, cancel)
+    try:
+        return await work
+    except asyncio.CancelledError as stopped:
+        if not cancel.is_set:
+            raise
+        raise Cancelled("Stopped while the model was answering.") from stopped
+    finally:
+        release()
+
+
+async def _read(stream: AsyncIterator[Delta]) -> str:
+    pieces: list[str] = []
+    length = 0
+    async with closing(stream) as deltas:
+        async for delta in deltas:
+            pieces.append(delta.text)
+            length += len(delta.text)
+            if length > MAX_ANSWER_CHARACTERS:
+                raise ProviderError(
+                    f"The answer had no end; I stopped after {MAX_ANSWER_CHARACTERS} characters."
+                )
+    return "".join(pieces)
+
+
+def _cancel_with(task: asyncio.Task[str], cancel: Cancel) -> Callable[[], None]:
+    """Cancel `task` from whichever thread `cancel` is set in; the result lets go of the task."""
+    # `Cancel` keeps its callbacks for as long as it lives, and the loop is gone long before.
+    holder = [task]
+    loop = task.get_loop()
+
+    def stop() -> None:
+        # The loop may close between the look and the call; then there is nothing left to stop.
+        with contextlib.suppress(RuntimeError):
+            for waiting in tuple(holder):
+                loop.call_soon_threadsafe(waiting.cancel)
+
+    cancel.on_set(stop)
+    return holder.clear

@@ -1,0 +1,55 @@
+"""What a reflex keeps its hands off, for reasons that ruff cannot see."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+
+from mai.providers.reflex_rules import Guard, Reflex
+from mai.providers.reflex_words import name_of
+from mai.providers.ruff import Hit
+
+# Libraries whose objects give `==`, `in` or `not` a meaning of their own.
+_OVERLOADING = re.compile(
+    r"\b(?:sqlalchemy|sqlmodel|pandas|numpy|polars|pyspark|peewee|pony|dask|xarray|sympy|z3|"
+    r"torch|tensorflow|jax|cupy|ibis|tinydb|mongoengine|pyparsing)\b"
+)
+_CACHE_NAME = re.compile(r"cache|memo|seen|visited|registry|_state", re.IGNORECASE)
+
+
+def worth_mending(
+    reflex: Reflex, hits: Sequence[Hit], files: Mapping[str, bytes]
+) -> dict[str, list[Hit]]:
+    """Return what `reflex` could mend, by path, without the files a guard keeps it from."""
+    found: dict[str, list[Hit]] = {}
+    for hit in hits:
+        if hit.code in reflex.codes and (hit.is_safe or (reflex.takes_unsafe and hit.is_fixable)):
+            found.setdefault(hit.path, []).append(hit)
+    return {path: its for path, its in found.items() if not _is_guarded(reflex, path, its, files)}
+
+
+def _is_guarded(reflex: Reflex, path: str, hits: Sequence[Hit], files: Mapping[str, bytes]) -> bool:
+    text = files[path].decode("utf-8")
+    if Guard.OVERLOADS in reflex.guards and _OVERLOADING.search(text):
+        return True
+    if Guard.CACHES in reflex.guards:
+        lines = text.split("\n")
+        return any(_CACHE_NAME.search(lines[hit.line - 1]) for hit in hits)
+    if Guard.REEXPORTS in reflex.guards:
+        return PurePosixPath(path).name == "__init__.py" or _is_reexported(path, hits, files)
+    return False
+
+
+def _is_reexported(path: str, hits: Sequence[Hit], files: Mapping[str, bytes]) -> bool:
+    """Whether another file seems to take one of the unused names from this one."""
+    module = re.escape(PurePosixPath(path).stem)
+    names = {name_of(hit).rpartition(".")[2] for hit in hits}
+    alternatives = "|".join(sorted(re.escape(name) for name in names))
+    taken = re.compile(
+        rf"\bfrom\s+[\w.]*\b{module}\s+import\s+(?:\*|\([^)]*\b(?:{alternatives})\b"
+        rf"|[^\n(]*\b(?:{alternatives})\b)|\b{module}\.(?:{alternatives})\b"
+    )
+    return any(
+        other != path and taken.search(data.decode("utf-8")) for other, data in files.items()
+    )
