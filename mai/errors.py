@@ -14,7 +14,8 @@ MaiError                    1  internal
 ├── NoEngine                6  no-engine
 ├── Declined                7  rejected | expired | withdrawn
 ├── Conflict                8  conflict
-│   └── StaleDigest         8  stale-digest
+│   ├── StaleDigest         8  stale-digest
+│   └── AlreadyAnswered     8  already-answered
 ├── StoreError              1  store
 │   ├── StoreBusy           1  store-busy
 │   └── StoreCorrupt        1  store-corrupt
@@ -142,6 +143,12 @@ class StaleDigest(Conflict):
     code = "stale-digest"
 
 
+class AlreadyAnswered(Conflict):
+    """Somebody, here or on another surface, said yes before. The first answer counts."""
+
+    code = "already-answered"
+
+
 class StoreError(MaiError):
     """The database cannot be used."""
 
@@ -210,3 +217,14 @@ class Cancelled(MaiError):
     def __init__(self, message: str = "Stopped.", stage: str = "") -> None:
         super().__init__(message)
         self.stage = stage
+
+
+def exit_code_of(code: str) -> int:
+    """Return the exit code that goes with an error's `code`, 1 where the code is not known."""
+    waiting: list[type[MaiError]] = [MaiError]
+    while waiting:
+        kind = waiting.pop()
+        if kind.code == code:
+            return kind.exit_code
+        waiting.extend(kind.__subclasses__())
+    return {"expired": 7, "withdrawn": 7, "already-answered": 8}.get(code, 1)

@@ -1,0 +1,256 @@
+"""What a proposal is: the fold of its entries, by a table of small functions.
+
+`ALLOWED` says from which states an event may happen; `_STEPS` says what it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from mai.errors import StoreCorrupt
+from mai.proposal import (
+    Approval,
+    Fault,
+    FileChange,
+    Json,
+    Landing,
+    Proposal,
+    ReviewReport,
+    RiskReport,
+    State,
+    TrialReport,
+)
+from mai.store.codec import decode
+from mai.store.ledger import Entry
+
+_JUDGING = frozenset({State.PROPOSED, State.CHECKED, State.ASSESSED, State.TRIED, State.REVIEWED})
+_UNANSWERED = _JUDGING | {State.PENDING}
+_OPEN = _UNANSWERED | {State.APPROVED}
+
+#: From which states each event may happen. `proposed` starts a proposal; `noted` goes anywhere.
+ALLOWED: Mapping[str, frozenset[State]] = {
+    "proposed": frozenset(),
+    "checked": frozenset({State.PROPOSED}),
+    "assessed": frozenset({State.CHECKED}),
+    "tried": frozenset({State.ASSESSED}),
+    "reviewed": frozenset({State.TRIED}),
+    "pending": frozenset({State.REVIEWED}),
+    "moved": _OPEN,
+    "approved": frozenset({State.PENDING}),
+    "landing": frozenset({State.APPROVED}),
+    "landed": frozenset({State.APPROVED}),
+    # What goes wrong may do so until the branch has moved, after a yes too.
+    "blocked": _OPEN,
+    "failed": _OPEN,
+    "conflicted": _OPEN,
+    # An answer is final: after a yes, a no or a clock comes too late.
+    "rejected": _UNANSWERED,
+    "expired": _UNANSWERED,
+    "withdrawn": _UNANSWERED,
+    "rolled_back": frozenset({State.LANDED}),
+    "noted": frozenset(State),
+}
+
+
+class Misfit(ValueError):
+    """An event that its proposal's state does not allow, or whose data is not what it needs."""
+
+
+def is_allowed(proposal: Proposal | None, kind: str) -> bool:
+    """Whether `kind` may happen to `proposal` now, None being one that nothing was said of yet."""
+    if proposal is None:
+        return kind == "proposed"
+    return proposal.state in ALLOWED.get(kind, frozenset())
+
+
+def fold(entries: Iterable[Entry]) -> Proposal:
+    """Return what one proposal's `entries`, in order, make of it.
+
+    Raises:
+        StoreCorrupt: they tell no story that Mai could have written.
+    """
+    proposal: Proposal | None = None
+    for entry in entries:
+        proposal = retold(proposal, entry)
+    if proposal is None:
+        raise StoreCorrupt("The ledger has no entries of this proposal.")
+    return proposal
+
+
+def retold(proposal: Proposal | None, entry: Entry) -> Proposal:
+    """Return `step(proposal, entry)` for an entry that is in the ledger already.
+
+    Raises:
+        StoreCorrupt: it does not fit what came before it.
+    """
+    try:
+        return step(proposal, entry)
+    except Misfit as error:
+        raise StoreCorrupt(
+            f"Entry {entry.number} of the ledger cannot be: {error}; `mai audit verify` says more."
+        ) from error
+
+
+def step(proposal: Proposal | None, entry: Entry) -> Proposal:
+    """Return `proposal` after `entry`.
+
+    Raises:
+        Misfit: the state does not allow it, or its data is not what the event needs.
+    """
+    if not is_allowed(proposal, entry.kind):
+        stands = proposal.state if proposal else "not there yet"
+        raise Misfit(f"`{entry.kind}` cannot happen to a proposal that is {stands}")
+    try:
+        return _proposed(entry) if proposal is None else _STEPS[entry.kind](proposal, entry)
+    except Misfit:
+        raise
+    except KeyError as error:
+        raise Misfit(f"`{entry.kind}` lacks {error}") from error
+    except ValueError as error:
+        raise Misfit(f"`{entry.kind}` has data of the wrong shape") from error
+
+
+_GIVEN = ("id", "title", "why", "branch", "base", "commit", "tree", "author", "files")
+
+
+# --- the steps -------------------------------------------------------------------------------
+
+
+def _proposed(entry: Entry) -> Proposal:
+    data = entry.data
+    if data["id"] != entry.proposal:
+        raise Misfit("`proposed` names another proposal")
+    given = {name: data[name] for name in _GIVEN}
+    derived = {"tip": data["base"], "state": State.PROPOSED, "created_at": entry.at}
+    return decode(Proposal, given | derived | {"rolls_back": data.get("rolls_back")})
+
+
+def _checked(proposal: Proposal, _entry: Entry) -> Proposal:
+    return replace(proposal, state=State.CHECKED)
+
+
+def _assessed(proposal: Proposal, entry: Entry) -> Proposal:
+    return replace(proposal, state=State.ASSESSED, risk=decode(RiskReport, entry.data["risk"]))
+
+
+def _tried(proposal: Proposal, entry: Entry) -> Proposal:
+    return replace(
+        proposal,
+        state=State.TRIED,
+        trial=decode(TrialReport, entry.data["trial"]),
+        risk=decode(RiskReport, entry.data["risk"]),
+    )
+
+
+def _reviewed(proposal: Proposal, entry: Entry) -> Proposal:
+    review = decode(ReviewReport, entry.data["review"])
+    return replace(proposal, state=State.REVIEWED, review=review)
+
+
+def _pending(proposal: Proposal, entry: Entry) -> Proposal:
+    digest = decode(str, entry.data["digest"])
+    kept = proposal.approval if proposal.approval and proposal.approval.digest == digest else None
+    return replace(
+        proposal,
+        state=State.PENDING,
+        digest=digest,
+        expires_at=moment(decode(str, entry.data["expires_at"])).isoformat(),
+        approval=kept,
+    )
+
+
+def _moved(proposal: Proposal, entry: Entry) -> Proposal:
+    # Digest, expiry and a yes stay: judged again to the same digest, the card and the yes are good.
+    return replace(
+        proposal,
+        state=State.PROPOSED,
+        tip=decode(str, entry.data["tip"]),
+        tree=decode(str, entry.data["tree"]),
+        files=decode(tuple[FileChange, ...], entry.data["files"]),
+        risk=None,
+        trial=None,
+        review=None,
+    )
+
+
+def _approved(proposal: Proposal, entry: Entry) -> Proposal:
+    digest = decode(str, entry.data["digest"])
+    if not digest or digest != proposal.digest:
+        raise Misfit("`approved` is bound to another digest than the proposal's")
+    approval = Approval(decode(str, entry.data["by"]), entry.at, digest)
+    return replace(proposal, state=State.APPROVED, approval=approval)
+
+
+def _landed(proposal: Proposal, entry: Entry) -> Proposal:
+    landed = Landing(
+        commit=decode(str, entry.data["commit"]),
+        branch=decode(str, entry.data["branch"]),
+        at=entry.at,
+        is_beside=decode(bool, entry.data.get("is_beside", False)),
+        note=_optional(entry.data, "note") or "",
+    )
+    return replace(proposal, state=State.LANDED, landed=landed)
+
+
+def _ended(proposal: Proposal, entry: Entry) -> Proposal:
+    message = _optional(entry.data, "message") or ""
+    return replace(
+        proposal,
+        state=State(entry.kind),
+        error=Fault(_optional(entry.data, "code") or entry.kind, message),
+        reason=_optional(entry.data, "reason") or "",
+    )
+
+
+def _rolled_back(proposal: Proposal, entry: Entry) -> Proposal:
+    by_proposal = decode(str, entry.data["by_proposal"])
+    return replace(proposal, state=State.ROLLED_BACK, reason=f"rolled back by {by_proposal}")
+
+
+def _unchanged(proposal: Proposal, _entry: Entry) -> Proposal:
+    return proposal
+
+
+def _landing(proposal: Proposal, entry: Entry) -> Proposal:
+    decode(dict[str, object], entry.data["plan"])
+    return proposal
+
+
+_STEPS: Mapping[str, Callable[[Proposal, Entry], Proposal]] = {
+    "checked": _checked,
+    "assessed": _assessed,
+    "tried": _tried,
+    "reviewed": _reviewed,
+    "pending": _pending,
+    "moved": _moved,
+    "approved": _approved,
+    "landing": _landing,
+    "landed": _landed,
+    "blocked": _ended,
+    "failed": _ended,
+    "rejected": _ended,
+    "expired": _ended,
+    "conflicted": _ended,
+    "withdrawn": _ended,
+    "rolled_back": _rolled_back,
+    "noted": _unchanged,
+}
+
+
+def moment(text: str) -> datetime:
+    """Return the ISO 8601 time `text`.
+
+    Raises:
+        ValueError: it is none, or does not say in which zone.
+    """
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return at.astimezone(UTC)
+
+
+def _optional(data: Json, name: str) -> str | None:
+    value = data.get(name)
+    return None if value is None else decode(str, value)

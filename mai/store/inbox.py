@@ -1,0 +1,202 @@
+"""Proposals and what people answer. One inbox, many surfaces and processes, first answer wins."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mai.errors import Declined, StoreCorrupt, StoreError, UnknownId
+from mai.proposal import Proposal, State
+from mai.protocols import Clock
+from mai.store.answers import checked_digest, refusal
+from mai.store.fold import Misfit, fold, is_allowed, moment, retold, step
+from mai.store.ledger import Entry, Ledger
+from mai.store.witness import GENESIS
+from mai.text import one_line
+
+_ID = re.compile(r"[0-9a-f]{12}")
+_PREFIX = re.compile(r"[0-9a-f]{1,12}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Folded:
+    """Every proposal as of entry `number`, whose hash is `head`."""
+
+    number: int = 0
+    head: str = GENESIS
+    proposals: Mapping[str, Proposal] = field(default_factory=dict)
+
+
+class Inbox:
+    """What the ledger says of every proposal, and the only way to say more."""
+
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._folded = _Folded()
+        self._lock = threading.Lock()
+
+    # --- looking -----------------------------------------------------------------------------
+
+    def all(self) -> list[Proposal]:
+        """Return every proposal, the newest first."""
+        return list(reversed(self._caught_up().values()))
+
+    def pending(self) -> list[Proposal]:
+        """Return those that wait for an answer, the newest first."""
+        return [proposal for proposal in self.all() if proposal.state is State.PENDING]
+
+    def get(self, prefix: str) -> Proposal:
+        """Return the one proposal whose id begins with `prefix`.
+
+        Raises:
+            UnknownId: none does, or several do.
+        """
+        return fold(self._ledger.entries(self._resolved(prefix)))
+
+    def last(self, proposal_id: str, kind: str) -> Entry | None:
+        """Return the proposal's latest entry of that kind, such as the plan of a `landing`."""
+        entries = [entry for entry in self._ledger.entries(proposal_id) if entry.kind == kind]
+        return entries[-1] if entries else None
+
+    # --- answering ---------------------------------------------------------------------------
+
+    def approve(self, prefix: str, digest: str, by: str) -> Proposal:
+        """Say yes to what `digest` stands for, as `by` (`surface:who`). First answer wins.
+
+        `digest` may leave out `sha256:` and be cut short, down to six hexadecimal digits.
+
+        Raises:
+            UnknownId: no such proposal.
+            WrongDigest: the digest was never this proposal's.
+            StaleDigest: it was once; what would land has changed since.
+            AlreadyAnswered: somebody said yes before.
+            Declined: it was rejected or withdrawn, or it has expired, if only just now.
+            Blocked: the scorer forbids it.
+            Conflict: it is being judged, or came to another end.
+            StoreCorrupt: its entries in the ledger were altered.
+        """
+        with self._ledger.database.transaction():
+            entries = self._intact(self._resolved(prefix))
+            proposal = fold(entries)
+            if proposal.state is not State.PENDING:
+                raise refusal(proposal, entries)
+            # `expired` must be committed, so its error is raised when the transaction is over.
+            if not self._is_overdue(proposal):
+                current = checked_digest(proposal, digest, entries)
+                return self.record(proposal.id, "approved", {"by": by, "digest": current})
+            self._expire(proposal)
+        raise Declined(f"Proposal {proposal.short_id} expired at {proposal.expires_at}.", "expired")
+
+    def reject(self, prefix: str, reason: str, by: str) -> Proposal:
+        """Say no, as `by`. Allowed until somebody said yes, also while it is being judged.
+
+        Raises:
+            UnknownId: no such proposal.
+            AlreadyAnswered, Declined, Blocked, Conflict: it is too late for an answer.
+        """
+        return self._decline(prefix, "rejected", by, reason)
+
+    def withdraw(self, prefix: str, by: str) -> Proposal:
+        """Take a proposal back before anybody answers. Raises what `reject` raises."""
+        return self._decline(prefix, "withdrawn", by, "")
+
+    def expire_due(self) -> list[Proposal]:
+        """Expire what nobody answered in time, and return those that this call expired."""
+        expired = []
+        for waiting in self.pending():
+            if self._is_overdue(waiting):
+                with self._ledger.database.transaction():
+                    proposal = fold(self._ledger.entries(waiting.id))
+                    # Another process may have answered, or judged again, since it was read.
+                    if proposal.state is State.PENDING and self._is_overdue(proposal):
+                        expired.append(self._expire(proposal))
+        return expired
+
+    # --- recording ---------------------------------------------------------------------------
+
+    def record(self, proposal_id: str, kind: str, data: Mapping[str, Any]) -> Proposal:
+        """Add an event to the proposal of exactly that id and return what it makes of it.
+
+        Raises:
+            UnknownId: nothing but `proposed` can happen to a proposal that is not there.
+            AlreadyAnswered, Declined, Blocked, Conflict: its state does not allow the event.
+            StoreError: the data is not what the event needs. In every case nothing was added.
+        """
+        if not _ID.fullmatch(proposal_id):
+            raise UnknownId("A proposal's id has 12 hexadecimal digits.")
+        with self._ledger.database.transaction():
+            entries = list(self._ledger.entries(proposal_id))
+            before = fold(entries) if entries else None
+            if not is_allowed(before, kind):
+                if before is None:
+                    raise UnknownId(f"There is no proposal {proposal_id}.")
+                raise refusal(before, entries)
+            try:
+                return step(before, self._ledger.append(kind, proposal_id, data))
+            except Misfit as error:
+                raise StoreError(f"The event cannot be recorded: {error}.") from error
+
+    def _decline(self, prefix: str, kind: str, by: str, reason: str) -> Proposal:
+        with self._ledger.database.transaction():
+            proposal_id = self._resolved(prefix)
+            told = f"{kind.capitalize()} by {one_line(by, 80)}"
+            told += f": {one_line(reason)}" if reason else "."
+            data = {"code": kind, "message": told, "reason": reason, "by": by}
+            return self.record(proposal_id, kind, data)
+
+    def _expire(self, proposal: Proposal) -> Proposal:
+        message = f"Nobody answered until {proposal.expires_at}."
+        return self.record(proposal.id, "expired", {"code": "expired", "message": message})
+
+    def _is_overdue(self, proposal: Proposal) -> bool:
+        return bool(proposal.expires_at) and self._clock.now() >= moment(proposal.expires_at or "")
+
+    # --- reading the ledger ------------------------------------------------------------------
+
+    def _resolved(self, prefix: str) -> str:
+        wanted = prefix.strip().lower()
+        if not _PREFIX.fullmatch(wanted):
+            raise UnknownId("A proposal's id is up to 12 hexadecimal digits.")
+        rows = self._ledger.database.rows(
+            "SELECT DISTINCT proposal FROM ledger "
+            "WHERE repo = ? AND proposal >= ? AND proposal < ? LIMIT 4",
+            [self._ledger.repo, wanted, wanted + "g"],
+        )
+        if not rows:
+            raise UnknownId(f"There is no proposal {wanted}.")
+        if len(rows) > 1:
+            some = ", ".join(row[0] for row in rows[:3])
+            raise UnknownId(f"Several proposals begin with {wanted}: {some}; give more digits.")
+        return str(rows[0][0])
+
+    def _intact(self, proposal_id: str) -> list[Entry]:
+        entries = list(self._ledger.entries(proposal_id))
+        for entry in entries:
+            if not self._ledger.is_intact(entry):
+                raise StoreCorrupt(
+                    f"Entry {entry.number} of the ledger was altered, so nothing is approved on "
+                    "the strength of it: `mai audit verify` says more."
+                )
+        return entries
+
+    def _caught_up(self) -> dict[str, Proposal]:
+        """Fold what was added since the last look, by whomever.
+
+        The last entry folded must still be there: a transaction that was rolled back, or a backup
+        put in the database's place, makes it start over.
+        """
+        with self._lock:
+            folded = self._folded
+            if folded.number and not self._ledger.has(folded.number, folded.head):
+                folded = _Folded()
+            number, head, proposals = folded.number, folded.head, dict(folded.proposals)
+            for entry in self._ledger.entries(after=number):
+                if _ID.fullmatch(entry.proposal):
+                    proposals[entry.proposal] = retold(proposals.get(entry.proposal), entry)
+                number, head = entry.number, entry.hash
+            self._folded = _Folded(number, head, proposals)
+            return proposals

@@ -1,0 +1,182 @@
+"""The record of everything that happened: append-only, each entry bound to the one before it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+from mai.errors import StoreCorrupt, StoreError
+from mai.proposal import Json, canonical_json
+from mai.protocols import Clock
+from mai.store import codec
+from mai.store.db import Database
+from mai.store.verify import Link, Verification, check
+from mai.store.witness import GENESIS, Witness
+from mai.text import one_line
+
+_KIND = re.compile(r"[a-z][a-z_]{0,31}")
+_PROPOSAL = re.compile(r"[0-9a-z-]{0,64}")
+_COLUMNS = "number, at, proposal, kind, data, previous, hash"
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry. `number` counts from 1; `at` is ISO 8601 in UTC; `hash` covers all the rest.
+
+    `proposal` is the id of the proposal it is about; `previous` the hash of the entry before it,
+    64 zeros for the first.
+    """
+
+    number: int
+    at: str
+    proposal: str
+    kind: str
+    data: Json
+    previous: str
+    hash: str
+
+
+class Ledger:
+    """The chain of one repo, `repo` being its key. Any number of processes may append."""
+
+    def __init__(self, database: Database, repo: str, witness: Path, clock: Clock) -> None:
+        self.database = database
+        self.repo = repo
+        self._witness = Witness(witness)
+        self._clock = clock
+
+    def append(self, kind: str, proposal_id: str, data: Mapping[str, Any]) -> Entry:
+        """Add an entry in one transaction of its own, or as part of the one that is open.
+
+        `data` is JSON (tuples may stand for lists) and holds no secrets: it can never be removed.
+
+        Raises:
+            StoreError: `data` is not JSON, or the database does not take it. Nothing was added.
+        """
+        if not _KIND.fullmatch(kind) or not _PROPOSAL.fullmatch(proposal_id):
+            raise StoreError("A ledger entry needs a plain kind and a plain proposal id.")
+        try:
+            text = codec.text(dict(data))
+        except ValueError as error:
+            raise StoreError(f"A `{kind}` entry cannot be recorded: {error}.") from error
+        with self.database.transaction() as handle:
+            number, previous = self._last()
+            if number == 0:
+                self._witness.begin()
+            at = self._clock.now().astimezone(UTC).isoformat(timespec="milliseconds")
+            entry = Entry(number + 1, at, proposal_id, kind, codec.parse(text), previous, "")
+            entry = replace(entry, hash=_hash(self.repo, entry))
+            handle.execute(
+                f"INSERT INTO ledger (repo, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constants
+                (self.repo, entry.number, at, proposal_id, kind, text, previous, entry.hash),
+            )
+            self.database.after_commit(self._advance_witness)
+        return entry
+
+    def entries(self, proposal_id: str | None = None, *, after: int = 0) -> Iterator[Entry]:
+        """Yield the entries numbered above `after`, in order: all, or those of one proposal.
+
+        Raises:
+            StoreCorrupt: an entry cannot be read at all. Whether one was changed, `verify` says.
+        """
+        where, which = ("AND proposal = ?", [proposal_id]) if proposal_id is not None else ("", [])
+        sql = (
+            f"SELECT {_COLUMNS} FROM ledger WHERE repo = ? AND number > ? {where} "  # noqa: S608 - constants
+            f"ORDER BY number LIMIT {_PAGE}"
+        )
+        # Page by page, so that no read stays open while the caller does something else.
+        while rows := self.database.rows(sql, [self.repo, after, *which]):
+            for row in rows:
+                yield self._entry(row)
+            after = rows[-1][0]
+
+    def head(self) -> str:
+        """Return the hash of the last entry: 64 hexadecimal digits, zeros when there is none."""
+        return self._last()[1]
+
+    def has(self, number: int, entry_hash: str) -> bool:
+        """Whether entry `number` has that hash."""
+        sql = "SELECT hash FROM ledger WHERE repo = ? AND number = ?"
+        return self.database.rows(sql, [self.repo, number]) == [(entry_hash,)]
+
+    def is_intact(self, entry: Entry) -> bool:
+        """Whether what `entry` says is what its hash was made from."""
+        return entry.hash == _hash(self.repo, entry)
+
+    def verify(self, anchors: Mapping[str, str] | None = None) -> Verification:
+        """Read the whole chain and say whether any entry was changed, removed, moved or added.
+
+        `anchors` maps landed commits to the heads in their `Mai-Ledger` trailers.
+        """
+        # The witness first: entries that others add meanwhile may only put it behind.
+        is_there, seen = self._witness.exists(), self._witness.read()
+        with self.database.reading() as handle:
+            rows = handle.execute(
+                f"SELECT {_COLUMNS} FROM ledger WHERE repo = ? ORDER BY number",  # noqa: S608 - constants
+                [self.repo],
+            )
+            return check(map(self._link, rows), is_there, seen, anchors or {})
+
+    def trust_as_it_stands(self) -> None:
+        """Let the witness start over from the chain's present end.
+
+        For a person who restored a backup or lost the witness, and has seen what `verify` says.
+        """
+        self._witness.start_over(*self._last())
+
+    def export(self) -> Iterator[Json]:
+        """Yield every entry as the JSON object whose canonical text, less `hash`, was hashed."""
+        for entry in self.entries():
+            yield {**_facts(self.repo, entry), "hash": entry.hash}
+
+    def _last(self) -> tuple[int, str]:
+        rows = self.database.rows(
+            "SELECT number, hash FROM ledger WHERE repo = ? ORDER BY number DESC LIMIT 1",
+            [self.repo],
+        )
+        return rows[0] if rows else (0, GENESIS)
+
+    def _advance_witness(self) -> None:
+        self._witness.advance(*self._last(), self.has)
+
+    def _entry(self, row: tuple[Any, ...]) -> Entry:
+        number, at, proposal, kind, data, previous, entry_hash = row
+        try:
+            # SQLite's columns take values of any type, whatever they were declared as.
+            if not isinstance(number, int) or not all(isinstance(cell, str) for cell in row[1:]):
+                raise ValueError("a column has another type")  # noqa: TRY301 - told below
+            return Entry(number, at, proposal, kind, codec.parse(data), previous, entry_hash)
+        except ValueError as error:
+            raise StoreCorrupt(
+                f"Entry {one_line(str(number), 20)} of the ledger cannot be read: "
+                "`mai audit verify` says more."
+            ) from error
+
+    def _link(self, row: tuple[Any, ...]) -> Link:
+        try:
+            is_intact = self.is_intact(self._entry(row))
+        except StoreCorrupt:
+            is_intact = False
+        return Link(row[0], row[5], row[6], is_intact)
+
+
+def _facts(repo: str, entry: Entry) -> Json:
+    return {
+        "repo": repo,
+        "number": entry.number,
+        "at": entry.at,
+        "proposal": entry.proposal,
+        "kind": entry.kind,
+        "data": entry.data,
+        "previous": entry.previous,
+    }
+
+
+def _hash(repo: str, entry: Entry) -> str:
+    return hashlib.sha256(canonical_json(_facts(repo, entry))).hexdigest()

@@ -1,0 +1,59 @@
+"""The shape of the database, as numbered steps. Append; never change one that was released."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sqlite_utils
+
+APPLICATION_ID = 0x4D616931  # "Mai1", so that another program's database is never taken for ours
+
+_LEDGER = (
+    """
+    CREATE TABLE ledger (
+        repo TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        at TEXT NOT NULL,
+        proposal TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        data TEXT NOT NULL,
+        previous TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        PRIMARY KEY (repo, number),
+        UNIQUE (repo, previous)
+    )
+    """,
+    "CREATE INDEX ledger_proposal ON ledger (repo, proposal, number)",
+    """
+    CREATE TRIGGER ledger_is_never_updated BEFORE UPDATE ON ledger
+    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END
+    """,
+    """
+    CREATE TRIGGER ledger_is_never_deleted BEFORE DELETE ON ledger
+    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END
+    """,
+    """
+    CREATE TRIGGER ledger_is_only_appended BEFORE INSERT ON ledger
+    WHEN NEW.number IS NOT
+        (SELECT coalesce(max(number), 0) + 1 FROM ledger WHERE repo = NEW.repo)
+    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END
+    """,
+)
+
+
+def _ledger(database: sqlite_utils.Database) -> None:
+    for statement in _LEDGER:
+        database.execute(statement)
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step. `apply` runs inside a transaction that the caller commits."""
+
+    number: int
+    name: str
+    apply: Callable[[sqlite_utils.Database], None]
+
+
+MIGRATIONS: tuple[Migration, ...] = (Migration(1, "ledger", _ledger),)
