@@ -1,0 +1,80 @@
+"""`mai doctor`: what is installed, reachable and missing, each with the command that mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotInTime
+from pathlib import Path
+from time import monotonic
+
+from mai.settings import Settings
+from mai.system import checks_here, checks_reach
+from mai.system.check import Check, Status
+from mai.system.redaction import Redactor
+from mai.text import one_line
+
+__all__ = ["Check", "Status", "diagnose", "worst"]
+
+#: Longer than any one check allows itself; a hung name server or disk must not hang the doctor.
+_PATIENCE_S = 15.0
+
+Checker = Callable[[Settings, Path], Check]
+
+_CHECKERS: tuple[tuple[str, Checker], ...] = (
+    ("python", checks_here.python),
+    ("git", checks_here.git),
+    ("repository", checks_here.repository),
+    ("identity", checks_here.identity),
+    ("engine", checks_reach.engine),
+    ("sandbox image", checks_reach.image),
+    ("database", checks_here.database),
+    ("backup", checks_here.backup),
+    ("disk", checks_here.disk),
+    ("log", checks_here.log),
+    ("ruff", checks_here.ruff),
+    ("ollama", checks_reach.ollama),
+    ("lm studio", checks_reach.lm_studio),
+    ("discord", checks_here.discord),
+    ("machine", checks_here.machine),
+)
+
+
+def diagnose(
+    settings: Settings, repo_dir: Path, checkers: Iterable[tuple[str, Checker]] = _CHECKERS
+) -> list[Check]:
+    """Return every check's outcome, in the order of the list above. Never raises.
+
+    Args:
+        settings: the settings as loaded.
+        repo_dir: the folder whose repository is meant; it need not be one.
+        checkers: name and function of each check; a front end may add its own.
+    """
+    named = list(checkers)
+    redactor = Redactor.for_settings(settings)
+    started = monotonic()
+    pool = ThreadPoolExecutor(max_workers=max(1, len(named)), thread_name_prefix="mai-doctor")
+    try:
+        running = [(name, pool.submit(check, settings, repo_dir)) for name, check in named]
+        return [
+            _outcome(name, future, max(0.0, started + _PATIENCE_S - monotonic()), redactor)
+            for name, future in running
+        ]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def worst(checks: Sequence[Check]) -> Status:
+    """Return the worst status among `checks`."""
+    order = [Status.OK, Status.WARN, Status.FAIL]
+    return max((check.status for check in checks), key=order.index, default=Status.OK)
+
+
+def _outcome(name: str, future: Future[Check], patience_s: float, redactor: Redactor) -> Check:
+    try:
+        return future.result(patience_s)
+    except NotInTime:
+        return Check(name, Status.FAIL, f"No answer within {_PATIENCE_S:.0f} s.")
+    except Exception as error:  # noqa: BLE001 - the doctor must outlive whatever it finds
+        why = one_line(redactor.text(f"{type(error).__name__}: {error}"))
+        return Check(name, Status.FAIL, f"It could not be checked: {why}.")

@@ -1,0 +1,127 @@
+"""Mai's log: one JSON object a line in `mai.jsonl`, and warnings in plain words on stderr.
+
+Nothing here writes to stdout, which belongs to `--json`. Until `configure` is called nothing is
+written anywhere, so that a room may log without asking whether it runs in a test.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+from mai.settings import Settings
+from mai.system.logfile import LogFile
+from mai.system.redaction import Redactor
+
+FILE_NAME = "mai.jsonl"
+_Event = MutableMapping[str, Any]
+
+
+def configure(settings: Settings, *, tells_stderr: bool = True) -> LogFile:
+    """Send the log to `settings.logs`, and return the file it goes to.
+
+    What libraries say through `logging` goes there too, from WARNING on. `tells_stderr` false is
+    for a console that owns the whole screen.
+    """
+    file = LogFile(settings.logs / FILE_NAME)
+    redact = Redactor.for_settings(settings)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            _add_process,
+            structlog.processors.StackInfoRenderer(),
+            structlog.processors.format_exc_info,
+            redact,
+            *([_tell_stderr] if tells_stderr else []),
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        logger_factory=_Factory(file),
+        cache_logger_on_first_use=False,
+    )
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if isinstance(handler, _Bridge)]:
+        root.removeHandler(handler)
+    root.addHandler(_Bridge(level=logging.WARNING))
+    return file
+
+
+def reset() -> None:
+    """Log nowhere again, as before `configure`."""
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if isinstance(handler, _Bridge)]:
+        root.removeHandler(handler)
+    _configure_silence()
+
+
+def get(room: str) -> structlog.typing.FilteringBoundLogger:
+    """Return the logger of a room, such as `sandbox`. It stands under `room` in each line."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(room=room)
+    return logger
+
+
+class _Factory:
+    """Hands structlog the one file, whatever logger it asks for."""
+
+    def __init__(self, file: LogFile) -> None:
+        self._logger = _Lines(file)
+
+    def __call__(self, *_: object) -> _Lines:
+        return self._logger
+
+
+class _Lines:
+    """What structlog takes for a logger: a method per level, each writing one line."""
+
+    def __init__(self, file: LogFile | None) -> None:
+        self._file = file
+
+    def msg(self, line: str) -> None:
+        if self._file is not None:
+            self._file.write(line)
+
+    debug = info = warning = warn = error = critical = fatal = exception = log = msg
+
+
+class _Bridge(logging.Handler):
+    """Carries what libraries log over to structlog, where secrets are removed."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # A library's malformed log call must neither stop the work nor show its person a
+        # traceback, which is what `Handler.handleError` would do.
+        with contextlib.suppress(Exception):
+            structlog.get_logger(room=record.name).log(
+                record.levelno, record.getMessage(), exc_info=record.exc_info or None
+            )
+
+
+def _add_process(_logger: object, _method: str, event: _Event) -> _Event:
+    event["pid"] = os.getpid()
+    return event
+
+
+def _tell_stderr(_logger: object, _method: str, event: _Event) -> _Event:
+    """Say a warning to the person, one line without the machine's fields."""
+    if event.get("level") in {"warning", "error", "critical"} and sys.stderr is not None:
+        sys.stderr.write(f"mai: {event.get('event', '')}\n")
+    return event
+
+
+def _configure_silence() -> None:
+    structlog.configure(
+        processors=[structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
+        logger_factory=lambda *_: _Lines(None),
+        cache_logger_on_first_use=False,
+    )
+
+
+_configure_silence()
