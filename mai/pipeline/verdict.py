@@ -1,0 +1,120 @@
+"""What do the runs say together? Pure comparison of outcomes; nothing here runs anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from mai.proposal import TestCounts
+from mai.protocols import RunResult, TestOutcome
+
+Outcomes = Mapping[str, TestOutcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Test ids by what became of them. `failing_new` are tests that only the head has."""
+
+    fixed: frozenset[str] = frozenset()
+    broken: frozenset[str] = frozenset()
+    missing: frozenset[str] = frozenset()
+    failing_new: frozenset[str] = frozenset()
+
+    @property
+    def decisive(self) -> frozenset[str]:
+        """Every test that speaks for or against the change."""
+        return self.fixed | self.broken | self.missing | self.failing_new
+
+    def without(self, ids: Iterable[str]) -> Comparison:
+        """Return the comparison with `ids` deciding nothing."""
+        gone = frozenset(ids)
+        return Comparison(
+            self.fixed - gone, self.broken - gone, self.missing - gone, self.failing_new - gone
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The outcomes of one set of tests on the base's code and on the head's."""
+
+    base: Outcomes = field(default_factory=dict)
+    head: Outcomes = field(default_factory=dict)
+
+    def compare(self) -> Comparison:
+        """Say what became of each test.
+
+        A module that cannot be imported is reported by pytest as one error under the file's own
+        id. Its tests then count as failing on that side: breaking an import breaks the tests, and
+        mending one fixes them.
+        """
+        base_dead, head_dead = _dead_files(self.base), _dead_files(self.head)
+        fixed: set[str] = set()
+        broken: set[str] = set()
+        missing: set[str] = set()
+        new: set[str] = set()
+        for test_id, before in self.base.items():
+            after = self.head.get(test_id)
+            if before is TestOutcome.PASSED:
+                if after is None:
+                    (broken if _file(test_id) in head_dead else missing).add(test_id)
+                elif after is TestOutcome.SKIPPED:
+                    missing.add(test_id)
+                elif after.is_failure:
+                    broken.add(test_id)
+            elif before.is_failure and after is TestOutcome.PASSED:
+                fixed.add(test_id)
+        for test_id in self.head.keys() - self.base.keys():
+            if self.head[test_id].is_failure and not (
+                test_id in head_dead and any(_file(known) == test_id for known in self.base)
+            ):
+                new.add(test_id)
+            elif self.head[test_id] is TestOutcome.PASSED and _file(test_id) in base_dead:
+                fixed.add(test_id)
+        return Comparison(frozenset(fixed), frozenset(broken), frozenset(missing), frozenset(new))
+
+
+def counts(outcomes: Outcomes) -> TestCounts:
+    """Count outcomes the way pytest's last line does."""
+    values = list(outcomes.values())
+    return TestCounts(
+        passed=values.count(TestOutcome.PASSED),
+        failed=sum(
+            values.count(kind)
+            for kind in (TestOutcome.FAILED, TestOutcome.TIMEOUT, TestOutcome.CRASH)
+        ),
+        errors=values.count(TestOutcome.ERROR),
+        skipped=values.count(TestOutcome.SKIPPED),
+    )
+
+
+def disagreeing(first: RunResult, second: RunResult) -> frozenset[str]:
+    """Return the tests that two runs on one tree do not agree about."""
+    ids = first.outcomes.keys() | second.outcomes.keys()
+    return frozenset(
+        test_id
+        for test_id in ids
+        if _kind(first.outcomes.get(test_id)) != _kind(second.outcomes.get(test_id))
+    )
+
+
+def is_settled(ids: Iterable[str], outcomes: Outcomes) -> bool:
+    """Whether every one of `ids` ended by the clock: running a loop again only costs time."""
+    return all(outcomes.get(test_id) is TestOutcome.TIMEOUT for test_id in ids)
+
+
+def _kind(outcome: TestOutcome | None) -> str:
+    if outcome is None:
+        return "absent"
+    return "failure" if outcome.is_failure else outcome.value
+
+
+def _file(test_id: str) -> str:
+    return test_id.partition("::")[0]
+
+
+def _dead_files(outcomes: Outcomes) -> frozenset[str]:
+    return frozenset(
+        test_id
+        for test_id, outcome in outcomes.items()
+        if "::" not in test_id and outcome.is_failure
+    )

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mai.pipeline.verdict import Outcomes, Pair, counts, disagreeing, is_settled
+from mai.protocols import RunResult, TestOutcome
+
+PASSED, FAILED, ERROR = TestOutcome.PASSED, TestOutcome.FAILED, TestOutcome.ERROR
+SKIPPED, TIMEOUT, CRASH = TestOutcome.SKIPPED, TestOutcome.TIMEOUT, TestOutcome.CRASH
+
+ids = st.sampled_from(["t.py", "t.py::a", "t.py::b", "u.py", "u.py::c[1]"])
+outcomes = st.dictionaries(ids, st.sampled_from(list(TestOutcome)))
+
+
+def test_a_fix_and_a_break() -> None:
+    pair = Pair({"t.py::a": FAILED, "t.py::b": PASSED}, {"t.py::a": PASSED, "t.py::b": CRASH})
+    compared = pair.compare()
+    assert compared.fixed == {"t.py::a"}
+    assert compared.broken == {"t.py::b"}
+    assert not compared.missing | compared.failing_new
+
+
+def test_a_loop_is_that_tests_failure() -> None:
+    assert Pair({"t.py::a": PASSED}, {"t.py::a": TIMEOUT}).compare().broken == {"t.py::a"}
+    assert Pair({"t.py::a": TIMEOUT}, {"t.py::a": PASSED}).compare().fixed == {"t.py::a"}
+
+
+def test_a_test_that_is_gone_or_skips_now_is_missing() -> None:
+    pair = Pair({"t.py::a": PASSED, "t.py::b": PASSED}, {"t.py::b": SKIPPED})
+    assert pair.compare().missing == {"t.py::a", "t.py::b"}
+
+
+def test_what_failed_before_and_still_does_says_nothing() -> None:
+    pair = Pair({"t.py::a": FAILED, "t.py::b": FAILED}, {"t.py::a": ERROR})
+    assert not pair.compare().decisive
+
+
+def test_breaking_an_import_breaks_its_tests() -> None:
+    compared = Pair({"t.py::a": PASSED, "u.py::c": PASSED}, {"t.py": ERROR, "u.py::c": PASSED})
+    assert compared.compare().broken == {"t.py::a"}
+    assert not compared.compare().failing_new
+
+
+def test_mending_an_import_fixes_its_tests() -> None:
+    assert Pair({"t.py": ERROR}, {"t.py::a": PASSED}).compare().fixed == {"t.py::a"}
+
+
+def test_a_new_test_that_fails_counts_against_the_change() -> None:
+    compared = Pair({"t.py::a": PASSED}, {"t.py::a": PASSED, "t.py::b": FAILED}).compare()
+    assert compared.failing_new == {"t.py::b"}
+    assert not compared.broken
+
+
+@given(outcomes)
+def test_a_tree_compared_with_itself_decides_nothing_but_skips(tree: Outcomes) -> None:
+    assert not Pair(tree, tree).compare().decisive
+    assert not disagreeing(RunResult(outcomes=tree), RunResult(outcomes=tree))
+
+
+@given(outcomes, outcomes)
+def test_no_test_is_in_two_lists(base: Outcomes, head: Outcomes) -> None:
+    compared = Pair(base, head).compare()
+    lists = [compared.fixed, compared.broken, compared.missing, compared.failing_new]
+    assert sum(map(len, lists)) == len(compared.decisive)
+
+
+@given(outcomes, outcomes)
+def test_nothing_that_passed_slips_through(base: Outcomes, head: Outcomes) -> None:
+    compared = Pair(base, head).compare()
+    for test_id, outcome in base.items():
+        if outcome is PASSED and head.get(test_id) is not PASSED:
+            assert test_id in compared.broken | compared.missing
+
+
+@given(outcomes)
+def test_counts_add_up(tree: Outcomes) -> None:
+    found = counts(tree)
+    assert found.passed + found.failed + found.errors + found.skipped == len(tree)
+
+
+def test_only_loops_need_no_second_run() -> None:
+    assert is_settled(["t.py::a"], {"t.py::a": TIMEOUT})
+    assert not is_settled(["t.py::a", "t.py::b"], {"t.py::a": TIMEOUT, "t.py::b": FAILED})
