@@ -8,7 +8,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ValidationError
 
@@ -26,6 +26,27 @@ _THINKING = re.compile(r"\A\s*<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOT
 _FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
 
 Answer = TypeVar("Answer", bound=BaseModel)
+
+
+@runtime_checkable
+class KnowsContext(Protocol):
+    """A provider that can say how many tokens its model holds."""
+
+    async def context_length(self) -> int:
+        """Return the number of tokens, 0 where it is not known."""
+        ...
+
+
+def context_tokens(provider: Provider) -> int:
+    """Return how many tokens the provider's model holds, 0 where it cannot say.
+
+    Raises:
+        ProviderError: its server failed.
+    """
+    if not isinstance(provider, KnowsContext):
+        return 0
+    with asyncio.Runner() as runner:
+        return runner.run(provider.context_length())
 
 
 def ask(provider: Provider, request: ChatRequest, cancel: Cancel) -> str:

@@ -135,6 +135,8 @@ class OllamaProvider:
         Raises:
             ProviderError: as for `stream`.
         """
+        if self._facts is not None:
+            return self._facts.context_length
         with self._errors():
             async with self._client() as client:
                 return (await self._known_facts(client)).context_length

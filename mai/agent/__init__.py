@@ -1,0 +1,1 @@
+"""The conversation, and how an idea of a model becomes a draft."""
