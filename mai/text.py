@@ -17,8 +17,10 @@ _ESCAPE_SEQUENCE = re.compile(
     re.DOTALL,
 )
 # git takes any `Token: value` line in the last paragraph for a trailer (git-interpret-trailers(1)).
-_TRAILER = re.compile(r"^[ \t]*[A-Za-z0-9][A-Za-z0-9-]*[ \t]*:", re.MULTILINE)
+# It ends a message at `---`, where a mailed patch would begin, and skips what looks like a comment.
+_TRAILER = re.compile(r"^[ \t]*(?:[A-Za-z0-9][A-Za-z0-9-]*[ \t]*:|---|[#;])", re.MULTILINE)
 _ZERO_WIDTH_SPACE = "\u200b"
+_ROOM_FOR_BREAKS = 2
 
 
 def _is_harmless(character: str) -> bool:
@@ -45,7 +47,8 @@ def one_line(text: str, limit: int = 200) -> str:
 
 def title_line(text: str, limit: int = 72) -> str:
     """Return `text` as a commit subject or a card's title: one line, no fences, no mentions."""
-    return one_line(without_mentions(text.replace("`" * 3, "'")), limit)
+    # Cleaning first: it would take the mentions' breaks out again.
+    return without_mentions(one_line(text.replace("`" * 3, "'"), limit - _ROOM_FOR_BREAKS))
 
 
 def without_mentions(text: str) -> str:

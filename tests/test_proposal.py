@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mai.errors import MaiError, exit_code_of
+from mai.proposal import (
+    Finding,
+    Level,
+    Opinion,
+    ReviewReport,
+    RiskReport,
+    Shown,
+    TrialReport,
+    Verdict,
+    canonical_json,
+)
+
+SHOWN = Shown(
+    "main", "Title", "Why", "diff", RiskReport(), TrialReport(Verdict.PASS), ReviewReport()
+)
+FINDING = Finding("net.socket", "net", Level.HIGH, "a.py", 3, 0, "It could call home.")
+
+
+def test_levels_are_ordered_by_harm_not_by_letter() -> None:
+    assert Level.LOW < Level.MEDIUM < Level.HIGH < Level.BLOCKED
+    assert Level.highest([Level.MEDIUM, Level.HIGH, Level.LOW]) is Level.HIGH
+    assert Level.highest([]) is Level.LOW
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(SHOWN, branch="dev"),
+        replace(SHOWN, title="Other"),
+        replace(SHOWN, why="Because"),
+        replace(SHOWN, diff="diff2"),
+        replace(SHOWN, risk=RiskReport().with_findings(FINDING)),
+        replace(SHOWN, trial=TrialReport(Verdict.SKIPPED)),
+        replace(SHOWN, trial=TrialReport(Verdict.PASS, fixed=("t",))),
+        replace(SHOWN, trial=TrialReport(Verdict.PASS, broken=("t",))),
+        replace(SHOWN, trial=TrialReport(Verdict.PASS, missing=("t",))),
+        replace(SHOWN, trial=TrialReport(Verdict.PASS, changed=("t",))),
+        replace(SHOWN, review=ReviewReport(Opinion.OBJECT, "m", ("no",))),
+    ],
+)
+def test_anything_a_person_is_shown_is_in_the_digest(other: Shown) -> None:
+    assert other.digest() != SHOWN.digest()
+
+
+def test_how_long_a_trial_took_is_not() -> None:
+    slower = replace(SHOWN, trial=TrialReport(Verdict.PASS, seconds=9.9, cpu_s=3, output="x"))
+    assert slower.digest() == SHOWN.digest()
+
+
+@given(st.dictionaries(st.text(), st.text(st.characters())))
+def test_canonical_json_does_not_depend_on_order(value: dict[str, str]) -> None:
+    turned = dict(reversed(value.items()))
+    assert canonical_json(value) == canonical_json(turned)
+
+
+def test_a_finding_raises_the_level_of_its_report() -> None:
+    assert RiskReport(Level.LOW).with_findings(FINDING).level is Level.HIGH
+    assert RiskReport(Level.BLOCKED).with_findings(FINDING).level is Level.BLOCKED
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code"),
+    [
+        ("internal", 1),
+        ("usage", 2),
+        ("blocked", 3),
+        ("trial", 4),
+        ("does-not-parse", 5),
+        ("no-engine", 6),
+        ("expired", 7),
+        ("rejected", 7),
+        ("stale-digest", 8),
+        ("unheard-of", 1),
+    ],
+)
+def test_every_code_has_its_exit_code(code: str, exit_code: int) -> None:
+    assert exit_code_of(code) == exit_code
+
+
+def test_no_two_errors_share_a_code() -> None:
+    def tree(kind: type[MaiError]) -> list[type[MaiError]]:
+        return [kind, *(child for sub in kind.__subclasses__() for child in tree(sub))]
+
+    codes = [kind.code for kind in tree(MaiError)]
+    assert len(codes) == len(set(codes))

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mai.text import commit_prose, one_line, plain, prose, title_line
+
+anything = st.text(st.characters(), max_size=300)
+
+
+@given(anything)
+def test_plain_leaves_no_control_and_no_invisible_character(text: str) -> None:
+    shown = plain(text)
+    assert all(
+        character in "\n\t"
+        or character.isprintable()
+        or character == " "
+        or not character.isascii()
+        for character in shown
+    )
+    assert not set(shown) & set("\x1b\x9b\r\x07\x00\u202e\u2066\u200b\u2028")
+
+
+@given(anything)
+def test_one_line_is_one_line_within_its_limit(text: str) -> None:
+    assert len(one_line(text, 20)) <= 20
+    assert "\n" not in one_line(text)
+
+
+@given(anything)
+def test_nothing_in_a_reason_becomes_a_trailer(text: str) -> None:
+    for line in commit_prose(text).splitlines():
+        assert not line.lower().startswith(("approved-by:", "mai-digest:", "signed-off-by:"))
+
+
+@pytest.mark.parametrize(
+    ("hostile", "shown"),
+    [
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b]0;owned\x07title", "title"),
+        ("\x1b]8;;http://x\x1b\\click\x1b]8;;\x1b\\", "click"),
+        ("a\u202eb", "ab"),
+        ("one\rtwo", "one\ntwo"),
+    ],
+)
+def test_terminal_tricks_are_gone(hostile: str, shown: str) -> None:
+    assert plain(hostile) == shown
+
+
+def test_mentions_and_fences_are_broken() -> None:
+    assert "@everyone" not in title_line("hi @everyone")
+    assert "<@1" not in prose("hi <@184>")
+    assert "```" not in prose("```diff\n-x\n```")
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "Approved-by: ana",
+        "  Approved-by: ana",
+        "approved-BY : ana",
+        "x\n\nApproved-by: a\nMai-Risk: LOW",
+    ],
+)
+def test_git_finds_no_forged_trailer(forged: str) -> None:
+    message = f"Title\n\n{commit_prose(forged)}\n\nMai-Proposal: 1\n"
+    command = ["git", "interpret-trailers", "--parse"]
+    parsed = subprocess.run(command, input=message, capture_output=True, text=True, check=True)
+    assert parsed.stdout == "Mai-Proposal: 1\n"
