@@ -1,0 +1,283 @@
+"""One of the user's repositories: everything Mai asks of git, through one door."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import re
+import socket
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mai.errors import GitError, UnsuitableRepo
+from mai.proposal import FileChange
+from mai.protocols import NewFile, SystemClock, TreeFile
+from mai.repo import diffs, history, place, trees
+from mai.repo.git import check_version
+from mai.repo.history import LandedCommit
+from mai.repo.locks import WaitingLock, claim
+from mai.repo.objects import Objects, Snapshot, check_oid
+from mai.repo.place import Place
+from mai.repo.private import Private, prepare_private
+from mai.repo.refs import Person, Refs, check_branch
+from mai.text import one_line
+
+
+class Repo:
+    """A repository Mai works on. Made by `Repo.open`; usable from any thread.
+
+    Object ids are full, in hexadecimal. What takes a "treeish" takes a commit's or a tree's id.
+    Everything that is computed lies in Mai's own repository until `keep` or a landing takes it
+    over. Closing it ends the one child process it may have.
+    """
+
+    def __init__(self, place: Place, private: Private) -> None:
+        self.place = place
+        self.refs = Refs(place, private)
+        self.store = private
+        self.objects = Objects(private.git)
+        self._landing = WaitingLock(private.path / "landing.lock", "landing a change")
+        self._identity: Person | None = None
+
+    @classmethod
+    def open(cls, directory: Path, private_root: Path) -> Self:
+        """Open the repository that `directory` is in; Mai's own goes under `private_root`.
+
+        Raises:
+            UnsuitableRepo: there is none, or it is bare, without commits, on no branch, somebody
+                else's, of a kind Mai does not know, or git is too old.
+            GitError: it is damaged, or Mai's own cannot be made.
+        """
+        check_version()
+        where = place.find(Path(directory))
+        repo = cls(where, prepare_private(where, private_root.absolute()))
+        try:
+            repo.tree(repo.tip(repo.branch()))
+        except BaseException:
+            repo.close()
+            raise
+        return repo
+
+    def close(self) -> None:
+        """End the child process, if there is one."""
+        self.objects.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # --- where it is ---------------------------------------------------------------------
+
+    @property
+    def root(self) -> Path:
+        """The top of the work tree."""
+        return self.place.root
+
+    @property
+    def git_dir(self) -> Path:
+        """The folder of this work tree's HEAD and index."""
+        return self.place.git_dir
+
+    @property
+    def key(self) -> str:
+        """16 hexadecimal digits that stand for this work tree's path."""
+        return self.place.key
+
+    @property
+    def private(self) -> Path:
+        """Mai's own bare repository for this one."""
+        return self.store.path
+
+    def branch(self) -> str:
+        """Return the branch that is checked out.
+
+        Raises:
+            UnsuitableRepo: none is.
+        """
+        branch = self.refs.checked_out()
+        if branch is None:
+            msg = f"{one_line(str(self.root))} is on no branch; `git switch BRANCH` goes to one."
+            raise UnsuitableRepo(msg)
+        return branch
+
+    def tip(self, branch: str) -> str:
+        """Return the commit that `branch` stands for.
+
+        Raises:
+            UnsuitableRepo: it has none.
+        """
+        commit = self.refs.value(f"refs/heads/{check_branch(branch)}")
+        if commit is None:
+            msg = f"The branch {one_line(branch)} of {one_line(str(self.root))} has no commits."
+            raise UnsuitableRepo(msg)
+        return commit
+
+    def identity(self) -> Person:
+        """Return the user's name and e-mail address as git knows them, or login and host."""
+        if self._identity is None:
+            # With the real git folder, so that `includeIf "gitdir:…"` finds the right identity.
+            answer = place.user_git(self.git_dir).run(
+                "config", "--null", "--get-regexp", r"^user\.(name|email)$",
+                accepted=range(256), timeout_s=30,
+            )  # fmt: skip
+            items = answer.output.decode("utf-8", "replace").split("\0")
+            said = {
+                name: trees.clean(value) for name, _, value in (i.partition("\n") for i in items)
+            }
+            login = _login()
+            self._identity = (
+                said.get("user.name") or login,
+                said.get("user.email") or f"{login}@{trees.clean(socket.gethostname())}",
+            )
+        return self._identity
+
+    # --- reading -------------------------------------------------------------------------
+
+    def snapshot(self, treeish: str) -> Snapshot:
+        """Return the tracked files of a commit or a tree."""
+        return Snapshot(check_oid(treeish), self.store.git, self.objects)
+
+    def tree_files(self, treeish: str) -> Iterator[TreeFile]:
+        """Yield every file and link of a commit or a tree, with its content."""
+        return self.snapshot(treeish).files()
+
+    def tree(self, treeish: str) -> str:
+        """Return the tree of a commit, or the tree itself.
+
+        Raises:
+            GitError: there is no such object, or it is damaged.
+        """
+        found = self.objects.identify(f"{check_oid(treeish)}^{{tree}}")
+        if found is None:
+            raise GitError(f"{treeish} is no commit or tree that this repository has whole.")
+        return found[0]
+
+    def has(self, oid: str) -> bool:
+        """Whether the object is there."""
+        return self.objects.identify(check_oid(oid)) is not None
+
+    def diff(self, before: str, after: str, context: int = 3) -> str:
+        """Return the patch between two treeishes; see `mai.repo.diffs.diff`."""
+        return diffs.diff(self.store.git, self.tree(before), self.tree(after), context)
+
+    def changes(self, before: str, after: str) -> tuple[FileChange, ...]:
+        """Return what each file went through between two treeishes."""
+        return diffs.changes(self.store.git, self.tree(before), self.tree(after))
+
+    def is_ancestor(self, ancestor: str, commit: str) -> bool:
+        """Whether `ancestor` is `commit` or came before it."""
+        return history.is_ancestor(self.store, check_oid(ancestor), check_oid(commit))
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """Return the best common ancestor of two commits, None where there is none."""
+        return history.merge_base(self.store, check_oid(one), check_oid(other))
+
+    def landed_trailers(self, branch: str, limit: int = 100) -> list[LandedCommit]:
+        """Return the newest commits of `branch` that carry Mai's trailers, newest first."""
+        return history.landed(self.store, self.tip(branch), limit)
+
+    # --- making --------------------------------------------------------------------------
+
+    def write_tree(self, base: str, changes: Mapping[str, NewFile | None]) -> str:
+        """Return the tree that `changes` (None deletes) make of the treeish `base`.
+
+        Raises:
+            EditError: a path may not be named, or collides with what is there.
+        """
+        return trees.write_tree(self.store, self.snapshot(base), changes)
+
+    def commit(
+        self,
+        tree: str,
+        parents: tuple[str, ...] | list[str],
+        message: str,
+        author: Person,
+        *,
+        committer: Person | None = None,
+        at: datetime | None = None,
+    ) -> str:
+        """Make a commit, on no branch, and return its id. Both dates are `at`, or now."""
+        text = trees.CommitText(
+            tree,
+            tuple(parents),
+            message,
+            author,
+            committer or self.identity(),
+            at or SystemClock().now(),
+        )
+        return trees.store(self.store, "commit", [text.raw()])[0]
+
+    def merge(self, base: str, ours: str, theirs: str) -> str | None:
+        """Return the tree with both sides' changes since `base`, None where they conflict.
+
+        Ancestry is the caller's to check: a base that was reset away would come back.
+        """
+        return history.merge_trees(self.store, self.tree(base), self.tree(ours), self.tree(theirs))
+
+    def revert_tree(self, landed_commit: str, tip: str) -> str | None:
+        """Return `tip`'s tree without what `landed_commit` changed, None where that conflicts."""
+        parent = trees.parent_of(self.objects.read(check_oid(landed_commit), "commit"))
+        before = parent or trees.store(self.store, "tree", [b""])[0]
+        return self.merge(landed_commit, tip, before)
+
+    def keep(self, ref: str, commit: str) -> None:
+        """Let the ref of Mai's own `ref` (`refs/mai/…`) keep `commit` in the user's repository.
+
+        Raises:
+            GitError: it is no such ref.
+            RepoBusy: another process is moving it.
+        """
+        self.enter(commit)
+        self.refs.keep(ref, commit, self.identity())
+
+    def enter(self, commit: str) -> None:
+        """Copy `commit` and what only Mai's repository has of it into the user's, as data."""
+        known: list[str] = []
+        unknown = [check_oid(commit)]
+        while unknown:
+            raw = self.objects.read(unknown.pop(), "commit")
+            for parent in re.findall(rb"^parent ([0-9a-f]+)$", raw.split(b"\n\n")[0], re.MULTILINE):
+                name = parent.decode()
+                found = self.store.window.run("cat-file", "-e", name, accepted=(0, 1, 128))
+                (unknown if found.status else known).append(name)
+        revisions = "".join([f"{commit}\n", *(f"^{name}\n" for name in known)])
+        pack = self.store.git.run(
+            "pack-objects", "--revs", "--local", "--stdout", "-q", data=revisions.encode()
+        )
+        self.store.into.run("unpack-objects", "-q", data=pack.output)
+
+    # --- one at a time -------------------------------------------------------------------
+
+    def landing_lock(self) -> contextlib.AbstractContextManager[None]:
+        """Hold the right to land, waiting for it; the thread that has it may take it again.
+
+        Raises:
+            RepoBusy: another process kept it for a minute.
+        """
+        return self._landing.held()
+
+    def claim(self, name: str) -> contextlib.AbstractContextManager[None]:
+        """Hold `name`, such as a proposal's id, alone among all processes.
+
+        Raises:
+            RepoBusy: somebody else has it.
+        """
+        return claim(self.store.path / "claims", name)
+
+
+def _login() -> str:
+    try:
+        return trees.clean(getpass.getuser()) or "user"
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"uid{os.geteuid()}"
