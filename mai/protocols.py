@@ -231,6 +231,8 @@ class RunResult:
 
     `limit` is PASS where the run came to its end, else the limit (or ERROR) that stopped it;
     `outcomes` holds what is known even then. `has_tests` is false where nothing was collected.
+    `hits` names the limits that a test or process ran into although the run went on: TIMEOUT,
+    OOM, PIDS, DISK.
     """
 
     limit: Verdict = Verdict.PASS
@@ -243,6 +245,7 @@ class RunResult:
     image: str = ""
     message: str = ""
     has_tests: bool = True
+    hits: frozenset[Verdict] = frozenset()
 
 
 class Sandbox(Protocol):

@@ -1,0 +1,88 @@
+"""The supervisor: process 1 of the container, between the host and the code under test.
+
+It reads a job and a tree from standard input, has a child run the tests, and writes records to
+standard output: 16 secret bytes, a kind, a length, a payload. Being process 1 it cannot be stopped
+or killed from inside; being undumpable neither its memory nor its pipes can be opened by others of
+its user; the secret arrives after the first child was started and reaches no child ever.
+
+End of input means that the owner is gone: then everything here ends too.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import os
+import signal
+import struct
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from sandbox.children import Child
+from sandbox.meter import Meter
+from sandbox.runs import CommandRun, Run, TestRun
+from sandbox.tree import BadInputError, read_job, unpack
+
+READY = b"ready\n"
+ROOT = "/repo"
+_RECORD = struct.Struct(">cI")
+_PR_SET_DUMPABLE = 4
+_BACKSTOP_S = 20
+
+
+class Outlet:
+    """Writes records to the host."""
+
+    def __init__(self, token: bytes) -> None:
+        self._token = token
+
+    def write(self, kind: bytes, payload: bytes) -> None:
+        """Write one record. Kinds: O output, E errors, J a JUnit report, R the result."""
+        view = memoryview(self._token + _RECORD.pack(kind, len(payload)) + payload)
+        while view:
+            view = view[os.write(1, view) :]
+
+
+def _hide() -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
+        sys.exit("prctl failed")
+
+
+def _serve(stream: BinaryIO) -> None:
+    meter = Meter()
+    child = Child()
+    child.wait_ready()
+    os.write(1, READY)
+    try:
+        job = read_job(stream)
+    except EOFError:
+        return  # the owner let go of a container it never used
+    outlet = Outlet(bytes.fromhex(job["token"]))
+    with Path(os.devnull).open("w", encoding="ascii") as nowhere:
+        # Should this process itself ever hang, a thread outside Python's control ends it.
+        faulthandler.dump_traceback_later(job["wall_s"] + _BACKSTOP_S, exit=True, file=nowhere)
+        try:
+            unpack(stream, ROOT, job["files"])
+        except (BadInputError, OSError) as error:
+            outlet.write(b"R", Run.failure(str(error), is_full=isinstance(error, OSError)))
+            return
+        run = CommandRun if job["argv"] else TestRun
+        outlet.write(b"R", run(job, ROOT, meter, outlet.write, child).carry_out())
+
+
+def main() -> None:
+    """Serve one job."""
+    if os.getpid() != 1:
+        # Cleaning up means killing every process there is: right here, a disaster anywhere else.
+        sys.exit("The harness only runs as the first process of a container.")
+    _hide()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with suppress(BrokenPipeError):
+        _serve(sys.stdin.buffer)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

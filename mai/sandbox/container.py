@@ -1,0 +1,227 @@
+"""A container that waits on its standard input: how it is made, spoken to and removed.
+
+A `Waiting` is what a pool can hold: started, pytest imported, nothing of any tree in it. It serves
+one job and is removed.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import docker
+import psutil
+import requests
+from docker.errors import APIError, DockerException, NotFound
+from docker.types import LogConfig, Ulimit
+
+from mai.errors import NoEngine, SandboxError
+from mai.protocols import Limits
+from mai.resources import resource
+from mai.text import one_line
+
+OWNER, STARTED, HOST, SESSION = "mai.owner", "mai.started", "mai.host", "mai.session"
+_USER = 65534
+_SHARED_MEMORY_BYTES = 16 << 20
+_SPARE_INODES = 16_384
+_SESSION = uuid.uuid4().hex[:12]
+
+
+Stream = socket.socket | ssl.SSLSocket
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A started container and the open stream to its harness. Use once, then `remove`."""
+
+    client: docker.DockerClient
+    id: str
+    stream: Stream
+    #: What the SDK wraps around the stream; were it collected, the stream would be closed.
+    keep: object
+
+    def kill(self) -> None:
+        """Stop it at once; one that has ended already is as good."""
+        with suppress(DockerException, requests.RequestException):
+            self.client.api.kill(self.id)
+
+    def remove(self) -> None:
+        """Remove it and whatever it held.
+
+        Raises:
+            SandboxError: the engine would not.
+        """
+        # Closed first: an attached stream that nobody reads blocks the engine's own kill.
+        with suppress(OSError):
+            self.stream.shutdown(socket.SHUT_RDWR)
+        self.stream.close()
+        remove(self.client, self.id)
+
+    def was_out_of_memory(self) -> bool:
+        """Whether the kernel killed its first process for memory. Only known once it ended."""
+        try:
+            self.client.api.wait(self.id, timeout=10)
+            state = self.client.api.inspect_container(self.id)["State"]
+        except (DockerException, requests.RequestException):
+            return False
+        return bool(state.get("OOMKilled"))
+
+
+def remove(client: docker.DockerClient, container_id: str) -> None:
+    """Remove a container, running or not; one that is gone is as good.
+
+    Raises:
+        SandboxError: the engine would not.
+    """
+    try:
+        client.api.remove_container(container_id, force=True, v=True)
+    except NotFound:
+        return
+    except APIError as error:
+        if error.status_code == requests.codes.conflict:
+            return  # somebody else is removing it already
+        raise SandboxError(f"A container stays behind: {one_line(str(error))}.") from error
+    except (DockerException, requests.RequestException) as error:
+        raise SandboxError(f"A container may stay behind: {one_line(str(error))}.") from error
+
+
+def start_waiting(
+    client: docker.DockerClient,
+    image: str,
+    limits: Limits,
+    *,
+    tree_bytes: int = 0,
+    tree_inodes: int = 0,
+) -> Waiting:
+    """Start a container whose harness waits for a job.
+
+    Args:
+        client: the engine.
+        image: the image's id.
+        limits: what it may use, the tree not counted.
+        tree_bytes: room for the tree on top of `limits`; a tmpfs is memory.
+        tree_inodes: files and folders of the tree.
+
+    Raises:
+        NoEngine: the engine went away.
+        SandboxError: it would not make the container.
+    """
+    api = client.api
+    container_id = ""
+    try:
+        container_id = api.create_container(
+            image,
+            command=[],
+            user=f"{_USER}:{_USER}",
+            hostname="sandbox",
+            stdin_open=True,
+            detach=False,
+            network_disabled=True,
+            working_dir="/opt/mai",
+            entrypoint=["python3", "-s", "-m", "sandbox.harness"],
+            environment={"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
+            labels=owner_labels(),
+            host_config=api.create_host_config(
+                **_host_options(limits, tree_bytes, tree_inodes),
+            ),
+        )["Id"]
+        # Attached before the start, so that nothing it says is lost or left unread.
+        stream, keep = _attach(client, container_id)
+        try:
+            api.start(container_id)
+        except BaseException:
+            stream.close()
+            raise
+    except APIError as error:
+        if container_id:
+            remove(client, container_id)
+        reason = one_line(error.explanation or str(error))
+        raise SandboxError(f"The engine cannot start a container: {reason}.") from error
+    except (DockerException, requests.RequestException, OSError) as error:
+        if container_id:
+            with suppress(SandboxError):
+                remove(client, container_id)
+        raise NoEngine(f"The container engine failed: {one_line(str(error))}.") from error
+    return Waiting(client, container_id, stream, keep)
+
+
+def _host_options(limits: Limits, tree_bytes: int, tree_inodes: int) -> dict[str, Any]:
+    memory = limits.memory_bytes + tree_bytes
+    inodes = _SPARE_INODES + tree_inodes
+    owned = f"uid={_USER},gid={_USER},mode=0700,nr_inodes={inodes},nosuid,nodev"
+    return {
+        "network_mode": "none",
+        "read_only": True,
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges", f"seccomp={_seccomp()}"],
+        "mem_limit": memory,
+        "memswap_limit": memory,
+        "nano_cpus": int(limits.cpus * 1e9),
+        "pids_limit": limits.pids,
+        "ipc_mode": "private",
+        "shm_size": _SHARED_MEMORY_BYTES,
+        "tmpfs": {
+            # Repos start scripts of their own; nothing is ever started from the scratch folder.
+            "/repo": f"{owned},exec,size={limits.disk_bytes + tree_bytes}",
+            "/tmp": f"{owned},noexec,size={limits.disk_bytes}",  # noqa: S108 - the container's
+        },
+        "ulimits": [
+            Ulimit(name="core", soft=0, hard=0),
+            Ulimit(name="nofile", soft=1024, hard=1024),
+        ],
+        "log_config": LogConfig(type="none"),
+        "restart_policy": {"Name": "no"},
+        "devices": [],
+    }
+
+
+@cache
+def _seccomp() -> str:
+    return (resource("sandbox") / "seccomp.json").read_text("utf-8")
+
+
+def _attach(client: docker.DockerClient, container_id: str) -> tuple[Stream, object]:
+    options = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+    wrapped = client.api.attach_socket(container_id, params=options)
+    # The SDK hands out a read-only file around the socket; both directions are needed here.
+    stream: Stream = getattr(wrapped, "_sock", wrapped)
+    stream.settimeout(None)
+    return stream, wrapped
+
+
+# --- whose it is -----------------------------------------------------------------------------
+
+
+def owner_labels() -> dict[str, str]:
+    """Return the labels that say which process on which machine a container belongs to."""
+    process = psutil.Process()
+    return {
+        OWNER: str(process.pid),
+        STARTED: f"{process.create_time():.2f}",
+        HOST: host_name(),
+        SESSION: _SESSION,
+    }
+
+
+@cache
+def host_name() -> str:
+    """Return what tells this machine, and this set of process numbers, from others.
+
+    An engine may be shared between machines or with containers, where the same process number is
+    somebody else.
+    """
+    try:
+        machine = Path("/etc/machine-id").read_text("ascii").strip()
+    except OSError:
+        machine = f"{uuid.getnode():x}"
+    try:
+        namespace = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        namespace = ""
+    return f"{machine}:{socket.gethostname()}:{namespace}"

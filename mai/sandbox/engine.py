@@ -1,0 +1,92 @@
+"""The container engine: reaching it, and refusing one that cannot isolate."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import docker
+import requests
+from docker.errors import DockerException
+
+from mai.errors import NoEngine
+from mai.settings import Settings
+from mai.text import one_line
+
+_PING_TIMEOUT_S = 5
+_CALL_TIMEOUT_S = 60
+#: What `docker info` must say for the limits of a run to hold, and what it means to a person.
+_NEEDED = {
+    "MemoryLimit": "limit memory",
+    "SwapLimit": "limit swap",
+    "PidsLimit": "limit processes",
+    "CpuCfsQuota": "limit processor time",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An engine that answers and can isolate. `version` is the engine's own."""
+
+    client: docker.DockerClient
+    version: str
+    architecture: str
+    is_rootless: bool
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self.client.close()
+
+
+def connect(settings: Settings) -> Engine:  # noqa: ARG001 - the engine is found like docker's own
+    """Return the engine that `DOCKER_HOST`, or else the default socket, leads to.
+
+    Raises:
+        NoEngine: none answers, or it cannot enforce the limits. Nothing is run without them.
+    """
+    client = None
+    try:
+        client = docker.from_env(timeout=_PING_TIMEOUT_S)
+        info: dict[str, Any] = client.info()
+    except (DockerException, requests.RequestException, OSError, ValueError) as error:
+        if client is not None:
+            client.close()
+        raise NoEngine(_sentence(error)) from error
+    problems = lacking(info)
+    if problems:
+        client.close()
+        raise NoEngine(
+            f"The container engine cannot {' or '.join(problems)}, so nothing is run; "
+            "see what `docker info` warns of."
+        )
+    client.api.timeout = _CALL_TIMEOUT_S
+    return Engine(
+        client=client,
+        version=str(info.get("ServerVersion", "")),
+        architecture=str(info.get("Architecture", "")),
+        is_rootless=any("rootless" in option for option in info.get("SecurityOptions") or ()),
+    )
+
+
+def lacking(info: dict[str, Any]) -> list[str]:
+    """Return what an engine with this `docker info` cannot do, empty where it can do all."""
+    problems = [what for name, what in _NEEDED.items() if not info.get(name)]
+    if not any(option.startswith("name=seccomp") for option in info.get("SecurityOptions") or ()):
+        problems.append("filter system calls (seccomp)")
+    if info.get("OSType", "linux") != "linux":
+        problems.append("run Linux containers")
+    return problems
+
+
+def _sentence(error: Exception) -> str:
+    host = os.environ.get("DOCKER_HOST")
+    if host:
+        return f"No container engine answers at DOCKER_HOST={one_line(host)}; start it there."
+    text = str(error)
+    if "Permission denied" in text or "PermissionError" in text:
+        return (
+            "This user may not use the container engine; "
+            "run `sudo usermod -aG docker $USER` and log in again."
+        )
+    return "No container engine answers; start one with `mai sandbox build` or `sudo dockerd`."

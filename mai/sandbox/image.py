@@ -1,0 +1,153 @@
+"""The image that runs happen in: found by what it is built from, built where it is missing."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import docker
+import requests
+from docker.errors import APIError, BuildError, DockerException, ImageNotFound
+from docker.models.images import Image
+
+from mai.errors import NoEngine, SandboxError
+from mai.resources import resource
+from mai.sandbox.bootstrap import ensure_base
+from mai.sandbox.engine import Engine
+from mai.settings import Settings
+from mai.text import one_line
+
+Say = Callable[[str], None]
+
+LABEL = "mai.image"
+_REPOSITORY = "mai-sandbox"
+_DOWNLOAD_TIMEOUT_S = 300
+#: Files of `sandbox/` that the host uses and the image does not need.
+_HOST_ONLY = frozenset({"seccomp.json"})
+
+
+def ensure_image(engine: Engine, settings: Settings, say: Say) -> str:
+    """Return the id, `sha256:…`, of an image with Mai's harness, building it where none is there.
+
+    `SANDBOX_DOCKER_IMAGE` takes the place of the base: the harness is added to it, and pytest
+    only where it has none. An image once built is found again in a few milliseconds.
+
+    Raises:
+        NoEngine: the image that the setting names is not there, or the engine went away.
+        SandboxError: the image cannot be built.
+    """
+    try:
+        return _ensure(engine.client, settings, say)
+    except BuildError as error:
+        raise SandboxError(f"The sandbox image cannot be built: {one_line(str(error))}.") from error
+    except (DockerException, requests.RequestException) as error:
+        raise NoEngine(f"The container engine failed: {one_line(str(error))}.") from error
+
+
+def _ensure(client: docker.DockerClient, settings: Settings, say: Say) -> str:
+    wanted = settings.sandbox_docker_image
+    base = _own_base(client, wanted) if wanted else None
+    if base is not None and base.labels.get(LABEL) == _recipe(""):
+        return str(base.id)  # it is one of ours already
+    recipe = _recipe(str(base.id) if base else "")
+    tag = f"{_REPOSITORY}:{recipe[:16]}"
+    with suppress(ImageNotFound):
+        return str(client.images.get(tag).id)
+    name = wanted or ensure_base(client, say)
+    say(f"Building the sandbox image on {name}.")
+    with tempfile.TemporaryDirectory(prefix="mai-wheels-") as folder:
+        wheels = _download(Path(folder))
+        image, _ = client.images.build(
+            fileobj=_context(wheels),
+            custom_context=True,
+            tag=tag,
+            buildargs={"BASE_IMAGE": name},
+            labels={LABEL: recipe},
+            network_mode="none",
+            rm=True,
+            forcerm=True,
+            pull=False,
+        )
+    say(f"Built {tag}.")
+    return str(image.id)
+
+
+def _own_base(client: docker.DockerClient, name: str) -> Image:
+    try:
+        return client.images.get(name)
+    except (ImageNotFound, APIError) as error:
+        raise NoEngine(
+            f"The image {one_line(name)} that SANDBOX_DOCKER_IMAGE names is not there; "
+            f"get it with `docker pull {one_line(name)}`."
+        ) from error
+
+
+def _sources() -> Iterator[tuple[str, bytes]]:
+    """Yield what the image is made of, by its name in the build context, sorted."""
+    yield "Dockerfile", resource("Dockerfile.sandbox").read_bytes()
+    root = resource("sandbox")
+    for path in sorted(root.iterdir()):
+        if path.is_file() and path.name not in _HOST_ONLY and path.suffix in {".py", ".txt"}:
+            yield f"sandbox/{path.name}", path.read_bytes()
+
+
+def _recipe(base: str) -> str:
+    """Return the hash over what the image is built from; `base` is the id of a base of the user's.
+
+    Mai's own base is not in it: it changes with the Dockerfile, and finding out whether it has
+    been pulled anew would ask a registry before every run.
+    """
+    digest = hashlib.sha256()
+    for name, data in (*_sources(), ("base", base.encode())):
+        digest.update(f"{name}\0{len(data)}\0".encode())
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def _download(folder: Path) -> list[Path]:
+    """Download the wheels with the machine's own pip configuration, checked by their hashes."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    command += ["--only-binary=:all:", "--no-deps", "--require-hashes", f"--dest={folder}"]
+    command += ["--requirement", str(resource("sandbox") / "requirements.txt")]
+    try:
+        done = subprocess.run(
+            command,
+            check=False,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_DOWNLOAD_TIMEOUT_S,
+            stdin=subprocess.DEVNULL,
+            cwd=folder,
+            env={**os.environ, "PYTHONSAFEPATH": "1"},
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SandboxError(f"pip cannot download pytest: {one_line(str(error))}.") from error
+    wheels = sorted(folder.glob("*.whl"))
+    if done.returncode != 0 or not wheels:
+        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        reason = one_line(lines[-1] if lines else done.stderr) or "no wheels came"
+        raise SandboxError(f"pip cannot download what the sandbox image needs: {reason}")
+    return wheels
+
+
+def _context(wheels: list[Path]) -> io.BytesIO:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, data in (
+            *_sources(),
+            *((f"wheels/{wheel.name}", wheel.read_bytes()) for wheel in wheels),
+        ):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(data), 0o644
+            archive.addfile(entry, io.BytesIO(data))
+    buffer.seek(0)
+    return buffer

@@ -1,0 +1,373 @@
+"""One run: a command, or pytest in as many child processes as it takes to finish every test."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import selectors
+import signal
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sandbox.children import Child
+from sandbox.meter import Meter, is_anything_runnable
+
+Write = Callable[[bytes, bytes], None]
+
+_TICK_S = 0.05
+_GRACE_S = 0.5  # between asking a test to stop and killing its process
+_IDLE_AT_LEAST_S = 10.0
+_LINE_LIMIT = 64 << 20
+_RESTARTS_WITHOUT_PROGRESS = 1
+_FULL_TIMEOUTS = 2
+_SHORTEST_TEST_S = 0.5
+_JUNIT_LIMIT = 8 << 20
+_MOST_TESTS = 100_000
+_SOUND_EXITS = (0, 1, 5)  # pytest: all passed, some failed, nothing collected
+
+# The repo's own options may name plugins that are not here; what they would have to say about
+# strictness must not fail a run for what the image lacks.
+_PYTEST_ARGUMENTS = (
+    "--override-ini=addopts=",
+    "--override-ini=required_plugins=",
+    "--override-ini=strict=false",
+    "--override-ini=strict_config=false",
+    "--override-ini=strict_markers=false",
+    "--continue-on-collection-errors",
+    "--rootdir=.",
+    # Captured output would be kept in files, and a flood of it would fill the disk.
+    "--capture=no",
+    "--color=no",
+    "--tb=short",
+    "--no-header",
+    "-q",
+    "-pno:cacheprovider",
+    "-pno:randomly",
+    "-pno:random_order",
+    "-pno:xdist",
+)
+
+
+class Stop(Exception):
+    """The run ends here. `limit` is the verdict's name."""
+
+    def __init__(self, limit: str, message: str = "") -> None:
+        super().__init__(message)
+        self.limit, self.message = limit, message
+
+
+class Run:
+    """What runs have in common: pipes to read, limits to watch, a result to send."""
+
+    def __init__(
+        self, job: dict[str, Any], root: str, meter: Meter, write: Write, child: Child
+    ) -> None:
+        self.job, self.root, self.meter, self._write, self.child = job, root, meter, write, child
+        self._started = self._last = time.monotonic()
+        self._cpu_at_start = self._cpu_last = meter.cpu_s()
+        self._oom_at_start, self._forks_at_start = meter.oom_kills(), meter.forks_refused()
+        self._printed = 0
+        self._buffer = b""
+        self._nonce = b""
+        self.hits: set[str] = set()
+        self.outcomes: dict[str, str] = {}
+        self.has_tests = True
+        self.wake, wake_end = os.pipe()
+        os.set_blocking(wake_end, False)
+        signal.set_wakeup_fd(wake_end, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    # --- to be filled in
+
+    def perform(self) -> None:
+        """Do the work. Raises Stop where a limit ends it."""
+        raise NotImplementedError
+
+    def receive(self, record: list[Any]) -> None:
+        """Take one report of the child's."""
+
+    def watch(self, cpu_s: float, idle_s: float) -> None:
+        """Look after what is running; called on each tick with what passed since the last."""
+
+    def exit_code(self) -> int | None:
+        """Return how the work itself ended, None where it did not."""
+        return self.child.exit_code
+
+    # --- the result
+
+    def carry_out(self) -> bytes:
+        """Perform the run and return the result as JSON."""
+        limit, message = "pass", ""
+        try:
+            self.perform()
+        except Stop as stop:
+            limit, message = stop.limit, stop.message
+        self.child.kill_everything()
+        if self.meter.oom_kills() > self._oom_at_start:
+            self.hits.add("oom")
+        if self.meter.forks_refused() > self._forks_at_start:
+            self.hits.add("pids")
+        return self._encode(
+            limit=limit,
+            message=message,
+            outcomes=self.outcomes,
+            exit_code=self.exit_code(),
+            hits=sorted(self.hits),
+            has_tests=self.has_tests,
+            cpu_s=self.meter.cpu_s() - self._cpu_at_start,
+            peak_memory_bytes=self.meter.peak_memory_bytes(),
+        )
+
+    @classmethod
+    def failure(cls, message: str, *, is_full: bool) -> bytes:
+        """Return the result of a run that could not begin."""
+        return cls._encode(limit="disk" if is_full else "error", message=message)
+
+    @staticmethod
+    def _encode(**result: Any) -> bytes:
+        return json.dumps(result).encode()
+
+    # --- the loop
+
+    def pump(self, arguments: dict[str, Any]) -> None:
+        """Hand the child its job and look after it until it ends.
+
+        Raises:
+            Stop: a limit of the whole run is reached.
+        """
+        self._nonce = secrets.token_hex(16).encode()
+        self._buffer = b""
+        self.child.send(
+            {
+                "nonce": self._nonce.decode(),
+                "root": self.root,
+                "rlimits": self.job["rlimits"],
+                "import_paths": [self.root, f"{self.root}/src"],
+                "argv": self.job["argv"],
+                **arguments,
+            }
+        )
+        child = self.child
+        with selectors.DefaultSelector() as selector:
+            for descriptor in (0, self.wake, child.report_fd, child.output_fd, child.errors_fd):
+                selector.register(descriptor, selectors.EVENT_READ)
+            while not child.reap():
+                for key, _ in selector.select(_TICK_S):
+                    if not self._read(key.fd):
+                        selector.unregister(key.fd)
+                self._tick()
+            child.kill_everything()
+            # What it wrote before it died is still in the pipes.
+            while ready := [
+                key.fd for key, _ in selector.select(0) if key.fd not in (0, self.wake)
+            ]:
+                for descriptor in ready:
+                    if not self._read(descriptor):
+                        selector.unregister(descriptor)
+
+    def _read(self, descriptor: int) -> bool:
+        data = os.read(descriptor, 1 << 16)
+        if descriptor == 0:
+            if not data:
+                os._exit(0)  # the owner is gone, and nobody waits for a result
+        elif descriptor == self.child.report_fd:
+            self._parse(data)
+        elif descriptor != self.wake:
+            self._forward(b"E" if descriptor == self.child.errors_fd else b"O", data)
+        return bool(data)
+
+    def _forward(self, kind: bytes, data: bytes) -> None:
+        room = self.job["output_bytes"] - self._printed
+        self._printed += len(data)
+        if data[:room] and room > 0:
+            self._write(kind, data[:room])
+        if len(data) > room:
+            raise Stop("output", "It printed more than it may.")
+
+    def _parse(self, data: bytes) -> None:
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        if len(self._buffer) > _LINE_LIMIT:
+            raise Stop("error", "A report was too long.")
+        for line in lines:
+            nonce, _, text = line.partition(b" ")
+            if nonce != self._nonce:
+                raise Stop("error", "Something other than the test runner wrote to its report.")
+            self.receive(json.loads(text))
+
+    def _tick(self) -> None:
+        now, cpu = time.monotonic(), self.meter.cpu_s()
+        wall_s, cpu_s = now - self._last, max(0.0, cpu - self._cpu_last)
+        self._last, self._cpu_last = now, cpu
+        # Waiting for a processor on a busy machine is not the test's fault; sleeping is.
+        idle_s = max(0.0, wall_s - cpu_s)
+        if idle_s > cpu_s and is_anything_runnable():
+            idle_s = 0.0
+        if cpu - self._cpu_at_start > self.job["cpu_s"]:
+            raise Stop("timeout", f"It used more than its {self.job['cpu_s']:g} s of CPU time.")
+        if now - self._started > self.job["wall_s"]:
+            raise Stop("timeout", f"It took longer than {self.job['wall_s']:g} s.")
+        self.watch(cpu_s, idle_s)
+
+
+class CommandRun(Run):
+    """Runs a command of the repo's own."""
+
+    def perform(self) -> None:
+        """Run it and read the JUnit report it was told to leave."""
+        self.pump({})
+        if self.job["junit"]:
+            self._write(b"J", self._junit())
+
+    def _junit(self) -> bytes:
+        try:
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+            descriptor = os.open(Path(self.root, self.job["junit"]), flags)
+        except OSError:
+            return b""
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode) or status.st_size > _JUNIT_LIMIT:
+                return b""
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                return file.read(_JUNIT_LIMIT)
+        finally:
+            os.close(descriptor)
+
+
+class TestRun(Run):
+    """Runs pytest, and runs it again for the rest when a test has taken its process down."""
+
+    __test__ = False
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._collected: list[str] | None = None
+        self._current: tuple[str, int, str] | None = None  # kind, sequence, name
+        self._cpu_s = self._idle_s = 0.0
+        self._asked_at: float | None = None
+        self._killed_for_time = False
+        self._timeouts = 0
+        self._exit: int | None = None
+
+    def perform(self) -> None:
+        """Run until every collected test has an outcome."""
+        idle_rounds = 0
+        while True:
+            done_before = len(self.outcomes)
+            self._collected, self._current, self._exit = None, None, None
+            oom_before = self.meter.oom_kills()
+            try:
+                self.pump(self._arguments())
+            except Stop as stop:
+                if self._current:
+                    self.outcomes[self._current[2]] = (
+                        "timeout" if stop.limit == "timeout" else "crash"
+                    )
+                raise
+            if self._is_complete():
+                return
+            self._blame(was_oom=self.meter.oom_kills() > oom_before)
+            if len(self.outcomes) == done_before:
+                idle_rounds += 1
+                if idle_rounds > _RESTARTS_WITHOUT_PROGRESS:
+                    raise Stop("error", "The test runner ended before it had run every test.")
+            self.child.close()
+            self.child = Child()
+            self.child.wait_ready()
+
+    def exit_code(self) -> int | None:
+        """Return pytest's own, None where a limit stopped it."""
+        return self._exit
+
+    def _arguments(self) -> dict[str, Any]:
+        only: list[str] = self.job["only"]
+        files = dict.fromkeys(name.split("::")[0] for name in only)
+        paths = [path for path in files if Path(self.root, path).exists()]
+        return {
+            "arguments": _PYTEST_ARGUMENTS,
+            "paths": paths,
+            "only": only,
+            "done": list(self.outcomes),
+        }
+
+    def _is_complete(self) -> bool:
+        if self._exit not in _SOUND_EXITS or self._collected is None:
+            return False
+        return all(name in self.outcomes for name in self._collected)
+
+    def _blame(self, *, was_oom: bool) -> None:
+        """Find what ended the process early.
+
+        Raises:
+            Stop: it was nothing that could be left out next time.
+        """
+        if self._current is None:
+            if self._collected is None:
+                raise Stop("error", "The test runner ended before it had collected the tests.")
+            if self._exit is None and all(name in self.outcomes for name in self._collected):
+                raise Stop("error", "The test runner ended without finishing its report.")
+            if self._exit not in (None, *_SOUND_EXITS):
+                raise Stop("error", f"pytest ended with exit code {self._exit}.")
+            return
+        kind, _, name = self._current
+        if self._asked_at is not None:
+            self._note_timeout(name)
+            return
+        if was_oom:
+            self.hits.add("oom")
+        self.outcomes[name] = "crash"
+        if kind == "collecting":
+            raise Stop("error", f"The process ended while {name} was imported.")
+
+    def _note_timeout(self, name: str) -> None:
+        self.outcomes[name] = "timeout"
+        self.hits.add("timeout")
+        self._timeouts += 1
+
+    def receive(self, record: list[Any]) -> None:
+        """Take what the reporter says."""
+        kind, *rest = record
+        if kind in {"collecting", "test"}:
+            self._current = (kind, rest[0], rest[1])
+            self._cpu_s = self._idle_s = 0.0
+            self._asked_at, self._killed_for_time = None, False
+        elif kind == "collected-file":
+            self._current = None
+        elif kind == "collected":
+            total, self._collected = rest
+            if total > _MOST_TESTS:
+                raise Stop("error", f"There are more than {_MOST_TESTS} tests.")
+            self.has_tests, self._current = total > 0 or bool(self.outcomes), None
+        elif kind == "exit":
+            self._exit = rest[0]
+        elif kind == "outcome":
+            name, outcome, cause = rest
+            if outcome == "timeout":
+                self._note_timeout(name)
+            self.outcomes[name] = outcome
+            if cause:
+                self.hits.add(cause)
+            if self._current and self._current[2] == name:
+                self._current = None
+
+    def watch(self, cpu_s: float, idle_s: float) -> None:
+        """Stop a test that has used its time: from within first, then with its process."""
+        if self._current is None:
+            return
+        self._cpu_s += cpu_s
+        self._idle_s += idle_s
+        if self._asked_at is not None:
+            if time.monotonic() - self._asked_at > _GRACE_S and not self._killed_for_time:
+                self._killed_for_time = True
+                os.kill(self.child.pid, signal.SIGKILL)
+            return
+        shrink = 0.5 ** max(0, self._timeouts - _FULL_TIMEOUTS + 1)
+        allowed_s = max(min(_SHORTEST_TEST_S, self.job["test_s"]), self.job["test_s"] * shrink)
+        idle_allowed_s = max(_IDLE_AT_LEAST_S, 2 * self.job["test_s"]) * shrink
+        if self._cpu_s > allowed_s or self._idle_s > max(1.0, idle_allowed_s):
+            self._asked_at = time.monotonic()
+            self.child.interrupt(self._current[1])

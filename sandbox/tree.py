@@ -1,0 +1,104 @@
+"""Reads the job and the files of the tree from the container's standard input.
+
+The format is `mai/sandbox/packing.py`'s: a length and a JSON header, then each file as mode, length
+of path, length of data, path, data. The host has checked every path; it is checked again here,
+because a tree that could write outside its folder could replace what reports on it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+_HEADER = struct.Struct(">I")
+_ENTRY = struct.Struct(">IHQ")
+_LINK, _EXECUTABLE = 0o120000, 0o100755
+
+
+class BadInputError(Exception):
+    """The input is cut short or names a place outside the tree."""
+
+
+def read_job(stream: BinaryIO) -> dict[str, Any]:
+    """Return the job's header.
+
+    Raises:
+        EOFError: nobody sent one.
+    """
+    first = stream.read(_HEADER.size)
+    if len(first) < _HEADER.size:
+        raise EOFError
+    job = json.loads(_exactly(stream, _HEADER.unpack(first)[0]))
+    return job if isinstance(job, dict) else {}
+
+
+def unpack(stream: BinaryIO, root: str, count: int) -> None:
+    """Write `count` files below `root`, links last so that nothing is written through one.
+
+    Raises:
+        BadInputError: a path or a link leaves the tree.
+    """
+    links: list[tuple[str, str]] = []
+    made = {root}
+    for _ in range(count):
+        mode, path_length, size = _ENTRY.unpack(_exactly(stream, _ENTRY.size))
+        path = os.fsdecode(_exactly(stream, path_length))
+        if not _is_inside(path):
+            raise BadInputError(f"The path {path!r} leaves the tree.")
+        place = f"{root}/{path}"
+        folder = place[: place.rindex("/")]
+        if folder not in made:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            made.add(folder)
+        if mode == _LINK:
+            links.append((place, os.fsdecode(_exactly(stream, size))))
+            continue
+        permissions = 0o755 if mode == _EXECUTABLE else 0o644
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        descriptor = os.open(place, flags, permissions)
+        try:
+            _copy(stream, descriptor, size)
+        finally:
+            os.close(descriptor)
+    for place, target in links:
+        depth = place[len(root) + 1 :].count("/")
+        if not _stays_inside(target, depth):
+            raise BadInputError(f"The link {place!r} leaves the tree.")
+        Path(place).symlink_to(target)
+
+
+def _is_inside(path: str) -> bool:
+    parts = path.split("/")
+    return "\0" not in path and not any(part in {"", ".", ".."} for part in parts)
+
+
+def _stays_inside(target: str, depth: int) -> bool:
+    """Whether a link `depth` folders below the root stays inside, whatever other links it meets.
+
+    A `..` after a name could climb out of the folder that another link leads to, so `..` is only
+    allowed in front.
+    """
+    if not target or target.startswith("/") or "\0" in target:
+        return False
+    parts = PurePosixPath(target).parts
+    climbs = next((n for n, part in enumerate(parts) if part != ".."), len(parts))
+    return climbs <= depth and ".." not in parts[climbs:]
+
+
+def _copy(stream: BinaryIO, descriptor: int, size: int) -> None:
+    while size:
+        data = _exactly(stream, min(size, 1 << 20))
+        size -= len(data)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+
+
+def _exactly(stream: BinaryIO, size: int) -> bytes:
+    data = stream.read(size)
+    if len(data) != size:
+        raise BadInputError("The input ended early.")
+    return data
