@@ -1,8 +1,8 @@
 """From a bare Debian machine to a working container engine and a base image.
 
-`python -m mai.sandbox.bootstrap engine` and `… base` are what `make run` and `make test` call. An
-engine that answers is never touched; one that is missing is installed and started only as root or
-through sudo, and every step is told before it is taken.
+`make run` and `make test` call `python -m mai.sandbox.bootstrap image`; `engine` and `base` stop
+earlier. An engine that answers is never touched; one that is missing is installed and started only
+as root or through sudo, and every step is told before it is taken.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import fcntl
 import getpass
 import os
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -35,6 +36,7 @@ __all__ = ["EnginePlace", "ensure_base", "ensure_engine", "main"]
 _PING_TIMEOUT_S = 5
 #: dockerd writes its pid file first of all; none by then, on a busy machine too, means it died.
 _DEATH_CERTAIN_S = 10
+_INTERRUPTED = 130
 _MANUAL = "install one with `sudo apt-get install docker.io` or see docs.docker.com/engine/install"
 
 
@@ -100,22 +102,26 @@ class _Ping(Enum):
 
 
 def _ping(place: EnginePlace) -> _Ping:
+    host = os.environ.get("DOCKER_HOST", "") if place.is_default else ""
+    url = host or f"unix://{place.socket}"
     try:
-        client = _client(place)
-        try:
+        if url.startswith("unix://"):
+            # Knocking first: the SDK hides why it was refused and leaves its socket open.
+            with socket.socket(socket.AF_UNIX) as knock:
+                knock.settimeout(_PING_TIMEOUT_S)
+                knock.connect(url.removeprefix("unix://"))
+        client = (
+            docker.from_env(timeout=_PING_TIMEOUT_S)
+            if host
+            else docker.DockerClient(base_url=url, timeout=_PING_TIMEOUT_S)
+        )
+        with closing(client):
             client.ping()
-        finally:
-            client.close()
-    except (DockerException, requests.RequestException, OSError) as error:
-        # The SDK wraps the refusal several times over; its text is all that is left of it.
-        return _Ping.FORBIDS if "Permission denied" in str(error) else _Ping.SILENT
+    except PermissionError:
+        return _Ping.FORBIDS
+    except (DockerException, requests.RequestException, OSError):
+        return _Ping.SILENT
     return _Ping.ANSWERS
-
-
-def _client(place: EnginePlace) -> docker.DockerClient:
-    if place.is_default:
-        return docker.from_env(timeout=_PING_TIMEOUT_S)
-    return docker.DockerClient(base_url=f"unix://{place.socket}", timeout=_PING_TIMEOUT_S)
 
 
 @contextmanager
@@ -235,7 +241,11 @@ def _last_words(place: EnginePlace) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Carry out `engine` or `base`; return the exit code, 6 where no engine can be had."""
+    """Carry out `engine`, `base` or `image`, each with what it stands on.
+
+    Returns:
+        The exit code: 6 where no engine can be had.
+    """
     step = arguments[0] if arguments else "engine"
 
     def say(sentence: str) -> None:
@@ -246,11 +256,30 @@ def main(arguments: list[str]) -> int:
     try:
         ensure_engine(say, may_ask=may_ask)
         if step == "base":
-            ensure_base(docker.from_env(), say, may_ask=may_ask)
+            with closing(docker.from_env()) as client:
+                ensure_base(client, say, may_ask=may_ask)
+        elif step == "image":
+            _ensure_image(say)
     except MaiError as error:
         say(str(error))
         return error.exit_code
+    except (DockerException, requests.RequestException) as error:
+        say(f"The container engine failed: {one_line(str(error))}.")
+        return NoEngine.exit_code
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     return 0
+
+
+def _ensure_image(say: Say) -> None:
+    # Imported here: the image is built on what this module makes, and imports it.
+    from mai.sandbox.engine import connect  # noqa: PLC0415 - see above
+    from mai.sandbox.image import ensure_image  # noqa: PLC0415 - see above
+    from mai.settings import load  # noqa: PLC0415 - only this step needs the settings
+
+    settings = load()
+    with closing(connect(settings)) as engine:
+        ensure_image(engine, settings, say)
 
 
 if __name__ == "__main__":

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import socket
 import sys
-import urllib.error
 import urllib.request
-from contextlib import closing
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPException
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from mai.settings import Settings
 from mai.system.check import Check, Status
 from mai.text import one_line
 
+if TYPE_CHECKING:
+    import docker
+
 _ENGINE_TIMEOUT_S = 3
 _SERVER_TIMEOUT_S = 0.5
 _ANSWER_BYTES_MOST = 2_000_000
 _LM_STUDIO_USUAL = ("http://localhost:1234", "http://localhost:8000")
+_BUILT_BY_MAI = {"label": "mai.image"}
 _START_ENGINE = f"{shlex.quote(sys.executable)} -m mai.sandbox.bootstrap engine"
 
 # What `docker info` must say for a container to be held to its limits.
@@ -31,19 +39,39 @@ _NEEDED = {
 }
 
 
-def engine(_settings: Settings, _repo_dir: Path) -> Check:
-    """Does a container engine answer, and can it give the isolation Mai asks for?"""
-    # Imported here: the SDK costs a quarter second that only this check needs.
+@contextmanager
+def _engine() -> Iterator[docker.DockerClient]:
+    """Yield a client of the engine.
+
+    Raises:
+        OSError: none answers; PermissionError where it is not for this user.
+    """
+    # Imported here: the SDK costs a quarter second that only these checks need.
     import docker  # noqa: PLC0415 - see above
     from docker.errors import DockerException  # noqa: PLC0415 - see above
 
+    host = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    if host.startswith("unix://"):
+        # Knocking first: the SDK hides why it was refused and leaves its socket open.
+        with socket.socket(socket.AF_UNIX) as knock:
+            knock.settimeout(_ENGINE_TIMEOUT_S)
+            knock.connect(host.removeprefix("unix://"))
     try:
         with closing(docker.from_env(timeout=_ENGINE_TIMEOUT_S)) as client:
+            yield client
+    except DockerException as error:
+        raise ConnectionError(str(error)) from error
+
+
+def engine(_settings: Settings, _repo_dir: Path) -> Check:
+    """Does a container engine answer, and can it give the isolation Mai asks for?"""
+    try:
+        with _engine() as client:
             info: dict[str, Any] = client.info()
-    except (DockerException, OSError) as error:
-        if "Permission denied" in str(error):
-            text = "An engine runs, but this user may not use it."
-            return Check("engine", Status.FAIL, text, "sudo usermod -aG docker $USER")
+    except PermissionError:
+        text = "An engine runs, but this user may not use it."
+        return Check("engine", Status.FAIL, text, "sudo usermod -aG docker $USER")
+    except OSError:
         return Check("engine", Status.FAIL, "No engine answers: no trials.", _START_ENGINE)
     lacking = [f"{name} limits" for key, name in _NEEDED.items() if not info.get(key)]
     security = " ".join(str(option) for option in info.get("SecurityOptions") or ())
@@ -58,25 +86,20 @@ def engine(_settings: Settings, _repo_dir: Path) -> Check:
 
 def image(settings: Settings, _repo_dir: Path) -> Check:
     """Is there an image to run trials in?"""
-    import docker  # noqa: PLC0415 - as above
-    from docker.errors import DockerException, ImageNotFound  # noqa: PLC0415 - as above
-
     named = settings.sandbox_docker_image
     name = "sandbox image"
     try:
-        with closing(docker.from_env(timeout=_ENGINE_TIMEOUT_S)) as client:
-            if named:
-                client.images.get(named)
-                return Check(name, Status.OK, f"{named} is here.")
-            found = client.images.list(filters={"label": "mai.image"})
-    except ImageNotFound:
-        return Check(name, Status.FAIL, f"{named} is not here.", f"docker pull {named}")
-    except (DockerException, OSError):
+        with _engine() as client:
+            images = client.images.list(name=named, filters=None if named else _BUILT_BY_MAI)
+    except OSError:
         return Check(name, Status.FAIL, "No engine answers, so none can be seen.", _START_ENGINE)
-    if not found:
-        text = "None is built yet; the first trial builds it."
-        return Check(name, Status.WARN, text, "mai sandbox build")
-    return Check(name, Status.OK, f"{found[0].short_id} is built.")
+    if images:
+        return Check(name, Status.OK, f"{named or images[0].short_id} is here.")
+    if named:
+        mend = f"docker pull {shlex.quote(named)}"
+        return Check(name, Status.FAIL, f"{one_line(named)} is not here.", mend)
+    text = "None is built yet; the first trial builds it."
+    return Check(name, Status.WARN, text, "mai sandbox build")
 
 
 def ollama(settings: Settings, _repo_dir: Path) -> Check:
@@ -111,13 +134,18 @@ def _get(base_url: str, path: str) -> dict[str, Any] | None:
     """Return the JSON object at `path` of a server, None where it gives none in time."""
     if urlsplit(base_url).scheme not in {"http", "https"}:
         return None
+    parts = urlsplit(base_url)
+    url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    request = urllib.request.Request(url.rstrip("/").removesuffix("/v1") + path)  # noqa: S310 - above
+    if parts.username:
+        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+        request.add_header("Authorization", f"Basic {b64encode(login).decode()}")
     # No proxies: model servers are on this machine or next to it.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        url = base_url.rstrip("/").removesuffix("/v1") + path
-        with opener.open(url, timeout=_SERVER_TIMEOUT_S) as response:
+        with opener.open(request, timeout=_SERVER_TIMEOUT_S) as response:
             answer = json.loads(response.read(_ANSWER_BYTES_MOST))
-    except (OSError, ValueError, urllib.error.URLError, RecursionError):
+    except (OSError, ValueError, HTTPException, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None
 

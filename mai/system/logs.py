@@ -11,11 +11,12 @@ import logging
 import os
 import sys
 from collections.abc import MutableMapping
+from pathlib import Path
 from typing import Any
 
 import structlog
 
-from mai.settings import Settings
+from mai.settings import Settings, load
 from mai.system.logfile import LogFile
 from mai.system.redaction import Redactor
 
@@ -29,8 +30,8 @@ def configure(settings: Settings, *, tells_stderr: bool = True) -> LogFile:
     What libraries say through `logging` goes there too, from WARNING on. `tells_stderr` false is
     for a console that owns the whole screen.
     """
+    reset()
     file = LogFile(settings.logs / FILE_NAME)
-    redact = Redactor.for_settings(settings)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -39,27 +40,29 @@ def configure(settings: Settings, *, tells_stderr: bool = True) -> LogFile:
             _add_process,
             structlog.processors.StackInfoRenderer(),
             structlog.processors.format_exc_info,
-            redact,
-            *([_tell_stderr] if tells_stderr else []),
+            Redactor.for_settings(settings),
+            _tell_stderr if tells_stderr else _tell_nobody,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
         logger_factory=_Factory(file),
-        cache_logger_on_first_use=False,
     )
-    root = logging.getLogger()
-    for handler in [handler for handler in root.handlers if isinstance(handler, _Bridge)]:
-        root.removeHandler(handler)
-    root.addHandler(_Bridge(level=logging.WARNING))
+    logging.getLogger().addHandler(_Bridge(level=logging.WARNING))
     return file
 
 
 def reset() -> None:
-    """Log nowhere again, as before `configure`."""
+    """Log nowhere, as before `configure`."""
     root = logging.getLogger()
     for handler in [handler for handler in root.handlers if isinstance(handler, _Bridge)]:
         root.removeHandler(handler)
-    _configure_silence()
+    if isinstance(factory := structlog.get_config()["logger_factory"], _Factory):
+        factory.close()
+    structlog.configure(
+        processors=[structlog.processors.JSONRenderer(default=str)],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
+        logger_factory=_Factory(None),
+    )
 
 
 def get(room: str) -> structlog.typing.FilteringBoundLogger:
@@ -68,14 +71,30 @@ def get(room: str) -> structlog.typing.FilteringBoundLogger:
     return logger
 
 
-class _Factory:
-    """Hands structlog the one file, whatever logger it asks for."""
+def record_fault(error: BaseException) -> Path:
+    """Log `error` with its traceback and return the file it is in; configures the log if need be.
 
-    def __init__(self, file: LogFile) -> None:
-        self._logger = _Lines(file)
+    Whoever calls this has told the person already, so nothing is said on stderr.
+    """
+    factory = structlog.get_config()["logger_factory"]
+    file = factory.file if isinstance(factory, _Factory) else None
+    file = file or configure(load(), tells_stderr=False)
+    get("fault").error("internal fault", exc_info=error, is_told=True)
+    return file.path
+
+
+class _Factory:
+    """Hands structlog the one file, or nothing to write to, whatever logger it asks for."""
+
+    def __init__(self, file: LogFile | None) -> None:
+        self.file = file
 
     def __call__(self, *_: object) -> _Lines:
-        return self._logger
+        return _Lines(self.file)
+
+    def close(self) -> None:
+        if self.file is not None:
+            self.file.close()
 
 
 class _Lines:
@@ -109,19 +128,16 @@ def _add_process(_logger: object, _method: str, event: _Event) -> _Event:
 
 
 def _tell_stderr(_logger: object, _method: str, event: _Event) -> _Event:
-    """Say a warning to the person, one line without the machine's fields."""
-    if event.get("level") in {"warning", "error", "critical"} and sys.stderr is not None:
-        sys.stderr.write(f"mai: {event.get('event', '')}\n")
+    """Say a warning to the person: one line, without the machine's fields."""
+    is_told = event.pop("is_told", False)
+    if event.get("level") in {"warning", "error", "critical"} and not is_told:
+        sys.stderr.write(f"mai: {' '.join(str(event.get('event', '')).split())}\n")
     return event
 
 
-def _configure_silence() -> None:
-    structlog.configure(
-        processors=[structlog.processors.JSONRenderer()],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
-        logger_factory=lambda *_: _Lines(None),
-        cache_logger_on_first_use=False,
-    )
+def _tell_nobody(_logger: object, _method: str, event: _Event) -> _Event:
+    event.pop("is_told", None)
+    return event
 
 
-_configure_silence()
+reset()
