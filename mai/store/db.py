@@ -111,7 +111,8 @@ class Database:
     def after_commit(self, action: Callable[[], None]) -> None:
         """Run `action` once this thread's open transaction has been committed, never if it is not.
 
-        Equal actions run once. Without a transaction it runs now.
+        Equal actions run once. Without a transaction it runs now. It must not raise: what the
+        caller did is done.
         """
         session = self._session()
         if not session.depth:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -112,6 +113,7 @@ def step(proposal: Proposal | None, entry: Entry) -> Proposal:
         raise Misfit(f"`{entry.kind}` has data of the wrong shape") from error
 
 
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _GIVEN = ("id", "title", "why", "branch", "base", "commit", "tree", "author", "files")
 
 
@@ -151,6 +153,8 @@ def _reviewed(proposal: Proposal, entry: Entry) -> Proposal:
 
 def _pending(proposal: Proposal, entry: Entry) -> Proposal:
     digest = decode(str, entry.data["digest"])
+    if not _DIGEST.fullmatch(digest):
+        raise Misfit("`pending` has a digest that is none")
     kept = proposal.approval if proposal.approval and proposal.approval.digest == digest else None
     return replace(
         proposal,
@@ -196,9 +200,13 @@ def _landed(proposal: Proposal, entry: Entry) -> Proposal:
 
 def _ended(proposal: Proposal, entry: Entry) -> Proposal:
     message = _optional(entry.data, "message") or ""
+    # What blocked it or failed it is part of the story: the report comes with the end.
+    risk, trial = entry.data.get("risk"), entry.data.get("trial")
     return replace(
         proposal,
         state=State(entry.kind),
+        risk=proposal.risk if risk is None else decode(RiskReport, risk),
+        trial=proposal.trial if trial is None else decode(TrialReport, trial),
         error=Fault(_optional(entry.data, "code") or entry.kind, message),
         reason=_optional(entry.data, "reason") or "",
     )

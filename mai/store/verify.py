@@ -21,12 +21,16 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What reading the whole chain showed. `problems` are sentences, none where `ok`."""
+    """What reading the whole chain showed. `problems` are sentences, none where `ok`.
+
+    `witnessed` is the number of the last entry that the witness saw: a cut after it cannot show.
+    """
 
     ok: bool
     entries: int
     head: str
     problems: tuple[str, ...] = ()
+    witnessed: int = 0
 
 
 def check(
@@ -63,7 +67,7 @@ def check(
                 f"Commit {one_line(commit, 12)} was landed by a ledger that had come to "
                 f"{one_line(anchor, 12)}, which is not in this one."
             )
-    return Verification(not problems, count, head, tuple(problems))
+    return Verification(not problems, count, head, tuple(problems), seen[0] if seen else 0)
 
 
 def _faults(link: Link, last: int, head: str) -> Iterator[str]:

@@ -55,15 +55,19 @@ class Witness:
             if not self.path.exists():
                 files.replace(self.path, f"0 {GENESIS}\n".encode())
 
-    def advance(self, number: int, head: str, is_entry: Callable[[int, str], bool]) -> None:
-        """Note that the chain reaches `number` with hash `head`, unless that would hide something.
+    def advance(
+        self, last: Callable[[], tuple[int, str]], is_entry: Callable[[int, str], bool]
+    ) -> None:
+        """Note how far the chain reaches, unless that would hide something.
 
-        `is_entry` says whether an entry of that number and hash is in the chain. The entry is
-        committed when this is called, so a witness that cannot be written stays behind, which
-        `verify` allows, instead of telling the caller that the entry failed.
+        `last` gives the number and hash of the last entry; `is_entry` says whether an entry of
+        that number and hash is in the chain. The entry is committed when this is called, so a
+        witness that cannot be written stays behind, which `verify` allows, instead of telling the
+        caller that the entry failed.
         """
         with suppress(OSError, StoreError), self._lock():
             seen = self.read()
+            number, head = last()
             if seen and seen[0] < number and (seen[0] == 0 or is_entry(*seen)):
                 files.replace(self.path, f"{number} {head}\n".encode())
 
