@@ -69,7 +69,7 @@ class OllamaProvider:
         self._context_step = 0
         self._tls: ssl.SSLContext | None = None
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """Answer piece by piece; closing the iterator closes the connection.
 
         Raises:

@@ -6,7 +6,7 @@ no to it at a glance. Files come from the commit, never from the work tree, and 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 
 from mai.protocols import ChatRequest, Delta, Draft, ModelInfo, Snapshot
 from mai.providers import ruff
@@ -58,7 +58,10 @@ class ReflexProvider:
                 if draft is not None and draft.title not in avoid:
                     yield draft
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:  # noqa: ARG002 - Protocol
+    async def stream(
+        self,
+        request: ChatRequest,  # noqa: ARG002 - the answer is the same to everything
+    ) -> AsyncGenerator[Delta, None]:
         """Say that there is no model here, and what there is."""
         yield Delta(NO_MODEL)
         yield Delta(is_last=True)

@@ -34,11 +34,24 @@ def _is_guarded(reflex: Reflex, path: str, hits: Sequence[Hit], files: Mapping[s
     if Guard.OVERLOADS in reflex.guards and _OVERLOADING.search(text):
         return True
     if Guard.CACHES in reflex.guards:
-        lines = text.split("\n")
-        return any(_CACHE_NAME.search(lines[hit.line - 1]) for hit in hits)
+        lines = text.removeprefix("\ufeff").split("\n")
+        return any(_CACHE_NAME.search(_parameter(lines[hit.line - 1], hit.column)) for hit in hits)
     if Guard.REEXPORTS in reflex.guards:
         return PurePosixPath(path).name == "__init__.py" or _is_reexported(path, hits, files)
     return False
+
+
+def _parameter(line: str, column: int) -> str:
+    """Return the parameter, annotation and all, whose default stands at `column` of `line`."""
+    depth = 0
+    for at in range(column - 2, -1, -1):
+        if line[at] in ")]}":
+            depth += 1
+        elif line[at] in "([{":
+            depth -= 1
+        if depth < 0 or (depth == 0 and line[at] == ","):
+            return line[at + 1 : column - 1]
+    return line[: column - 1]
 
 
 def _is_reexported(path: str, hits: Sequence[Hit], files: Mapping[str, bytes]) -> bool:

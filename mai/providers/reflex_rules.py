@@ -29,7 +29,7 @@ class Reflex:
     """One idea. `one` and `many` are titles, `many` with `{n}`; `why` says what is wrong with it.
 
     `completes` are rules that the fix itself would violate; they are applied with it in files that
-    kept them before. `has_names`: ruff's message begins with the name that is dropped.
+    kept them before. `{names}` in `why` stands for what ruff names.
     """
 
     codes: tuple[str, ...]
@@ -39,7 +39,6 @@ class Reflex:
     takes_unsafe: bool = False
     guards: frozenset[Guard] = frozenset()
     completes: tuple[str, ...] = ()
-    has_names: bool = False
 
 
 _OVERLOADS = frozenset({Guard.OVERLOADS})
@@ -144,17 +143,15 @@ REFLEXES: tuple[Reflex, ...] = (
         ("F401",),
         "Drop an unused import",
         "Drop {n} unused imports",
-        "Nothing in the file uses it.",
+        "Nothing in the file uses {names}.",
         guards=frozenset({Guard.REEXPORTS}),
-        has_names=True,
     ),
     Reflex(
         ("F841",),
         "Drop an unused variable",
         "Drop {n} unused variables",
-        "A value is given a name that nothing reads. Calls stay, for what they do.",
+        "Nothing reads {names}. Calls stay, for what they do.",
         takes_unsafe=True,
-        has_names=True,
     ),
     Reflex(
         ("B013", "B014", "UP024", "UP041"),
@@ -200,7 +197,7 @@ REFLEXES: tuple[Reflex, ...] = (
     ),
     Reflex(
         # Safe fixes only: `for key in row.keys()` and `for key in row` differ for a sqlite3.Row.
-        ("SIM118", "SIM910", "SIM911", "RUF019", "PERF102"),
+        ("SIM118", "SIM910", "SIM911", "RUF019"),
         "Use what a dict offers",
         "Use what a dict offers in {n} places",
         "The dict does this by itself, in fewer words and fewer look-ups.",

@@ -43,13 +43,11 @@ def why(reflex: Reflex, found: Mapping[str, Sequence[Hit]]) -> str:
         + _listed([str(line) for line in sorted({hit.line for hit in hits})], _SHOWN_LINES)
         for path, hits in found.items()
     ]
-    names = ""
-    if reflex.has_names:
-        every = dict.fromkeys(f"`{name_of(hit)}`" for hits in found.values() for hit in hits)
-        names = f" {_listed(list(every), _SHOWN_NAMES)}:"
+    every = dict.fromkeys(f"`{name_of(hit)}`" for hits in found.values() for hit in hits)
+    reason = reflex.why.replace("{names}", _listed(list(every), _SHOWN_NAMES))
     shown = "; ".join(places[:_SHOWN_FILES])
     more = f"; {len(places) - _SHOWN_FILES} more files" if len(places) > _SHOWN_FILES else ""
-    return one_line(f"{reflex.why}{names} {shown}{more}.", 600)
+    return one_line(f"{reason} {shown}{more}.", 600)
 
 
 def _listed(words: Sequence[str], limit: int) -> str:

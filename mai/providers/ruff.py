@@ -28,6 +28,7 @@ _NO_SUCH_RULES = 2
 
 class _Location(BaseModel):
     row: int
+    column: int
 
 
 class _Fix(BaseModel):
@@ -47,11 +48,15 @@ _DIAGNOSTICS = TypeAdapter(list[_Diagnostic])
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One thing ruff found. `is_fixable`: with the fixes that were asked for."""
+    """One thing ruff found. `line` and `column`, in characters, count from 1.
+
+    `is_safe` and `is_fixable` say whether there is a fix that ruff calls safe, or any.
+    """
 
     code: str
     path: str
     line: int
+    column: int
     message: str
     is_safe: bool
     is_fixable: bool
@@ -81,6 +86,7 @@ def check(files: Mapping[str, bytes], codes: Sequence[str], style: Style) -> tup
             item.code,
             paths[_name(item.filename)],
             item.location.row,
+            item.location.column,
             one_line(item.message),
             is_safe=item.fix is not None and item.fix.applicability == "safe",
             is_fixable=item.fix is not None and item.fix.applicability in {"safe", "unsafe"},

@@ -1,0 +1,1 @@
+"""Protocol servers on loopback, for real client libraries to talk to."""
