@@ -163,6 +163,22 @@ class Repo:
             raise GitError(f"{treeish} is no commit or tree that this repository has whole.")
         return found[0]
 
+    def parent(self, commit: str) -> str | None:
+        """Return a commit's first parent, None where it has none."""
+        return trees.parent_of(self.objects.read(check_oid(commit), "commit"))
+
+    def index_tree(self) -> str:
+        """Return what is staged in the user's work tree, as a tree; their index is only read.
+
+        Raises:
+            GitError: there are unmerged entries, or the index cannot be read.
+        """
+        with self.store.scratch() as folder:
+            copy = folder / "index"
+            copy.write_bytes((self.git_dir / "index").read_bytes())
+            environment = {"GIT_INDEX_FILE": str(copy)}
+            return self.store.git.run("write-tree", environment=environment).text
+
     def has(self, oid: str) -> bool:
         """Whether the object is there."""
         return self.objects.identify(check_oid(oid)) is not None

@@ -1,0 +1,104 @@
+"""Says what keeps a commit out of a work tree: whatever of the user's it could run over.
+
+Every touched path must be clean, index and file being exactly what the branch's tip has, and where
+something new goes there must be nothing, tracked, ignored or otherwise. In doubt it is an obstacle,
+and the commit lands beside.
+"""
+
+from __future__ import annotations
+
+from mai.repo.checkout import Checkout
+from mai.repo.diffs import PathChange
+from mai.repo.index import Index
+from mai.repo.objects import LINK, Snapshot
+from mai.text import one_line
+
+
+def obstacle(checkout: Checkout, snapshot: Snapshot) -> str | None:
+    """Return what is in the way of `checkout`, whose commit has the files `snapshot`; or None.
+
+    The caller holds the index's lock, so that no other git changes what was looked at.
+    """
+    try:
+        return (
+            _in_index(checkout, checkout.read_index())
+            or _conversion(checkout, snapshot)
+            or next(filter(None, (_in_files(checkout, c) for c in checkout.changes)), None)
+        )
+    except OSError as error:
+        return f"its files cannot be looked at: {one_line(str(error))}"
+
+
+def _in_index(checkout: Checkout, index: Index) -> str | None:
+    if index.is_partial:
+        return "its index is split or sparse"
+    if checkout.place.is_on("core.sparsecheckout", default=False):
+        return "its work tree is sparse"
+    for change in checkout.changes:
+        name = one_line(change.path)
+        entry = index.get(change.path)
+        if entry is None and change.old is not None:
+            return f"{name} is not in the index"
+        if entry is not None and not entry.is_same(change.old):
+            return f"{name} has staged changes, or a flag that hides it"
+        clash = checkout.clash(index, change.path) if change.old is None else None
+        if clash:
+            return f"{one_line(clash)} is staged where {name} goes"
+    return None
+
+
+def _conversion(checkout: Checkout, snapshot: Snapshot) -> str | None:
+    """Name a touched path whose file git would make from the blob by more than copying it.
+
+    Line endings are no such case: a file with the blob's own endings is clean to git as well.
+    """
+    new = [change.new for change in checkout.changes if change.new]
+    link = next((entry.path for entry in new if entry.mode == LINK), None)
+    if link and not checkout.place.is_on("core.symlinks", default=True):
+        return f"{one_line(link)} is a link, and core.symlinks is off"
+    own = checkout.place.common_dir / "info" / "attributes"
+    has_rules = own.is_file() or any(
+        path.rpartition("/")[2] == ".gitattributes" for path in snapshot.paths()
+    )
+    if not has_rules or not new:
+        return None
+    with checkout.private.scratch() as folder:
+        index = {"GIT_INDEX_FILE": str(folder / "index")}
+        checkout.private.git.run("read-tree", snapshot.commit, environment=index)
+        answer = checkout.private.git.run(
+            *("-c", f"core.attributesFile={own}"),
+            *("check-attr", "--cached", "--stdin", "-z", "filter", "working-tree-encoding"),
+            data="".join(f"{entry.path}\0" for entry in new).encode("utf-8", "surrogateescape"),
+            environment=index,
+        )
+    fields = answer.output.decode("utf-8", "surrogateescape").split("\0")[:-1]
+    for path, attribute, value in zip(*[iter(fields)] * 3, strict=True):
+        if value not in {"unspecified", "unset"}:
+            return f"{one_line(path)} has the attribute {attribute}, which Mai does not apply"
+    return None
+
+
+def _in_files(checkout: Checkout, change: PathChange) -> str | None:
+    name = one_line(change.path)
+    if checkout.files.is_in_nested_repository(change.path):
+        return f"{name} is in another repository"
+    parts = change.path.split("/")
+    if any("/".join(parts[:depth]) in checkout.gone for depth in range(1, len(parts))):
+        return None  # below what is a file now, and is judged as that
+    try:
+        found = checkout.look(change)
+    except NotADirectoryError:
+        return f"a link or a file is in the way of {name}"
+    if change.old is not None:
+        is_clean = checkout.is_there(found, change.old)
+        return None if is_clean else f"{name} has changes in the work tree"
+    if found is None:
+        return None
+    return _in_folder(checkout, change) if found.is_folder else f"{name} is there, untracked"
+
+
+def _in_folder(checkout: Checkout, change: PathChange) -> str | None:
+    """Name what stays in a folder that is to become a file."""
+    below = checkout.files.listing(change.path)
+    stray = next((path for path in below if path not in checkout.gone), None)
+    return f"{one_line(stray)} is in the way of {one_line(change.path)}" if stray else None
