@@ -23,8 +23,8 @@ class Part:
 
     @property
     def tokens(self) -> int:
-        """The ceiling of what this part costs, fence and label included."""
-        return most_tokens(fenced(self.label, self.text))
+        """The ceiling of what this part costs, with label, fence and the empty line after it."""
+        return most_tokens(fenced(self.label, self.text) + "\n\n")
 
 
 def fit(parts: Sequence[Part], room_tokens: int) -> tuple[Part, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -42,7 +43,7 @@ def repo_map(snapshot: Snapshot, task: str, room_tokens: int) -> str:
     left = room_tokens
     for entry in entries:
         line = f"{entry.path}: {', '.join(entry.definitions)}".rstrip(": ")
-        left -= most_tokens(line) + 1
+        left -= most_tokens(line + "\n")
         if left < 0:
             break
         lines.append(line)
@@ -62,7 +63,10 @@ def definitions(data: bytes) -> tuple[str, ...]:
     if len(data) > MAX_FILE_BYTES or _nesting(data) > MAX_NESTING:
         return ()
     try:
-        tree = ast.parse(data)
+        with warnings.catch_warnings():
+            # A repo's invalid escapes are not this person's to read about in their terminal.
+            warnings.simplefilter("ignore")
+            tree = ast.parse(data)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     return tuple(_described(tree.body))

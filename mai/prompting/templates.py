@@ -15,7 +15,7 @@ from typing import Any
 import jinja2
 import yaml
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from mai.errors import ContextOverflow, MaiError
 from mai.prompting.blocks import Block, fenced
@@ -111,11 +111,12 @@ def parse(name: str, source: str) -> Prompt:
     Raises:
         MaiError: it has no front matter, an unknown key, a bad value, or lacks a block.
     """
+    # pydantic's ValidationError is a ValueError; front matter that is no mapping gives either.
     try:
         _, front, body = source.split(_FENCE, 2)
-        prompt = Prompt.model_validate({"name": name, **(yaml.safe_load(front) or {})})
+        prompt = Prompt.model_validate({"name": name, **dict(yaml.safe_load(front))})
         template = _environment().from_string(body)
-    except (ValueError, ValidationError, yaml.YAMLError, jinja2.TemplateError) as error:
+    except (ValueError, TypeError, yaml.YAMLError, jinja2.TemplateError) as error:
         raise MaiError(f"The prompt {name} cannot be read: {error}.") from error
     if not {"system", "user"} <= set(template.blocks):
         raise MaiError(f"The prompt {name} lacks its block system or user.")
