@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from mai.agent.mentions import mentioned
 from mai.prompting.blocks import fenced
@@ -21,7 +21,7 @@ async def turn(
     snapshot: Snapshot,
     history: Sequence[Message],
     text: str,
-) -> AsyncIterator[Delta]:
+) -> AsyncGenerator[Delta, None]:
     """Yield the answer to `text`, with the files it mentions and a map of the repo in view.
 
     `history` holds the earlier messages of person and model, oldest first; what does not fit is

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mai.agent.draft import draft_change, draft_improvement, drafts
+from mai.errors import Cancelled, ProviderError
+from mai.events import Cancel
+from mai.providers.ollama import OllamaProvider
+from mai.providers.reflex import ReflexProvider
+from mai.providers.scripted import ScriptedProvider
+from tests.servers.ollama import OllamaServer, ServedModel
+from tests.snapshots import MemorySnapshot
+
+CORE = "def mean(values):\n    return sum(values) / (len(values) - 1)\n"
+MENDED = CORE.replace("(len(values) - 1)", "len(values)")
+SNAPSHOT = MemorySnapshot(
+    {
+        "calc/core.py": CORE.encode(),
+        "calc/tiny.py": b"x = 1\n",
+        "README.md": b"# Calc\n",
+        "tests/test_core.py": b"def test(): ...\n",
+    }
+)
+REPLY = (
+    "Title: Divide by the count\nWhy: `mean([1, 2, 3])` gives 3.0.\n\n"
+    f"calc/core.py\n```python\n{MENDED}```\n"
+)
+EDITS = f"calc/core.py\n```python\n{MENDED}```\n"
+
+
+def playing(folder: Path, *texts: str) -> ScriptedProvider:
+    path = folder / "demo.jsonl"
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), "utf-8")
+    return ScriptedProvider(path)
+
+
+def test_a_models_answer_becomes_a_draft(tmp_path: Path) -> None:
+    draft = draft_change(playing(tmp_path, REPLY), SNAPSHOT, "Fix the mean.", Cancel())
+    assert draft.title == "Divide by the count"
+    assert draft.why == "`mean([1, 2, 3])` gives 3.0."
+    assert draft.edits == EDITS
+    assert draft.author == "demo.jsonl (scripted)"
+
+
+def test_a_bare_edit_takes_its_title_from_the_task(tmp_path: Path) -> None:
+    draft = draft_change(playing(tmp_path, EDITS), SNAPSHOT, "Fix the mean.", Cancel())
+    assert draft.title == "Fix the mean."
+    assert draft.edits == EDITS
+
+
+def test_an_answer_without_an_edit_is_asked_for_again(tmp_path: Path) -> None:
+    provider = playing(tmp_path, "I would divide by the count.", REPLY)
+    draft = draft_change(provider, SNAPSHOT, "Fix the mean.", Cancel())
+    assert draft.title == "Divide by the count"
+
+
+def test_three_answers_without_an_edit_are_enough(tmp_path: Path) -> None:
+    provider = playing(tmp_path, "One.", "Two.", "Three.", REPLY)
+    with pytest.raises(ProviderError, match="gave no change in 3 answers"):
+        draft_change(provider, SNAPSHOT, "Fix the mean.", Cancel())
+
+
+def test_nothing_to_change_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ProviderError, match="sees nothing to change"):
+        draft_change(playing(tmp_path, "Title: none"), SNAPSHOT, "Fix the mean.", Cancel())
+
+
+def test_the_largest_file_that_fits_is_asked_about_first_and_tests_never(tmp_path: Path) -> None:
+    with OllamaServer(ServedModel("tiny:latest")) as server:
+        server.answers(REPLY, "Title: none")
+        provider = OllamaProvider(server.url, "tiny")
+        found = list(drafts(provider, SNAPSHOT, avoid=frozenset({"Old idea"}), cancel=Cancel()))
+        first, second = (chat["messages"][-1]["content"] for chat in server.chats)
+    assert [draft.title for draft in found] == ["Divide by the count"]
+    assert found[0].author == "tiny (ollama)"
+    assert first.startswith("calc/core.py\n```\ndef mean")
+    assert second.startswith("calc/tiny.py\n```\nx = 1")
+    assert "Old idea" in first
+    # What was found for the first file is not to be found again for the second.
+    assert "Divide by the count" in second
+
+
+def test_an_idea_seen_before_is_passed_over(tmp_path: Path) -> None:
+    provider = playing(tmp_path, REPLY, EDITS.replace("calc/core.py", "calc/tiny.py"))
+    avoid = frozenset({"Divide by the count"})
+    found = list(drafts(provider, SNAPSHOT, avoid=avoid, cancel=Cancel()))
+    assert [draft.title for draft in found] == ["Improve calc/tiny.py"]
+
+
+def test_a_task_brings_the_files_it_is_about() -> None:
+    with OllamaServer(ServedModel("tiny:latest")) as server:
+        server.answers(REPLY)
+        task = "The mean in core.py is wrong."
+        draft_change(OllamaProvider(server.url, "tiny"), SNAPSHOT, task, Cancel())
+        question = server.chats[0]["messages"][-1]["content"]
+    assert question.startswith("calc/core.py\n```\ndef mean")
+    assert "the task\n```\nThe mean in core.py is wrong.\n```" in question
+
+
+def test_reflexes_improve_and_say_that_they_take_no_task() -> None:
+    snapshot = MemorySnapshot({"a.py": b"import os\n"})
+    draft = draft_improvement(ReflexProvider(), snapshot, None, frozenset(), Cancel())
+    assert draft.title == "Drop an unused import in a.py"
+    with pytest.raises(ProviderError, match=r"nothing to improve in docs/\*\*"):
+        draft_improvement(ReflexProvider(), snapshot, "docs/**", frozenset(), Cancel())
+    with pytest.raises(ProviderError, match="No model thinks here"):
+        draft_change(ReflexProvider(), snapshot, "Fix the mean.", Cancel())
+
+
+def test_a_stop_ends_the_search(tmp_path: Path) -> None:
+    cancel = Cancel()
+    cancel.set()
+    for provider in (playing(tmp_path, REPLY), ReflexProvider()):
+        with pytest.raises(Cancelled):
+            list(drafts(provider, MemorySnapshot({"a.py": b"import os\n"}), cancel=cancel))
