@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Callable, Iterator
 
 from mai.agent.reply import TITLE_CHARACTERS, Reply, read_reply
+from mai.agent.targets import Target, for_task, targets
 from mai.errors import Cancelled, ProviderError
 from mai.events import Cancel
 from mai.prompting.blocks import fenced
 from mai.prompting.budget import Part
-from mai.prompting.repomap import repo_map, words
+from mai.prompting.repomap import repo_map
 from mai.prompting.templates import load
 from mai.protocols import CanImprove, ChatRequest, Draft, Message, Provider, Snapshot
 from mai.providers.base import ask, context_tokens
-from mai.providers.reflex_files import Style, candidates
 from mai.text import one_line, title_line
 
 ROUNDS = 3
-MAX_WHOLE_FILE_BYTES = 12_000
 MAP_TOKENS = 900
-_MAX_TASK_FILES = 3
 _MAX_AVOIDED = 20
 
 
@@ -31,10 +28,12 @@ def drafts(
     pattern: str | None = None,
     avoid: frozenset[str] = frozenset(),
     cancel: Cancel,
+    may_touch: Callable[[str], bool] = lambda _path: True,
 ) -> Iterator[Draft]:
     """Yield improvements to files that match the glob `pattern`, none with a title in `avoid`.
 
-    A provider that finds them itself does; any other is asked about one file after the other.
+    A provider that finds them itself does, and knows itself what to leave alone; any other is
+    asked about one file, or one definition of a large file, after the other.
 
     Raises:
         ProviderError: the model or its server failed.
@@ -46,11 +45,11 @@ def drafts(
                 raise Cancelled("Stopped while looking for improvements.")
             yield draft
         return
-    for path in _worth_reading(snapshot, pattern):
-        draft_of_path = _improve(provider, snapshot, path, avoid, cancel)
-        if draft_of_path is not None:
-            avoid |= {draft_of_path.title}
-            yield draft_of_path
+    for target in targets(snapshot, pattern, may_touch):
+        draft_of_target = _improve(provider, snapshot, target, avoid, cancel)
+        if draft_of_target is not None:
+            avoid |= {draft_of_target.title}
+            yield draft_of_target
 
 
 def draft_improvement(
@@ -86,10 +85,10 @@ def draft_change(provider: Provider, snapshot: Snapshot, task: str, cancel: Canc
             "No model thinks here, so I cannot carry out a task; `mai improve` works without one."
         )
     parts = [
-        Part(path, _text(snapshot, path), importance=1 + rank)
-        for rank, path in enumerate(_for_task(snapshot, task))
+        Part(target.label, target.text, importance=1 + rank)
+        for rank, target in enumerate(for_task(snapshot, task))
     ]
-    parts.append(Part("a map of the repository", repo_map(snapshot, task, MAP_TOKENS), 5))
+    parts.append(Part("a map of the repository", repo_map(snapshot, task, MAP_TOKENS), 9))
     request = load("change").request(
         parts, context_tokens=context_tokens(provider), task=fenced("the task", task)
     )
@@ -100,11 +99,11 @@ def draft_change(provider: Provider, snapshot: Snapshot, task: str, cancel: Canc
 
 
 def _improve(
-    provider: Provider, snapshot: Snapshot, path: str, avoid: frozenset[str], cancel: Cancel
+    provider: Provider, snapshot: Snapshot, target: Target, avoid: frozenset[str], cancel: Cancel
 ) -> Draft | None:
     parts = [
-        Part(path, _text(snapshot, path), importance=0),
-        Part("a map of the repository", repo_map(snapshot, path, MAP_TOKENS), importance=2),
+        Part(target.label, target.text, importance=0),
+        Part("a map of the repository", repo_map(snapshot, target.path, MAP_TOKENS), 2),
     ]
     if avoid:
         known = "\n".join(sorted(one_line(title) for title in avoid)[:_MAX_AVOIDED])
@@ -113,7 +112,7 @@ def _improve(
     reply = _answered(provider, request, cancel)
     if reply.is_nothing or reply.title in avoid:
         return None
-    return _draft(provider, reply, title_line(f"Improve {path}", TITLE_CHARACTERS))
+    return _draft(provider, reply, title_line(f"Improve {target.path}", TITLE_CHARACTERS))
 
 
 def _answered(provider: Provider, request: ChatRequest, cancel: Cancel) -> Reply:
@@ -136,29 +135,3 @@ def _answered(provider: Provider, request: ChatRequest, cancel: Cancel) -> Reply
 def _draft(provider: Provider, reply: Reply, title: str) -> Draft:
     author = f"{provider.model} ({provider.name})"
     return Draft(reply.title or title, reply.why, reply.edits, author)
-
-
-def _worth_reading(snapshot: Snapshot, pattern: str | None) -> list[str]:
-    """Return the files to ask about: code of some substance that fits a prompt, largest first."""
-    files = candidates(snapshot, pattern, Style(), lambda _path: True)
-    fitting = [path for path, data in files.items() if len(data) <= MAX_WHOLE_FILE_BYTES]
-    return sorted(fitting, key=lambda path: (-len(files[path]), path))
-
-
-def _for_task(snapshot: Snapshot, task: str) -> Sequence[str]:
-    """Return the files a task is most likely about: those it names, then those that share words."""
-    wanted = words(task)
-    scored = []
-    for path in snapshot.paths():
-        if not path.endswith((".py", ".md", ".toml", ".txt", ".cfg")):
-            continue
-        is_named = path in task or PurePosixPath(path).name in task
-        score = 10 * is_named + len(wanted & words(path))
-        data = snapshot.read(path) if score else None
-        if data is not None and len(data) <= MAX_WHOLE_FILE_BYTES:
-            scored.append((-score, path))
-    return [path for _, path in sorted(scored)[:_MAX_TASK_FILES]]
-
-
-def _text(snapshot: Snapshot, path: str) -> str:
-    return (snapshot.read(path) or b"").decode("utf-8", "replace")

@@ -60,16 +60,21 @@ def definitions(data: bytes) -> tuple[str, ...]:
 
     Empty where the file is too large or deep, or does not parse.
     """
+    tree = syntax_tree(data)
+    return tuple(_described(tree.body)) if tree else ()
+
+
+def syntax_tree(data: bytes) -> ast.Module | None:
+    """Parse a Python file, None where it is too large or deep, or does not parse."""
     if len(data) > MAX_FILE_BYTES or _nesting(data) > MAX_NESTING:
-        return ()
+        return None
     try:
         with warnings.catch_warnings():
             # A repo's invalid escapes are not this person's to read about in their terminal.
             warnings.simplefilter("ignore")
-            tree = ast.parse(data)
+            return ast.parse(data)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ()
-    return tuple(_described(tree.body))
+        return None
 
 
 def _described(body: Iterable[ast.stmt]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from mai.protocols import ChatRequest, Delta, Draft, ModelInfo, Snapshot
 from mai.providers import ruff
 from mai.providers.diff import file_diff
-from mai.providers.reflex_files import Style, candidates, read_style
+from mai.providers.reflex_files import Style, candidates, read_style, sources
 from mai.providers.reflex_guards import worth_mending
 from mai.providers.reflex_rules import REFLEXES, Reflex
 from mai.providers.reflex_words import title, why
@@ -44,13 +44,14 @@ class ReflexProvider:
             ProviderError: ruff is not there, or fails.
         """
         style = read_style(snapshot)
-        files = candidates(snapshot, pattern, style, self._may_touch)
+        everything = sources(snapshot)
+        files = candidates(snapshot, everything, pattern, style, self._may_touch)
         if not files:
             return
         codes = [code for reflex in REFLEXES for code in (*reflex.codes, *reflex.completes)]
         hits = [hit for hit in ruff.check(files, codes, style) if not _is_ignored(hit.code, style)]
         for reflex in REFLEXES:
-            found = worth_mending(reflex, hits, files)
+            found = worth_mending(reflex, hits, everything)
             paths = sorted(found)
             for start in range(0, len(paths), FILES_PER_DRAFT):
                 chunk = {path: found[path] for path in paths[start : start + FILES_PER_DRAFT]}

@@ -57,27 +57,15 @@ class Style:
     excluded: tuple[str, ...] = ()
 
 
-def candidates(
-    snapshot: Snapshot, pattern: str | None, style: Style, may_touch: Callable[[str], bool]
-) -> dict[str, bytes]:
-    """Return the Python files the reflexes may look at, by path.
+def sources(snapshot: Snapshot) -> dict[str, bytes]:
+    """Return every Python file of a usual kind, tests and vendored ones too, by path.
 
-    Left out: what the repo's `mai.toml`, ruff configuration or `may_touch` keeps; generated,
-    vendored and migration files; hooks; tests, unless `pattern` names them; what is large, not
-    UTF-8, or has unusual line ends.
+    Left out is what is large, not UTF-8, generated, or has unusual line ends.
     """
-    try:
-        leave_alone = RepoPolicy.read(snapshot.read("mai.toml")).leave_alone
-    except SettingsError:
-        # A `mai.toml` with a fault: what it wanted left alone is not known, so all of it is.
-        return {}
-    kept = (*leave_alone, *style.excluded)
     found: dict[str, bytes] = {}
     total_bytes = 0
     for path in snapshot.paths():
-        if not _is_ours(path, pattern) or any(matches(path, glob) for glob in kept):
-            continue
-        if not may_touch(path):
+        if not path.endswith(".py"):
             continue
         data = snapshot.read(path)
         if data is None or not is_plain_source(data):
@@ -87,6 +75,33 @@ def candidates(
             break
         found[path] = data
     return found
+
+
+def candidates(
+    snapshot: Snapshot,
+    files: Mapping[str, bytes],
+    pattern: str | None,
+    style: Style,
+    may_touch: Callable[[str], bool],
+) -> dict[str, bytes]:
+    """Return those of `files` that an improvement may touch.
+
+    Left out is what the repo's `mai.toml`, its ruff configuration or `may_touch` keeps; vendored
+    and migration files; hooks; and tests, unless `pattern` names them.
+    """
+    try:
+        leave_alone = RepoPolicy.read(snapshot.read("mai.toml")).leave_alone
+    except SettingsError:
+        # A `mai.toml` with a fault: what it wanted left alone is not known, so all of it is.
+        return {}
+    kept = (*leave_alone, *style.excluded)
+    return {
+        path: data
+        for path, data in files.items()
+        if _is_ours(path, pattern)
+        and not any(matches(path, glob) for glob in kept)
+        and may_touch(path)
+    }
 
 
 def is_plain_source(data: bytes) -> bool:
@@ -113,7 +128,7 @@ def is_test(path: str) -> bool:
 def _is_ours(path: str, pattern: str | None) -> bool:
     parts = PurePosixPath(path).parts
     name = parts[-1]
-    if not name.endswith(".py") or not _PLAIN_PATH.fullmatch(path):
+    if not _PLAIN_PATH.fullmatch(path):
         return False
     if name in _HOOKS or _NOT_OURS_NAME.fullmatch(name):
         return False

@@ -58,8 +58,12 @@ def backend(name: str) -> Callable[..., Provider]:
     return cast("Callable[..., Provider]", getattr(importlib.import_module(module), attribute))
 
 
-def open_provider(settings: Settings, say: Say) -> Provider:
+def open_provider(
+    settings: Settings, say: Say, may_touch: Callable[[str], bool] = lambda _path: True
+) -> Provider:
     """Return what Mai thinks with; `say` gets one sentence where that is not what was hoped for.
+
+    The reflexes leave every path alone that `may_touch` refuses.
 
     Raises:
         SettingsError: the provider forced does not exist or lacks what it needs.
@@ -70,7 +74,7 @@ def open_provider(settings: Settings, say: Say) -> Provider:
     if forced == "scripted":
         return backend("scripted")(settings.transcript)
     if forced == "reflex":
-        return backend("reflex")()
+        return backend("reflex")(may_touch)
     if forced and forced != "ollama":
         return backend(forced)()
     endpoint = Endpoint.parse(settings.ollama_endpoint, OLLAMA_PORT)
@@ -89,7 +93,7 @@ def open_provider(settings: Settings, say: Say) -> Provider:
         say(f"No model server answers at {_shown(settings, endpoint)}; I work on reflexes.")
     else:
         say(f"Ollama at {_shown(settings, endpoint)} has no model yet; I work on reflexes.")
-    return backend("reflex")()
+    return backend("reflex")(may_touch)
 
 
 def reviewer_for(settings: Settings, author: Provider) -> Provider | None:

@@ -24,6 +24,7 @@ SNAPSHOT = MemorySnapshot(
         "tests/test_core.py": b"def test(): ...\n",
     }
 )
+NAMES = (*("alpha", "beta", "gamma", "delta"), *(f"n{at}" for at in range(20)))
 REPLY = (
     "Title: Divide by the count\nWhy: `mean([1, 2, 3])` gives 3.0.\n\n"
     f"calc/core.py\n```python\n{MENDED}```\n"
@@ -83,6 +84,30 @@ def test_the_largest_file_that_fits_is_asked_about_first_and_tests_never(tmp_pat
     assert "Divide by the count" in second
 
 
+def test_a_large_file_is_asked_about_one_definition_at_a_time() -> None:
+    body = "    total = 0\n    for x in xs:\n        total += x\n    return total\n"
+    functions = [f"@cache\ndef f{at}(xs):\n{body}\n\n" for at in range(200)]
+    snapshot = MemorySnapshot({"src/calc/big.py": "".join(functions).encode()})
+    with OllamaServer(ServedModel("tiny:latest")) as server:
+        server.answers("src/calc/big.py\n```python symbol=calc.big.f0\ndef f0(xs): ...\n```\n")
+        provider = OllamaProvider(server.url, "tiny")
+        draft = draft_improvement(provider, snapshot, None, frozenset(), Cancel())
+        question = server.chats[0]["messages"][-1]["content"]
+    assert draft.title == "Improve src/calc/big.py"
+    shown = f"src/calc/big.py symbol=calc.big.f0\n```\n@cache\ndef f0(xs):\n{body}```\n"
+    assert question.startswith(shown)
+
+
+def test_what_may_not_be_touched_is_not_asked_about() -> None:
+    with OllamaServer(ServedModel("tiny:latest")) as server:
+        server.answers("Title: none")
+        provider = OllamaProvider(server.url, "tiny")
+        found = drafts(provider, SNAPSHOT, cancel=Cancel(), may_touch=lambda path: "tiny" in path)
+        assert list(found) == []
+        assert len(server.chats) == 1
+    assert list(drafts(provider, SNAPSHOT, cancel=Cancel(), may_touch=lambda _path: False)) == []
+
+
 def test_an_idea_seen_before_is_passed_over(tmp_path: Path) -> None:
     provider = playing(tmp_path, REPLY, EDITS.replace("calc/core.py", "calc/tiny.py"))
     avoid = frozenset({"Divide by the count"})
@@ -98,6 +123,19 @@ def test_a_task_brings_the_files_it_is_about() -> None:
         question = server.chats[0]["messages"][-1]["content"]
     assert question.startswith("calc/core.py\n```\ndef mean")
     assert "the task\n```\nThe mean in core.py is wrong.\n```" in question
+
+
+def test_a_task_about_a_large_file_brings_the_definition_it_names() -> None:
+    functions = [f"def step_{name}(xs):\n" + "    xs = xs\n" * 40 for name in NAMES]
+    snapshot = MemorySnapshot({"calc/big.py": "\n\n".join(functions).encode()})
+    with OllamaServer(ServedModel("tiny:latest")) as server:
+        server.answers("Title: none")
+        with pytest.raises(ProviderError, match="sees nothing to change"):
+            draft_change(
+                OllamaProvider(server.url, "tiny"), snapshot, "Name gamma in big.py", Cancel()
+            )
+        question = server.chats[0]["messages"][-1]["content"]
+    assert question.startswith("calc/big.py symbol=calc.big.step_gamma\n```\ndef step_gamma(xs):\n")
 
 
 def test_reflexes_improve_and_say_that_they_take_no_task() -> None:

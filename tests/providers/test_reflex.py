@@ -11,7 +11,7 @@ from mai.events import Cancel
 from mai.protocols import CanImprove, ChatRequest, Draft, Message
 from mai.providers.base import ask
 from mai.providers.reflex import ReflexProvider
-from mai.providers.reflex_files import Style, candidates, is_plain_source, read_style
+from mai.providers.reflex_files import Style, candidates, is_plain_source, read_style, sources
 from tests.gitrepo import GitRepo, make_repo
 from tests.snapshots import GitSnapshot, MemorySnapshot, snapshot_of
 
@@ -172,6 +172,11 @@ def test_an_import_that_another_file_takes_stays(user: str) -> None:
     assert len(improve(snapshot_of(compat="import json\n", user="x = 1\n"))) == 1
 
 
+def test_an_import_that_a_test_replaces_stays() -> None:
+    files = {"pkg/net.py": "import socket\n", "tests/test_net.py": "patch('pkg.net.socket')\n"}
+    assert improve(files) == []
+
+
 def test_many_files_come_in_drafts_a_person_can_read() -> None:
     drafts = improve({f"pkg/m{at:02}.py": "import os\n" for at in range(12)})
     assert [draft.edits.count("diff --git") for draft in drafts] == [5, 5, 2]
@@ -201,7 +206,8 @@ def test_style_is_read_as_plain_values_only() -> None:
 def test_no_configuration_is_an_error(data: bytes) -> None:
     files = {"pyproject.toml": data, "ruff.toml": data, "mai.toml": data, "a.py": b"x = 1\n"}
     snapshot = MemorySnapshot(files)
-    assert set(candidates(snapshot, None, read_style(snapshot), lambda _: True)) <= {"a.py"}
+    found = candidates(snapshot, sources(snapshot), None, read_style(snapshot), lambda _path: True)
+    assert set(found) <= {"a.py"}
 
 
 @pytest.mark.parametrize(
