@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import sqlite_utils
 
-from mai.errors import StoreCorrupt, StoreError
+from mai.errors import StoreBusy, StoreCorrupt, StoreError
 from mai.store.db import Database
+from mai.store.files import locked
 from mai.store.ledger import Ledger
 from mai.store.migrations import MIGRATIONS, Migration
 from tests.store import workers
@@ -36,6 +37,9 @@ def test_a_backup_is_one_whole_file_named_by_its_time(store: Store, folder: Path
     assert backup.name == "mai-20260102T030405678000Z.db"
     assert names_in(folder) == [backup.name]
     assert store.database.newest_backup() == backup
+    # Bytes 18 and 19 say which journal a reader needs: 1 is none beside it, 2 would be a WAL
+    # (https://sqlite.org/fileformat2.html, section 1.3).
+    assert backup.read_bytes()[18:20] == b"\x01\x01"
     assert entries_in(backup, folder) == 1
 
 
@@ -114,6 +118,16 @@ def test_backups_are_consistent_while_another_process_writes(store: Store, folde
     workers.finish(writer)
     assert counts == sorted(counts)
     assert 1 <= counts[0] <= counts[-1] <= 61
+
+
+def test_one_backup_is_made_at_a_time(folder: Path) -> None:
+    with closing(Database.open(folder / "mai.db", busy_timeout_s=0.1)) as database:
+        with locked(folder / "mai.db.backup.lock", 1):
+            assert database.backup_if_due(1) is None
+            with pytest.raises(StoreBusy):
+                database.backup()
+        assert database.newest_backup() is None
+        assert database.backup_if_due(1) is not None
 
 
 # --- migrations ------------------------------------------------------------------------------

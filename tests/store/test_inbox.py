@@ -3,6 +3,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,17 @@ from mai.errors import (
 )
 from mai.proposal import State
 from mai.store.inbox import Inbox
-from tests.store.stories import DIGEST, JUDGED, OTHER_DIGEST, Store, data_of, id_of, tell
+from tests.store.stories import (
+    DIGEST,
+    JUDGED,
+    OTHER_DIGEST,
+    START,
+    HandClock,
+    Store,
+    data_of,
+    id_of,
+    tell,
+)
 
 ID = "abcdef012345"
 ANA = "terminal:ana"
@@ -220,6 +232,26 @@ def test_what_is_due_expires_once(waiting: Store) -> None:
     error = waiting.inbox.get(ID).error
     assert error
     assert error.code == "expired"
+
+
+@dataclass(slots=True)
+class RivalClock(HandClock):
+    """A clock during whose first look somebody else does something."""
+
+    rival: Callable[[], object] | None = None
+
+    def now(self) -> datetime:
+        rival, self.rival = self.rival, None
+        if rival:
+            rival()
+        return self.at
+
+
+def test_an_answer_that_comes_while_expiring_wins(waiting: Store) -> None:
+    late = RivalClock(START + timedelta(hours=24), lambda: waiting.inbox.approve(ID, DIGEST, ANA))
+    assert Inbox(waiting.ledger, late).expire_due() == []
+    assert late.rival is None
+    assert kinds(waiting) == [*JUDGED, "approved"]
 
 
 # --- saying no, and recording ----------------------------------------------------------------
