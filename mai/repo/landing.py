@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 
 from mai import crash
-from mai.errors import Conflict, EditError, GitError, RepoBusy
+from mai.errors import Conflict, EditError, GitError, RepoBusy, UnsuitableRepo
 from mai.proposal import Json, Landing
 from mai.repo import trees
 from mai.repo.checkout import Checkout
@@ -25,6 +25,7 @@ from mai.repo.diffs import PathChange, path_changes
 from mai.repo.journal import Journal
 from mai.repo.objects import SUBMODULE, check_oid
 from mai.repo.obstacles import obstacle
+from mai.repo.place import find
 from mai.repo.refs import Person, check_branch
 from mai.repo.repository import Repo
 from mai.text import one_line
@@ -214,7 +215,12 @@ def _changes(repo: Repo, plan: LandingPlan) -> list[PathChange]:
 
 
 def _checkout(repo: Repo, changes: list[PathChange]) -> Checkout:
-    return Checkout(repo.place, repo.store, repo.objects, changes)
+    # Looked at again: the repository's settings may have changed since it was opened.
+    place = find(repo.root)
+    if (place.git_dir, place.common_dir) != (repo.place.git_dir, repo.place.common_dir):
+        msg = f"{one_line(str(repo.root))} has become another repository; start Mai again."
+        raise UnsuitableRepo(msg)
+    return Checkout(place, repo.store, repo.objects, changes)
 
 
 def _names_beside(plan: LandingPlan) -> list[str]:
