@@ -26,6 +26,7 @@ _THINKING = re.compile(r"\A\s*<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOT
 _FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
 
 Answer = TypeVar("Answer", bound=BaseModel)
+Item = TypeVar("Item")
 
 
 @runtime_checkable
@@ -137,7 +138,7 @@ def without_thinking(text: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def closing(stream: AsyncIterator[Delta]) -> AsyncIterator[AsyncIterator[Delta]]:
+async def closing(stream: AsyncIterator[Item]) -> AsyncIterator[AsyncIterator[Item]]:
     """Close `stream` on the way out, however that is: closing is what stops the server."""
     try:
         yield stream

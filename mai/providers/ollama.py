@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from mai.errors import ContextOverflow, ModelNotFound, ProviderError, ProviderUnreachable
 from mai.protocols import ChatRequest, Delta, ModelInfo
+from mai.providers.base import closing
 from mai.providers.endpoint import Endpoint
 from mai.providers.tokens import TokenEstimate, estimate_messages
 from mai.text import one_line
@@ -38,10 +39,14 @@ _HTTP_NOT_FOUND = 404
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """In seconds. The first token waits for the model to load and the prompt to be read."""
+    """In seconds. The first token waits for the model to load and the prompt to be read.
+
+    `facts_s` is for questions that need no model: what there is, and what it can hold.
+    """
 
     connect_s: float = 2.0
-    first_token_s: float = 300.0
+    facts_s: float = 10.0
+    first_token_s: float = 600.0
     stall_s: float = 60.0
 
 
@@ -102,7 +107,7 @@ class OllamaProvider:
                     # A grammar and free thinking exclude each other.
                     think=False if thinks and request.schema else None,
                 )
-                async with contextlib.aclosing(self._deltas(parts, prompt)) as deltas:
+                async with closing(parts), closing(self._deltas(parts, prompt)) as deltas:
                     async for delta in deltas:
                         yield delta
 
@@ -113,7 +118,7 @@ class OllamaProvider:
             ProviderError: as for `stream`.
         """
         with self._errors():
-            async with self._client() as client:
+            async with asyncio.timeout(self._timeouts.facts_s), self._client() as client:
                 listed = [entry for entry in (await client.list()).models if entry.model]
                 found = []
                 for entry in listed:
@@ -159,7 +164,8 @@ class OllamaProvider:
 
     async def _known_facts(self, client: ollama.AsyncClient) -> _Facts:
         if self._facts is None:
-            self._facts = _facts(await client.show(self.model))
+            async with asyncio.timeout(self._timeouts.facts_s):
+                self._facts = _facts(await client.show(self.model))
         return self._facts
 
     def _context(self, prompt: TokenEstimate, answer_tokens: int, limit: int) -> int:
@@ -176,7 +182,7 @@ class OllamaProvider:
 
     async def _deltas(
         self, parts: AsyncIterator[ollama.ChatResponse], prompt: TokenEstimate
-    ) -> AsyncGenerator[Delta, None]:
+    ) -> AsyncIterator[Delta]:
         timeout_s = self._timeouts.first_token_s
         while True:
             async with asyncio.timeout(timeout_s):

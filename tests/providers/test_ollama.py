@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 
@@ -136,6 +137,15 @@ async def test_a_stall_is_given_up(server: OllamaServer) -> None:
     provider = OllamaProvider(server.url, "tiny:latest", timeouts)
     with pytest.raises(ProviderUnreachable, match="has stopped sending"):
         await deltas_of(provider, HELLO)
+
+
+async def test_a_server_that_takes_connections_and_says_nothing_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        provider = OllamaProvider(url, "tiny:latest", Timeouts(facts_s=0.05))
+        for answer in (deltas_of(provider, HELLO), provider.models(), provider.context_length()):
+            with pytest.raises(ProviderUnreachable, match="has stopped sending"):
+                await answer
 
 
 async def test_no_server_is_said_without_the_password() -> None:
