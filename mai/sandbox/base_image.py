@@ -61,7 +61,7 @@ def _pull(client: docker.DockerClient, say: Say) -> bool:
 
     Through the SDK's session rather than its `pull`, which waits for a silent registry forever.
     """
-    say(f"Fetching the base image {PUBLISHED} ({_SILENCE_S} s without a sign end it).")
+    say(f"Fetching the base image {PUBLISHED} (given up after {_SILENCE_S} s of silence).")
     repository, tag = PUBLISHED.split(":")
     url = f"{client.api.base_url}/v{client.api.api_version}/images/create"
     why = ""
