@@ -1,0 +1,111 @@
+"""Mai's side of the worker: starts it, asks it, and ends it when it takes too long."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from mai.edits.frames import BrokenFrameError, read_frame, write_frame
+
+_MEMORY_BYTES = 2 * 2**30
+_PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+# Appended, never put first: the standard library and site-packages win over whatever lies there.
+_START = (
+    "import sys; sys.path += sys.argv[2:]; "
+    "from mai.edits.worker import main; main(int(sys.argv[1]))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the worker said. `fate` is empty, or `crash` or `timeout` where it died over it."""
+
+    header: dict[str, Any]
+    body: bytes = b""
+    fate: str = ""
+
+
+class Child:
+    """A worker that is there when it is needed. Not for use from several threads at once."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder = tempfile.TemporaryDirectory(prefix="mai-worker-")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._end()
+        self._folder.cleanup()
+
+    def ask(self, header: dict[str, Any], body: bytes) -> Answer:
+        """Send one request and wait for its answer, `timeout_s` at most.
+
+        A worker that dies over it is told by the answer's `fate`; the next call starts a new one.
+        """
+        process = self._process or self._start()
+        has_timed_out = threading.Event()
+
+        def stop() -> None:
+            has_timed_out.set()
+            process.kill()
+
+        timer = threading.Timer(self._timeout_s, stop)
+        timer.start()
+        try:
+            write_frame(process.stdin, {**header, "cpu_s": self._timeout_s}, body)
+            answer, made = read_frame(process.stdout)
+        except (BrokenFrameError, OSError):
+            self._end()
+            is_late = has_timed_out.is_set() or process.returncode == -signal.SIGXCPU
+            return Answer({}, fate="timeout" if is_late else "crash")
+        finally:
+            timer.cancel()
+        return Answer(answer, made)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        paths = [str(_PACKAGE_ROOT), *_folder_of("libcst")]
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-c", _START, str(_MEMORY_BYTES), *paths],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=self._folder.name,
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+            start_new_session=True,  # Ctrl-C in the terminal is for Mai, which then ends the worker
+        )
+        return self._process
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        for stream in (process.stdin, process.stdout):
+            # What is left in the buffer has no reader any more.
+            with contextlib.suppress(OSError):
+                if stream:
+                    stream.close()
+        process.wait()
+
+
+def _folder_of(package: str) -> list[str]:
+    """Return where this process would import `package` from: isolated, a child may not find it."""
+    spec = importlib.util.find_spec(package)
+    return [str(Path(spec.origin).parents[1])] if spec and spec.origin else []

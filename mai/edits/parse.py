@@ -1,0 +1,81 @@
+"""From what a model or a person wrote to edits: a diff, or Mai's edit blocks, told apart here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from mai.edits.blocks import parse_blocks
+from mai.edits.diffs import Budget, parse_diffs, starts_diff
+from mai.edits.fences import is_open_after
+from mai.edits.nouns import Edit
+from mai.errors import EditError
+
+MAX_BYTES = 50_000_000
+_MAIL = re.compile(rb"(?:From [0-9a-f]{40} |commit [0-9a-f]{40}|(?:From|Subject|Date): )")
+
+
+def parse(text: str | bytes, *, max_bytes: int = MAX_BYTES) -> tuple[Edit, ...]:
+    """Read the edits in `text`: a unified or git diff, raw or fenced, or edit blocks.
+
+    Diffs are read as bytes, so that a file in any encoding survives; edit blocks are UTF-8.
+
+    Args:
+        text: a patch file, a mail, or a model's reply; prose around the edits is skipped.
+        max_bytes: how long the text may be, and how much its binary patches may unpack to.
+
+    Returns:
+        At least one edit, in the order of the text, not yet compared with any file.
+
+    Raises:
+        EditError: there is no edit, or one cannot be read for certain. Nothing is guessed.
+    """
+    try:
+        data = text.encode() if isinstance(text, str) else text
+    except UnicodeEncodeError as error:
+        raise EditError("The change holds characters that are not Unicode text.") from error
+    if len(data) > max_bytes:
+        raise EditError(f"The change has {len(data)} bytes; more than {max_bytes} are refused.")
+    if not data.strip():
+        raise EditError("The change is empty.")
+    lines = data.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    budget = Budget(max_bytes)
+    start = _raw_diff_start(lines)
+    if start is not None:
+        return parse_diffs(lines[start:], start + 1, budget, is_fenced=False)
+    edits = parse_blocks(_decoded(data), budget)
+    if not edits:
+        raise EditError(
+            "There is no edit in the text: neither a diff nor a block with a path before its fence."
+        )
+    return tuple(edits)
+
+
+def _raw_diff_start(lines: Sequence[bytes]) -> int | None:
+    """Return where a diff outside any fence starts, None where there is none."""
+    start = next((at for at in range(len(lines)) if starts_diff(lines, at)), None)
+    if start is None:
+        return None
+    before = lines[:start]
+    first = next((line for line in before if line.strip()), b"")
+    if _MAIL.match(first):
+        return start  # whatever fences a commit's message has, they are no edits
+    prose = [line.decode("utf-8", "replace").removesuffix("\r") for line in before]
+    if is_open_after(prose):
+        return None
+    if parse_blocks(prose, Budget(0)):
+        raise EditError("The text has both edit blocks and a diff outside any fence; send one.")
+    return start
+
+
+def _decoded(data: bytes) -> list[str]:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise EditError("The edit blocks are not UTF-8 text.") from error
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return [line.removesuffix("\r") for line in lines]
