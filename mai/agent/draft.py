@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterator
 
 from mai.agent.reply import TITLE_CHARACTERS, Reply, read_reply
 from mai.agent.targets import Target, for_task, targets
-from mai.errors import Cancelled, ProviderError
+from mai.edits.apply import apply
+from mai.edits.nouns import BaseFile
+from mai.edits.parse import parse
+from mai.errors import Cancelled, EditError, ProviderError
 from mai.events import Cancel
 from mai.prompting.blocks import fenced
 from mai.prompting.budget import Part
@@ -92,7 +95,7 @@ def draft_change(provider: Provider, snapshot: Snapshot, task: str, cancel: Canc
     request = load("change").request(
         parts, context_tokens=context_tokens(provider), task=fenced("the task", task)
     )
-    reply = _answered(provider, request, cancel)
+    reply = _answered(provider, snapshot, request, cancel)
     if reply.is_nothing:
         raise ProviderError(f"{provider.model} sees nothing to change for this task.")
     return _draft(provider, reply, title_line(task, TITLE_CHARACTERS))
@@ -109,27 +112,62 @@ def _improve(
         known = "\n".join(sorted(one_line(title) for title in avoid)[:_MAX_AVOIDED])
         parts.append(Part("ideas the person has seen; find another", known, importance=1))
     request = load("improve").request(parts, context_tokens=context_tokens(provider))
-    reply = _answered(provider, request, cancel)
+    reply = _answered(provider, snapshot, request, cancel)
     if reply.is_nothing or reply.title in avoid:
         return None
     return _draft(provider, reply, title_line(f"Improve {target.path}", TITLE_CHARACTERS))
 
 
-def _answered(provider: Provider, request: ChatRequest, cancel: Cancel) -> Reply:
-    """Ask until the answer holds edits or says there are none, three times at most."""
+def _answered(
+    provider: Provider, snapshot: Snapshot, request: ChatRequest, cancel: Cancel
+) -> Reply:
+    """Ask until the answer's edits apply, or it says there are none, three times at most.
+
+    The last edits are handed on even where they do not apply: whoever submits them says why.
+    """
     messages = request.messages
+    last: Reply | None = None
+    seen: set[str] = set()
     for _ in range(ROUNDS):
-        answer = ask(
-            provider,
-            ChatRequest(messages, None, request.answer_tokens, request.temperature),
-            cancel,
-        )
+        try:
+            answer = ask(
+                provider,
+                ChatRequest(messages, None, request.answer_tokens, request.temperature),
+                cancel,
+            )
+        except ProviderError:
+            if last is None:
+                raise
+            break  # a long exchange may no longer fit; what is there can still be judged
         reply = read_reply(answer)
-        if reply.edits or reply.is_nothing:
+        fault = "" if reply.is_nothing else _fault(reply.edits, snapshot)
+        if not fault:
             return reply
-        again = "There is no fenced file in that answer. Answer again in the form I asked for."
+        last = reply if reply.edits else last
+        if answer in seen:
+            break  # the same answer to the same complaint: it will not get better
+        seen.add(answer)
+        again = f"That does not work: {fault} Answer again in the form I asked for."
         messages = (*request.messages, Message("assistant", answer), Message("user", again))
-    raise ProviderError(f"{provider.model} gave no change in {ROUNDS} answers.")
+    if last is None:
+        raise ProviderError(f"{provider.model} gave no change in {len(seen)} answers.")
+    return last
+
+
+def _fault(edits: str, snapshot: Snapshot) -> str:
+    """Return why `edits` do not apply, in a sentence, empty where they do."""
+    if not edits:
+        return "There is no fenced file in that answer."
+
+    def read(path: str) -> BaseFile | None:
+        data = snapshot.read(path)
+        return None if data is None else BaseFile(data)
+
+    try:
+        apply(parse(edits), read)
+    except EditError as error:
+        return str(error)
+    return ""
 
 
 def _draft(provider: Provider, reply: Reply, title: str) -> Draft:

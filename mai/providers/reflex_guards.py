@@ -15,7 +15,8 @@ _OVERLOADING = re.compile(
     r"\b(?:sqlalchemy|sqlmodel|pandas|numpy|polars|pyspark|peewee|pony|dask|xarray|sympy|z3|"
     r"torch|tensorflow|jax|cupy|ibis|tinydb|mongoengine|pyparsing)\b"
 )
-_CACHE_NAME = re.compile(r"cache|memo|seen|visited|registry|_state", re.IGNORECASE)
+# A default that is meant to be made once: it remembers, or is a constant under a private name.
+_CACHE_NAME = re.compile(r"\A\s*_|cache|memo|seen|visited|registry|_state", re.IGNORECASE)
 
 
 def worth_mending(

@@ -46,7 +46,8 @@ def why(reflex: Reflex, found: Mapping[str, Sequence[Hit]]) -> str:
     every = dict.fromkeys(f"`{name_of(hit)}`" for hits in found.values() for hit in hits)
     reason = reflex.why.replace("{names}", _listed(list(every), _SHOWN_NAMES))
     shown = "; ".join(places[:_SHOWN_FILES])
-    more = f"; {len(places) - _SHOWN_FILES} more files" if len(places) > _SHOWN_FILES else ""
+    left = len(places) - _SHOWN_FILES
+    more = f"; {left} more file{'s' if left > 1 else ''}" if left > 0 else ""
     return one_line(f"{reason} {shown}{more}.", 600)
 
 

@@ -29,6 +29,7 @@ REPLY = (
     "Title: Divide by the count\nWhy: `mean([1, 2, 3])` gives 3.0.\n\n"
     f"calc/core.py\n```python\n{MENDED}```\n"
 )
+LOST = "{path}\n```\n<<<<<<< SEARCH\nnot there\n=======\nx\n>>>>>>> REPLACE\n```\n"
 EDITS = f"calc/core.py\n```python\n{MENDED}```\n"
 
 
@@ -56,6 +57,25 @@ def test_an_answer_without_an_edit_is_asked_for_again(tmp_path: Path) -> None:
     provider = playing(tmp_path, "I would divide by the count.", REPLY)
     draft = draft_change(provider, SNAPSHOT, "Fix the mean.", Cancel())
     assert draft.title == "Divide by the count"
+
+
+def test_an_edit_that_does_not_apply_is_asked_for_again_with_the_reason() -> None:
+    lost = LOST.format(path="calc/core.py")
+    with OllamaServer(ServedModel("tiny:latest")) as server:
+        server.answers(lost, REPLY)
+        provider = OllamaProvider(server.url, "tiny")
+        draft = draft_change(provider, SNAPSHOT, "Fix the mean.", Cancel())
+        complaint = server.chats[1]["messages"][-1]["content"]
+    assert draft.title == "Divide by the count"
+    assert complaint.startswith("That does not work: ")
+    assert "calc/core.py" in complaint
+
+
+def test_the_last_edit_is_handed_on_to_be_refused_by_the_gate(tmp_path: Path) -> None:
+    lost = LOST.format(path="nonesuch/core.py")
+    # The transcript is at its end when the model is asked again.
+    draft = draft_change(playing(tmp_path, lost), SNAPSHOT, "Fix the mean.", Cancel())
+    assert draft.edits == lost
 
 
 def test_three_answers_without_an_edit_are_enough(tmp_path: Path) -> None:

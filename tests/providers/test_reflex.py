@@ -151,6 +151,7 @@ def test_a_repos_own_ruff_configuration_steers_nothing() -> None:
     [
         ("overloads", "import pandas\n\n\ndef f(x):\n    return pandas.where(x == None)\n"),
         ("memo", "def f(a: dict[str, int] = None, memo: dict[str, int] = {}): return memo\n"),
+        ("private", "def f(x, _units={1, 2}):\n    return x in _units\n"),
         ("memory", "def fib(n, cache={}):\n    return cache.setdefault(n, n)\n"),
         ("noqa", "import os  # noqa: F401\n"),
         ("attempt", "try:\n    import json5\nexcept ImportError:\n    json5 = None\n"),
