@@ -1,0 +1,49 @@
+"""Turns one file's source into facts. Runs in the parser's own process."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+
+from mai.risk import sensitive
+from mai.risk.capabilities import Collector
+from mai.risk.facts import Facts
+from mai.risk.names import Resolver
+from mai.risk.scopes import Walker
+
+
+def analyse(path: str, source: bytes, *, in_full: bool) -> Facts:
+    """Return the facts of one Python file.
+
+    Args:
+        path: where it lies in the repository, for relative imports.
+        source: its bytes.
+        in_full: also fingerprint data flows and function bodies and count checks, which only a
+            comparison with another version needs.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a SyntaxWarning in somebody's code is not ours
+            tree = ast.parse(source, type_comments=False)
+        survey = Walker(_package_of(path)).walk(tree)
+        resolver = Resolver(survey)
+        collector = Collector(survey, resolver, with_flow=in_full)
+        text = source.decode("utf-8", "replace")
+        uses = collector.collect(has_sensitive_text=bool(sensitive.ANY.search(text)))
+        lines = source.count(b"\n") + 1
+        return Facts(uses=uses, lines=lines)
+    except SyntaxError as error:
+        return Facts(
+            problem=("text.unreadable", f"Python cannot parse it: {error.msg}.", error.lineno or 0)
+        )
+    except ValueError as error:
+        return Facts(problem=("text.unreadable", f"Python cannot parse it: {error}.", 0))
+    except RecursionError:
+        return Facts(problem=("text.hostile", "It nests deeper than a parser can follow.", 0))
+    except MemoryError:
+        return Facts(problem=("text.hostile", "Parsing it takes more memory than it may.", 0))
+
+
+def _package_of(path: str) -> str:
+    parts = path.removesuffix(".py").removesuffix(".pyi").split("/")
+    return ".".join(parts[:-1])

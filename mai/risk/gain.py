@@ -1,0 +1,200 @@
+"""Head minus base: what a change can do that the code before it could not.
+
+A use that stood before, or that moved with its whole function, is no gain. What is left is weighed:
+new to the project is more than new to the file, and that is more than once more.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from mai.proposal import Finding, Level
+from mai.risk.facts import Facts, Use
+from mai.risk.paths import is_test
+from mai.risk.rules import RULE
+
+# One more of these in a file that has them is everyday work.
+_EVERYDAY_AGAIN = (
+    "fs-write.",
+    "env.read",
+    "env.plain",
+    "env.write",
+    "reflection.",
+    "dynamic-code.lookup",
+    "sensitive-path.system",
+    "process.signal",
+)
+_EVERYDAY_IN_TESTS = (
+    "fs-write.",
+    "env.read",
+    "env.write",
+    "sensitive-path.",
+    "reflection.inside",
+    "reflection.module",
+    "dynamic-code.lookup",
+    "reflection.reduce",
+)
+# New to the whole project, these open a door that was closed.
+_DOORS = (
+    "net.",
+    "process.start",
+    "process.shell",
+    "dynamic-code.run",
+    "dynamic-code.load",
+    "native.",
+    "deserialise.",
+)
+_SINKS_WITH_DATA = (
+    "process.",
+    "dynamic-code.run",
+    "dynamic-code.import",
+    "dynamic-code.load",
+    "net.",
+    "native.",
+    "deserialise.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """Both sides of one Python file; a side is None where the file is not there."""
+
+    path: str
+    base: Facts | None
+    head: Facts | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gained:
+    """A use that is new, and how new: `project`, `file`, `again`, `flow`, `import` or `whole`."""
+
+    path: str
+    use: Use
+    how: str
+
+
+def gains(
+    versions: Sequence[Version], has_capability: Callable[[str], bool] | None
+) -> list[Gained]:
+    """Return every use that the head has and the base had not.
+
+    Args:
+        versions: every Python file of the change.
+        has_capability: says whether the base project uses a capability anywhere; None where each
+            file is judged as wholly new.
+    """
+    moved = _moved_bodies(versions)
+    found: list[Gained] = []
+    for version in versions:
+        if version.head is not None:
+            found.extend(_gains_of(version, moved, has_capability))
+    return found
+
+
+def _moved_bodies(versions: Sequence[Version]) -> Counter[str]:
+    """Count function bodies that the change takes away somewhere, so that they may stand elsewhere."""
+    gone: Counter[str] = Counter()
+    for version in versions:
+        before = version.base.bodies if version.base else {}
+        after = version.head.bodies if version.head else {}
+        gone.update(print_ for print_ in before if print_ not in after)
+    return gone
+
+
+def _gains_of(
+    version: Version, moved: Counter[str], has_capability: Callable[[str], bool] | None
+) -> Iterator[Gained]:
+    assert version.head is not None  # noqa: S101 - the caller looked
+    base_uses = version.base.uses if version.base else ()
+    exact = Counter((use.rule, use.name, use.flow, use.at_import) for use in base_uses)
+    left: list[Use] = []
+    for use in version.head.uses:
+        key = (use.rule, use.name, use.flow, use.at_import)
+        # What ran at import before and now runs later has lost something, not gained.
+        earlier = (use.rule, use.name, use.flow, True)
+        if exact[key] > 0:
+            exact[key] -= 1
+        elif not use.at_import and exact[earlier] > 0:
+            exact[earlier] -= 1
+        else:
+            left.append(use)
+    moved_functions = {
+        name
+        for print_, name in version.head.bodies.items()
+        if moved.get(print_) and (version.base is None or print_ not in version.base.bodies)
+    }
+    by_name = Counter(
+        (rule, name, at) for (rule, name, _, at), count in exact.items() for _ in range(count)
+    )
+    rules_before = {use.rule for use in base_uses}
+    for use in left:
+        if use.function and any(
+            use.function == name or use.function.startswith(f"{name}.") for name in moved_functions
+        ):
+            continue
+        yield Gained(version.path, use, _how(use, by_name, rules_before, version, has_capability))
+
+
+def _how(
+    use: Use,
+    by_name: Counter[tuple[str, str, bool]],
+    rules_before: set[str],
+    version: Version,
+    has_capability: Callable[[str], bool] | None,
+) -> str:
+    if has_capability is None:
+        return "whole"
+    for at_import in (use.at_import, True, False):
+        key = (use.rule, use.name, at_import)
+        if by_name[key] > 0:
+            by_name[key] -= 1
+            return "import" if use.at_import and not at_import else "flow"
+    if use.rule in rules_before:
+        return "again"
+    rule = RULE.get(use.rule)
+    if rule and use.rule.startswith(_DOORS) and not has_capability(rule.capability):
+        return "project"
+    return "file"
+
+
+def finding_of(gained: Gained) -> Finding | None:
+    """Return the finding for one gain, None for what only counts in combinations."""
+    use, how = gained.use, gained.how
+    if use.rule.startswith("mark."):
+        return None
+    rule = RULE[use.rule]
+    identity, level, why = rule.id, rule.level, ""
+    if how == "flow" and level < Level.HIGH:
+        if use.rule.startswith(_SINKS_WITH_DATA):
+            identity, level = "flow.changed", Level.MEDIUM
+        elif use.rule.startswith("fs-write."):
+            identity, level = "flow.write", Level.LOW
+        elif use.rule.startswith(_EVERYDAY_AGAIN):
+            level = Level.LOW
+        why = "the data that reaches it is not what it was"
+    elif how == "import":
+        why = "importing the file is now enough, where it took a call before"
+    elif how == "again":
+        level = Level.LOW if use.rule.startswith(_EVERYDAY_AGAIN) and level < Level.HIGH else level
+        why = "this file could do so before, and does it once more"
+    elif how == "project":
+        level = max(level, Level.HIGH, key=lambda each: each.rank)
+        why = "nothing in the project could do that before"
+    elif how == "file":
+        why = "nothing in this file could do that before"
+    if is_test(gained.path) and use.rule.startswith(_EVERYDAY_IN_TESTS) and level is Level.MEDIUM:
+        level, why = Level.LOW, "tests do this in folders of their own"
+    where = f" in {use.function}" if use.function else (" on import" if use.at_import else "")
+    target = f" with {use.target[:60]!r}" if use.target and use.target not in use.name else ""
+    message = f"It can now {rule.summary} ({use.name}{target}{where})"
+    return Finding(
+        identity,
+        rule.capability,
+        level,
+        gained.path,
+        use.line,
+        use.column,
+        f"{message}: {why}." if why else f"{message}.",
+    )

@@ -1,0 +1,57 @@
+"""What Mai may change of its own repository. An allow-list: everything else is protected core."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+ALLOWED = (
+    "mai/agent/*",
+    "mai/prompting/*",
+    "mai/providers/*",
+    "mai/memory/*",
+    "mai/edits/*",
+    "mai/tui/*",
+    "mai/cli/*",
+    "prompts/*",
+    "tests/*",
+    "docs/*",
+)
+# Taken out of the list again: whatever shows a proposal for a yes, can say yes, or asks the second
+# agent. A change there could turn a no into a yes. Matched against the folded path.
+APPROVAL = (
+    "*approv*",
+    "*proposal*",
+    "*inbox*",
+    "*pending*",
+    "*rollback*",
+    "*reject*",
+    "mai/cli/main.py",
+    "mai/cli/__init__.py",
+    "mai/cli/app.py",
+    "mai/cli/run*",
+    "mai/cli/*submit*",
+    "mai/cli/*history*",
+    "mai/cli/*config*",
+    "mai/tui/app.py",
+    "mai/tui/__init__.py",
+    "prompts/*review*",
+)
+_GUARDED_FOLDERS = ("mai/", "prompts/")
+_NOT_CODE = ("prompts/", "docs/", "tests/")
+
+
+def may_change(path: str, *, is_new: bool) -> bool:
+    """Whether a change to `path` is outside the protected core. Tests may only be added."""
+    lowered = path.casefold()
+    if lowered != path or not any(fnmatchcase(path, glob) for glob in ALLOWED):
+        return False
+    if path.startswith("tests/"):
+        return is_new
+    if path.startswith(_GUARDED_FOLDERS):
+        return not any(fnmatchcase(path, glob) for glob in APPROVAL)
+    return True
+
+
+def is_code(path: str) -> bool:
+    """Whether `path`, which may be changed, is code that Mai runs."""
+    return not path.startswith(_NOT_CODE)
