@@ -11,7 +11,6 @@ import fcntl
 import getpass
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -75,10 +74,8 @@ def ensure_engine(say: Say, *, place: EnginePlace | None = None, may_ask: bool =
 @contextmanager
 def _alone(place: EnginePlace, say: Say) -> Iterator[None]:
     """Hold the lock that lets one process at a time of this user install or start `place`."""
-    name = f"mai-engine-{os.getuid()}-{str(place.socket).replace('/', '-')}.lock"
-    path = Path(tempfile.gettempdir()) / name
-    # The folder is everybody's: a link that somebody put there is not followed.
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    # The folder may be everybody's: a link that somebody put there is not followed.
+    descriptor = os.open(place.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

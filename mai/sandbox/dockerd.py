@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import tempfile
 import time
 from contextlib import closing
 from dataclasses import dataclass
@@ -40,6 +41,13 @@ class EnginePlace:
     def is_default(self) -> bool:
         """Whether it is the one that Debian's own service would start."""
         return self == EnginePlace()
+
+    @property
+    def lock(self) -> Path:
+        """The file that whoever starts it holds. Only this user's processes can meet there."""
+        if self.is_default:
+            return Path(tempfile.gettempdir()) / f"mai-engine-{os.getuid()}.lock"
+        return self.pid_file.with_name(self.pid_file.name + ".lock")
 
 
 class Ping(Enum):
