@@ -43,7 +43,9 @@ class TrialCache:
         try:
             stored = json.loads((self._folder / f"{key}.json").read_bytes())
             outcomes = {name: TestOutcome(value) for name, value in stored.pop("outcomes").items()}
-            return RunResult(limit=Verdict(stored.pop("limit")), outcomes=outcomes, **stored)
+            limit = Verdict(stored.pop("limit"))
+            hits = frozenset(map(Verdict, stored.pop("hits")))
+            return RunResult(limit=limit, outcomes=outcomes, hits=hits, **stored)
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
 
@@ -55,7 +57,7 @@ class TrialCache:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=self._folder)
             with os.fdopen(handle, "wb") as file:
-                file.write(canonical_json(asdict(result)))
+                file.write(canonical_json({**asdict(result), "hits": sorted(result.hits)}))
             Path(temporary).replace(self._folder / f"{key}.json")
             self._prune()
 

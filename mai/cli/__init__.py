@@ -1,0 +1,1 @@
+"""The command line. One module per group of commands; heavy imports stay inside the commands."""

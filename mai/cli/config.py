@@ -1,0 +1,22 @@
+"""`mai config`: every setting, its value, where it came from."""
+
+from __future__ import annotations
+
+from mai.cli.options import JsonOption
+
+
+def config(as_json: JsonOption = False) -> None:
+    """Show every setting, its value and where it came from; secrets only as `set`."""
+    from dataclasses import asdict
+
+    from mai.cli.output import answering, line, print_json
+    from mai.settings import explain, load
+
+    with answering(as_json, lambda: {"settings": []}):
+        explained = explain(load())
+        if as_json:
+            print_json({"settings": [asdict(one) for one in explained], "error": None})
+            return
+        width = max(len(one.variable) for one in explained)
+        for one in explained:
+            line(f"{one.variable:<{width}}  {one.value}  ({one.source})")

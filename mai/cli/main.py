@@ -1,0 +1,93 @@
+"""The `mai` command: registers every command and turns every fault into a sentence."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from mai import __version__
+from mai.cli import (
+    audit,
+    config,
+    console,
+    doctor,
+    history,
+    inbox,
+    risk,
+    sandbox,
+    submit,
+)
+from mai.cli.options import RepoOption
+from mai.cli.output import Exit, note
+
+app = typer.Typer(
+    name="mai",
+    help="An agent that may change code, because of what stands between its ideas and your branch.",
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (
+    submit.submit,
+    submit.improve,
+    submit.change,
+    console.ask,
+    risk.risk,
+    inbox.pending,
+    inbox.show,
+    inbox.approve,
+    inbox.reject,
+    inbox.withdraw,
+    history.history,
+    history.rollback,
+    doctor.doctor,
+    config.config,
+):
+    app.command()(command)
+app.add_typer(sandbox.app, name="sandbox")
+app.add_typer(audit.app, name="audit")
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mai {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def mai(
+    context: typer.Context,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="The same conversation line by line, without a screen.")
+    ] = False,
+    repo: RepoOption = None,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say it and leave."),
+    ] = False,
+) -> None:
+    """Open the console on the repo of the current folder."""
+    if context.invoked_subcommand is None:
+        console.open_console(repo, plain=plain)
+
+
+def run() -> None:
+    """Run the command line; the only place that decides what a fault looks like."""
+    try:
+        app(standalone_mode=True)
+    except Exit as ended:
+        sys.exit(ended.code)
+    except KeyboardInterrupt:
+        note("Stopped.")
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader went away (`mai history | head`); Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001 - a traceback shown to a user is a bug
+        from mai.cli.output import internal_fault
+
+        sys.exit(internal_fault(error))

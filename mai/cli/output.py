@@ -1,0 +1,74 @@
+"""How commands speak: one JSON object or a few plain lines on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from mai.errors import MaiError
+
+
+class Exit(Exception):
+    """End the command with `code`, having said what there was to say."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON object."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """Say something about the work, on stderr."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def line(text: str = "") -> None:
+    """Print one line of the answer."""
+    sys.stdout.write(text + "\n")
+
+
+@contextlib.contextmanager
+def answering(as_json: bool, empty: Callable[[], dict[str, Any]] | None = None) -> Iterator[None]:
+    """Turn an error into its sentence and exit code, or into the JSON object with `error` set.
+
+    `empty` makes the object that the command would have printed, without its findings.
+    """
+    try:
+        yield
+    except MaiError as error:
+        if as_json:
+            print_json({**(empty() if empty else {}), "error": error.as_json()})
+        else:
+            note(str(error))
+        raise Exit(error.exit_code) from error
+
+
+def is_terminal() -> bool:
+    """Whether a person sits at both ends: a terminal to read from and one to write to."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def internal_fault(error: Exception) -> int:
+    """Say that Mai itself is at fault; the traceback goes to the log. Returns the exit code."""
+    from mai.errors import MaiError
+    from mai.text import one_line
+
+    if isinstance(error, MaiError):
+        note(str(error))
+        return error.exit_code
+    where = ""
+    with contextlib.suppress(Exception):  # the fault may lie in what the log needs
+        from mai.system.logs import record_fault
+
+        where = f" The details are in {record_fault(error)}."
+    note(f"This is a fault of mine: {type(error).__name__}: {one_line(str(error))}.{where}")
+    return 1

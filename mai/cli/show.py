@@ -1,0 +1,111 @@
+"""One proposal as text: for `mai show`, and for what is read before a yes in the terminal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from mai.pipeline.message import trial_line
+from mai.proposal import Level, Opinion, Proposal, State
+from mai.text import one_line, plain
+
+MARKS = {
+    Level.LOW: "LOW",
+    Level.MEDIUM: "▲ MEDIUM",
+    Level.HIGH: "◆ HIGH",
+    Level.BLOCKED: "■ BLOCKED",
+}
+_STATE_MARKS = {State.PENDING: "●", State.LANDED: "✓", State.BLOCKED: "■", State.ROLLED_BACK: "↶"}
+
+
+def mark_of(proposal: Proposal) -> str:
+    """Return the one character that says how a proposal stands."""
+    return _STATE_MARKS.get(proposal.state, "✗" if proposal.state.is_end else "…")
+
+
+def row(proposal: Proposal) -> str:
+    """Return a proposal as one line of a list."""
+    level = MARKS[proposal.level] if proposal.risk else ""
+    return (
+        f"{mark_of(proposal)} {proposal.id}  {proposal.state:<11} {level:<9} "
+        f"{one_line(proposal.title)}"
+    )
+
+
+def card(proposal: Proposal, diff: str | None = None) -> str:
+    """Return everything a person is asked to judge, as plain text."""
+    lines = [f"{mark_of(proposal)} {one_line(proposal.title)}    {proposal.id} · {_head(proposal)}"]
+    if proposal.why:
+        lines += ["", *(f"  {text}" for text in plain(proposal.why).splitlines())]
+    lines += ["", *(f"  {_file(change)}" for change in proposal.files)]
+    if proposal.risk:
+        lines += [f"Risk    {MARKS[proposal.level]}{_gains(proposal)}"]
+        lines += [
+            f"        {MARKS[found.level]} {one_line(found.path)}:{found.line} "
+            f"{one_line(found.message)} [{found.rule}]"
+            for found in proposal.risk.findings
+        ]
+    if proposal.trial:
+        lines += [f"Trial   {trial_line(proposal.trial)}"]
+        for name in ("fixed", "broken", "missing", "changed", "flaky"):
+            lines += [f"        {name}: {one_line(i)}" for i in getattr(proposal.trial, name)[:20]]
+        if proposal.trial.message:
+            lines += [f"        {one_line(proposal.trial.message)}"]
+    lines += [f"Review  {_review(proposal)}"]
+    if proposal.landed:
+        beside = f" ({proposal.landed.note})" if proposal.landed.is_beside else ""
+        lines += [f"Landed  {proposal.landed.commit[:12]} on {proposal.landed.branch}{beside}"]
+    if proposal.error:
+        lines += [f"Ended   {one_line(proposal.error.message, 400)}"]
+    if diff is not None:
+        lines += ["", plain(diff).rstrip()]
+    if proposal.digest:
+        digest = _bare(proposal.digest)[:12]
+        author = one_line(proposal.author)
+        lines += ["", f"digest {digest} · base {proposal.tip[:7]} · by {author}"]
+    return "\n".join(lines)
+
+
+def time_left(proposal: Proposal, now: datetime | None = None) -> str:
+    """Return how long a proposal still waits, such as `23 h left`."""
+    if not proposal.expires_at:
+        return ""
+    seconds = (
+        datetime.fromisoformat(proposal.expires_at) - (now or datetime.now(UTC))
+    ).total_seconds()
+    if seconds <= 0:
+        return "expired"
+    hours, minutes = divmod(int(seconds) // 60, 60)
+    return f"{hours} h left" if hours else f"{minutes} min left"
+
+
+def _head(proposal: Proposal) -> str:
+    if proposal.state is State.PENDING:
+        return f"{MARKS[proposal.level]} · waits for you · {time_left(proposal)}"
+    return str(proposal.state)
+
+
+def _file(change: Any) -> str:
+    name = f"{change.old_path} → {change.path}" if change.old_path else change.path
+    amount = "binary" if change.is_binary else f"+{change.added} −{change.removed}"
+    return f"{one_line(name)}  {amount}  {change.status}"
+
+
+def _gains(proposal: Proposal) -> str:
+    return "" if proposal.risk and proposal.risk.findings else ", gains nothing"
+
+
+def _review(proposal: Proposal) -> str:
+    review = proposal.review
+    if review is None or (review.verdict is Opinion.NONE and not review.concerns):
+        return "none, there is no second model to ask"
+    word = {Opinion.APPROVE: "agrees", Opinion.OBJECT: "objects", Opinion.NONE: "failed"}[
+        review.verdict
+    ]
+    concerns = "; ".join(one_line(concern) for concern in review.concerns) or "no concerns"
+    who = f"{one_line(review.reviewer)} " if review.reviewer else ""
+    return f"{who}{word}: {concerns}"
+
+
+def _bare(digest: str) -> str:
+    return digest.removeprefix("sha256:")

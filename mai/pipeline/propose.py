@@ -1,0 +1,127 @@
+"""Turn text into a proposal: a commit on no branch, made without touching the work tree."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import asdict, dataclass
+
+from mai import crash
+from mai.edits.apply import apply
+from mai.edits.nouns import BaseFile
+from mai.edits.parse import parse
+from mai.errors import EditError, UsageError
+from mai.pipeline.services import Services
+from mai.proposal import FileChange, Proposal
+from mai.repo.objects import Snapshot
+from mai.text import prose, title_line
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A change as it was handed in. `text` is a diff or edit blocks; empty title: one is made."""
+
+    text: str | bytes
+    title: str = ""
+    why: str = ""
+    author: str = "person (submit)"
+
+
+def new_id() -> str:
+    """Return a fresh proposal id: 12 hexadecimal digits."""
+    return secrets.token_hex(6)
+
+
+def propose(submission: Submission, services: Services, proposal_id: str) -> Proposal:
+    """Apply `submission` to the tip of the checked-out branch, in memory, all or nothing.
+
+    Raises:
+        EditError: it does not apply; nothing was kept.
+        UsageError: it is empty or larger than the `max_patch_mb` setting.
+        UnsuitableRepo: the repo has no branch to work on.
+    """
+    text = submission.text
+    size = len(text)
+    limit = int(services.settings.max_patch_mb * 1_000_000)
+    if size > limit:
+        raise UsageError(
+            f"The patch has {size / 1e6:.1f} MB; {limit / 1e6:.1f} MB at most, by MAI_MAX_PATCH_MB."
+        )
+    repo = services.repo
+    branch = repo.branch()
+    base = repo.tip(branch)
+    snapshot = repo.snapshot(base)
+    changes = apply(parse(text), lambda path: base_file(snapshot, path))
+    tree = repo.write_tree(base, changes)
+    files = repo.changes(base, tree)
+    if not files:
+        raise EditError("The change leaves every file as it was.")
+    return record(
+        services,
+        proposal_id,
+        title=submission.title or _title_for(files),
+        why=submission.why,
+        author=submission.author,
+        branch=branch,
+        base=base,
+        tree=tree,
+        files=files,
+    )
+
+
+def base_file(snapshot: Snapshot, path: str) -> BaseFile | None:
+    """Return what edits of `path` are made against, None where the snapshot has no such file."""
+    data, mode = snapshot.read(path), snapshot.mode(path)
+    return None if data is None or mode is None else BaseFile(data, mode)
+
+
+def record(
+    services: Services,
+    proposal_id: str,
+    *,
+    title: str,
+    why: str,
+    author: str,
+    branch: str,
+    base: str,
+    tree: str,
+    files: tuple[FileChange, ...],
+    rolls_back: str | None = None,
+) -> Proposal:
+    """Make the proposal's commit, write `proposed`, and keep the commit under its ref.
+
+    The ledger comes before the ref: after a crash in between, resuming keeps it again.
+    """
+    title = title_line(title) or _title_for(files)
+    why = prose(why)
+    commit = services.repo.commit(
+        tree,
+        [base],
+        f"{title}\n\nA proposal of Mai's, on no branch. See `mai show {proposal_id}`.\n",
+        author=(f"Mai ({title_line(author)})", "mai@localhost"),
+    )
+    proposal = services.inbox.record(
+        proposal_id,
+        "proposed",
+        {
+            "id": proposal_id,
+            "title": title,
+            "why": why,
+            "branch": branch,
+            "base": base,
+            "commit": commit,
+            "tree": tree,
+            "author": author,
+            "files": [asdict(change) for change in files],
+            "rolls_back": rolls_back,
+        },
+    )
+    crash.point("propose:recorded")
+    services.repo.keep(proposal.ref, commit)
+    return proposal
+
+
+def _title_for(files: tuple[FileChange, ...]) -> str:
+    verb = {"added": "Add", "deleted": "Delete", "renamed": "Rename"}.get(files[0].status, "Change")
+    if len(files) == 1:
+        return f"{verb} {files[0].path}"
+    return f"Change {len(files)} files, {files[0].path} first"

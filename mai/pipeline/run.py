@@ -1,0 +1,148 @@
+"""The one place that knows the order: runs what is due, writes the ledger, tells the screens.
+
+A proposal's state says which stage is due, so resuming after a crash is the same loop as the first
+run. A stage may be run twice (a crash between its work and its ledger row); none has an effect on
+the user's repository except `land`, which is made to be finished rather than repeated.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+
+from mai import crash
+from mai.errors import Cancelled, Conflict, GitError
+from mai.events import Cancel, ProposalChanged, Said, StageFinished, StageStarted
+from mai.pipeline.approve import ask, may_land_alone
+from mai.pipeline.assess import assess
+from mai.pipeline.check import check
+from mai.pipeline.land import land
+from mai.pipeline.review import review
+from mai.pipeline.services import Outcome, Services, Stage
+from mai.pipeline.trial import trial
+from mai.proposal import Proposal, State
+
+STAGES: dict[State, tuple[str, Stage]] = {
+    State.PROPOSED: ("check", check),
+    State.CHECKED: ("assess", assess),
+    State.ASSESSED: ("trial", trial),
+    State.TRIED: ("review", review),
+    State.REVIEWED: ("approve", ask),
+    State.APPROVED: ("land", land),
+}
+
+#: A branch that moves under every attempt to land is somebody else's to stop.
+_MOST_MOVES = 5
+
+
+def run(proposal: Proposal, services: Services, cancel: Cancel) -> Proposal:
+    """Run every stage that is due until `proposal` waits for a person or has ended.
+
+    Raises:
+        Cancelled: `cancel` was set; the proposal is withdrawn.
+        NoEngine: the trial is due and there is no sandbox; the proposal stays where it is.
+    """
+    moves = 0
+    services.repo.keep(proposal.ref, proposal.commit)
+    while proposal.state in STAGES:
+        name, stage = STAGES[proposal.state]
+        try:
+            proposal = _step(name, stage, proposal, services, cancel)
+        except Cancelled as stopped:
+            _note(services, services.inbox.withdraw(proposal.id, by="person"))
+            raise Cancelled(f"Stopped at {name}; nothing landed.", stage=name) from stopped
+        except Conflict:
+            moves += 1
+            if name != "land" or moves > _MOST_MOVES:
+                raise
+            proposal = _land_again(proposal, services, cancel)
+        if proposal.state is State.PENDING and may_land_alone(proposal, services):
+            proposal = services.inbox.approve(
+                proposal.id, proposal.digest, by="setting:auto-land-low"
+            )
+            services.events.publish(Said(f"I land {proposal.short_id} by myself: it is LOW."))
+    return proposal
+
+
+def follow(proposal: Proposal, services: Services, cancel: Cancel) -> Proposal:
+    """Bring a proposal onto its branch's tip and judge it again, if the branch moved.
+
+    The same digest afterwards means the same diff, risk and outcome; another one is a new question.
+    """
+    repo = services.repo
+    try:
+        tip = repo.tip(proposal.branch)
+    except GitError:
+        return _conflicted(proposal, services, f"The branch {proposal.branch} is gone.")
+    if tip == proposal.tip:
+        return proposal
+    # Merging after the user reset the base away would silently bring the dropped commit back.
+    if not repo.is_ancestor(proposal.base, tip):
+        return _conflicted(
+            proposal, services, f"{proposal.branch} no longer contains the commit this was made on."
+        )
+    tree = repo.merge(base=proposal.base, ours=tip, theirs=proposal.commit)
+    if tree is None:
+        return _conflicted(
+            proposal, services, f"It does not merge with what {proposal.branch} is now."
+        )
+    files = repo.changes(tip, tree)
+    if not files:
+        return _conflicted(proposal, services, f"{proposal.branch} already has this change.")
+    moved = {"tip": tip, "tree": tree, "files": [asdict(change) for change in files]}
+    proposal = services.inbox.record(proposal.id, "moved", moved)
+    _note(services, proposal)
+    return run(proposal, services, cancel)
+
+
+def _step(
+    name: str, stage: Stage, proposal: Proposal, services: Services, cancel: Cancel
+) -> Proposal:
+    if cancel.is_set:
+        raise Cancelled
+    services.events.publish(StageStarted(proposal.id, name))
+    started = time.monotonic()
+    outcome: Outcome | None = None
+    try:
+        outcome = stage(proposal, services, cancel)
+        crash.point(f"{name}:done")
+        proposal = services.inbox.record(proposal.id, outcome.kind, outcome.data)
+        crash.point(f"{name}:recorded")
+    finally:
+        passed = outcome is not None and outcome.error is None
+        seconds = time.monotonic() - started
+        services.events.publish(StageFinished(proposal.id, name, passed, seconds))
+    if outcome.kind == "landed" and proposal.rolls_back:
+        _take_back(proposal, services)
+    _note(services, proposal)
+    return proposal
+
+
+def _land_again(proposal: Proposal, services: Services, cancel: Cancel) -> Proposal:
+    """Judge an approved proposal on the new tip; the yes stays good for the same digest only."""
+    approval = proposal.approval
+    proposal = follow(proposal, services, cancel)
+    if approval and proposal.state is State.PENDING and proposal.digest == approval.digest:
+        return services.inbox.approve(proposal.id, approval.digest, by=approval.by)
+    return proposal
+
+
+def _take_back(proposal: Proposal, services: Services) -> None:
+    assert proposal.rolls_back is not None  # noqa: S101 - the caller asked
+    assert proposal.landed is not None  # noqa: S101 - likewise
+    original = services.inbox.get(proposal.rolls_back)
+    if original.state is State.LANDED and not proposal.landed.is_beside:
+        data = {"by_proposal": proposal.id, "commit": proposal.landed.commit}
+        _note(services, services.inbox.record(original.id, "rolled_back", data))
+
+
+def _conflicted(proposal: Proposal, services: Services, sentence: str) -> Proposal:
+    error = Conflict(sentence)
+    data = {"code": error.code, "message": sentence}
+    proposal = services.inbox.record(proposal.id, "conflicted", data)
+    _note(services, proposal)
+    return proposal
+
+
+def _note(services: Services, proposal: Proposal) -> None:
+    services.events.publish(ProposalChanged(proposal))

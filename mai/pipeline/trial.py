@@ -1,0 +1,222 @@
+"""Do the tests agree? The base's tests on the base, on the head's code, then the head's own.
+
+Nothing that a model wrote runs anywhere but in the sandbox this module is handed.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+
+from mai.errors import TrialFailed
+from mai.events import Cancel
+from mai.pipeline import verdict
+from mai.pipeline.changed_tests import edited_tests, is_test_path
+from mai.pipeline.services import Outcome, Services
+from mai.pipeline.trial_cache import TrialCache
+from mai.proposal import Finding, Level, Proposal, RiskReport, TrialReport, Verdict
+from mai.protocols import Job, Limits, RunResult, Sandbox, TreeFile
+from mai.sandbox.limits import tightened
+from mai.settings import RepoPolicy
+
+
+def trial(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
+    """Run the trial and judge it.
+
+    Raises:
+        NoEngine: there is no sandbox; nothing was run, and the proposal stays where it is.
+    """
+    sandbox = services.sandbox()
+    policy = services.policy(proposal.tip)
+    limits = tightened(sandbox.limits_for(proposal.level), policy.limits)
+    report = _Runs(proposal, services, sandbox, cancel, policy, limits).judge()
+    risk = proposal.risk or RiskReport(Level.HIGH)
+    if report.changed:
+        risk = risk.with_findings(*(_edited(test_id) for test_id in report.changed))
+    data = {"trial": asdict(report), "risk": asdict(risk)}
+    # Taking a fix back breaks the test it fixed. That is shown, and the person decides.
+    if report.verdict.lets_through or proposal.rolls_back is not None:
+        return Outcome("tried", data)
+    return Outcome.stopped("failed", TrialFailed(_sentence(report)), **data)
+
+
+@dataclass(slots=True)
+class _Runs:
+    """The runs one trial needs, each made when it is first asked for."""
+
+    proposal: Proposal
+    services: Services
+    sandbox: Sandbox
+    cancel: Cancel
+    policy: RepoPolicy
+    limits: Limits
+    seconds: float = 0.0
+    cpu_s: float = 0.0
+    peak_memory_bytes: int = 0
+
+    def judge(self) -> TrialReport:
+        """Run what must be run and compare."""
+        base = self._base(0)
+        head = self._run(self._mixed)
+        own = self._run(self._head) if self._touches_tests() else head
+        if not (base.has_tests or head.has_tests or own.has_tests):
+            return self._report(Verdict.SKIPPED, base, own, message="There are no tests to run.")
+        stop = next((run for run in (head, own) if run.limit is not Verdict.PASS), None)
+        if stop and base.limit is not Verdict.PASS:
+            message = f"The base's own tests do not fit the limits: {base.message or base.limit}"
+            return self._report(base.limit, base, own, message=message)
+        pair = verdict.Pair(base.outcomes, head.outcomes)
+        compared = pair.compare()
+        flaky = self._flaky(compared, base, head)
+        compared = compared.without(flaky)
+        compared, changed, flaky = self._with_own(compared, base, own, flaky)
+        found = Verdict.PASS
+        if compared.broken or compared.missing:
+            found = Verdict.FAIL
+        elif stop:
+            found = stop.limit
+        elif compared.failing_new:
+            # A test that only the head has and that eats all memory is named by what it hit. A
+            # loop is not: it is its test's failure.
+            hit = own.hits - base.hits - {Verdict.TIMEOUT}
+            found = min(hit, default=Verdict.FAIL)
+        report = self._report(found, base, own, message=stop.message if stop else "")
+        return replace(
+            report,
+            fixed=tuple(sorted(compared.fixed)),
+            broken=tuple(sorted(compared.broken | compared.failing_new)),
+            missing=tuple(sorted(compared.missing)),
+            changed=tuple(sorted(changed)),
+            flaky=tuple(sorted(flaky)),
+            output=own.output if own.output or own is head else head.output,
+        )
+
+    def _with_own(
+        self,
+        compared: verdict.Comparison,
+        base: RunResult,
+        own: RunResult,
+        flaky: frozenset[str],
+    ) -> tuple[verdict.Comparison, frozenset[str], frozenset[str]]:
+        """Add what the head's own tests say, and set aside the tests that the change edited."""
+        if not self._touches_tests():
+            return compared, frozenset(), flaky
+        theirs = verdict.Pair(base.outcomes, own.outcomes).compare().without(flaky)
+        doubtful = theirs.broken | theirs.missing | theirs.failing_new
+        if doubtful and not verdict.is_settled(doubtful, own.outcomes):
+            flaky |= verdict.disagreeing(own, self._run(self._head)) & doubtful
+            theirs = theirs.without(flaky)
+        against = compared.broken | compared.missing | theirs.broken | theirs.missing
+        repo = self.services.repo
+        old, new = repo.snapshot(self.proposal.tip), repo.snapshot(self.proposal.tree)
+        edited = edited_tests(old, new, against)
+        merged = verdict.Comparison(
+            compared.fixed,
+            (compared.broken | theirs.broken) - edited,
+            (compared.missing | theirs.missing) - edited - compared.broken - theirs.broken,
+            theirs.failing_new,
+        )
+        return merged, edited, flaky
+
+    def _flaky(
+        self, compared: verdict.Comparison, base: RunResult, head: RunResult
+    ) -> frozenset[str]:
+        """Run again what decided something, on the trees it decided on."""
+        ids = compared.decisive
+        flaky: frozenset[str] = frozenset()
+        if ids and not verdict.is_settled(ids, head.outcomes):
+            flaky |= verdict.disagreeing(head, self._run(self._mixed)) & ids
+        if ids and not verdict.is_settled(ids, base.outcomes):
+            flaky |= verdict.disagreeing(base, self._base(1)) & ids
+        return flaky
+
+    # --- one run each ---------------------------------------------------------------------------
+
+    def _base(self, repeat: int) -> RunResult:
+        cache = TrialCache(self.services.cache_dir)
+        repo, tip = self.services.repo, self.proposal.tip
+        command = self._command()
+        key = cache.key(repo.tree(tip), self.sandbox.image, command, self.limits, repeat)
+        known = cache.get(key)
+        if known is None:
+            known = self._run(lambda: repo.tree_files(tip))
+            cache.put(key, known)
+        return known
+
+    def _head(self) -> Iterator[TreeFile]:
+        return self.services.repo.tree_files(self.proposal.tree)
+
+    def _mixed(self) -> Iterator[TreeFile]:
+        """Yield the head's code with the base's tests; without edited tests, the head as it is."""
+        repo = self.services.repo
+        for file in repo.tree_files(self.proposal.tree):
+            if not is_test_path(file.path):
+                yield file
+        for file in repo.tree_files(self.proposal.tip):
+            if is_test_path(file.path):
+                yield file
+
+    def _run(self, files: Callable[[], Iterator[TreeFile]]) -> RunResult:
+        job = Job(files(), self.limits, self._command(), junit=self.policy.test_report)
+        result = self.sandbox.run(job, self.cancel)
+        self.seconds += result.seconds
+        self.cpu_s += result.cpu_s
+        self.peak_memory_bytes = max(self.peak_memory_bytes, result.peak_memory_bytes)
+        return result
+
+    # --- what the runs are made with ------------------------------------------------------------
+
+    def _command(self) -> tuple[str, ...] | None:
+        command = self.policy.test_command
+        if not command:
+            return None
+        return tuple(shlex.split(command) if isinstance(command, str) else command)
+
+    def _touches_tests(self) -> bool:
+        return any(
+            is_test_path(path)
+            for change in self.proposal.files
+            for path in (change.path, change.old_path or change.path)
+        )
+
+    def _report(
+        self, found: Verdict, base: RunResult, head: RunResult, message: str = ""
+    ) -> TrialReport:
+        return TrialReport(
+            found,
+            base=verdict.counts(base.outcomes),
+            head=verdict.counts(head.outcomes),
+            seconds=round(self.seconds, 3),
+            image=self.sandbox.image,
+            profile=self.limits.profile,
+            message=message,
+            output=head.output,
+            peak_memory_bytes=self.peak_memory_bytes,
+            cpu_s=round(self.cpu_s, 3),
+        )
+
+
+def _edited(test_id: str) -> Finding:
+    path = test_id.partition("::")[0]
+    return Finding(
+        "tests.changed",
+        "test-tampering",
+        Level.HIGH,
+        path,
+        0,
+        0,
+        f"The change edits {test_id}, and the base's version of it does not pass any more.",
+    )
+
+
+def _sentence(report: TrialReport) -> str:
+    parts = [f"{len(ids)} {name}" for name, ids in _lists(report) if ids]
+    shown = next((ids[0] for _, ids in _lists(report) if ids), "")
+    detail = f": {', '.join(parts)} ({shown})" if parts else ""
+    message = f" {report.message}" if report.message else ""
+    return f"The trial says {report.verdict}{detail}.{message}"
+
+
+def _lists(report: TrialReport) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return (("broken", report.broken), ("missing", report.missing))
