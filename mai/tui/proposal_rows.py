@@ -1,0 +1,202 @@
+"""A unified diff as rows for a screen: side by side or one below the other, nothing left out.
+
+Protected core: what is shown before a yes is made here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+#: A diff of more lines is shown up to here, and a note says what is left.
+MOST_LINES = 20_000
+#: Comparing longer lines character by character would hold up the screen.
+_LONGEST_COMPARED = 400
+_ALIKE = 0.5
+_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@(.*)", re.DOTALL)
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a file: its number from 1, its text as `visible` shows it.
+
+    `changed` are the parts, as character ranges, that its partner on the other side has not.
+    """
+
+    number: int
+    text: str
+    changed: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A line that is not of a file: its path, where a hunk begins, or a remark of git's."""
+
+    kind: Literal["file", "hunk", "note"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Lines that both sides share (then `old` and `new` are as long), or that were replaced."""
+
+    path: str
+    old: tuple[Line, ...]
+    new: tuple[Line, ...]
+    is_context: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a screen. Side by side it has `old` and `new`; unified it has one of them.
+
+    `mark` is ` ` for what both share, `-`, `+`, or `~` where both sides stand in one row.
+    """
+
+    mark: str
+    path: str
+    old: Line | None = None
+    new: Line | None = None
+    head: Head | None = None
+
+
+def visible(text: str) -> str:
+    """Return `text` with a sign in place of each character that would not show.
+
+    Escapes, bidirectional controls and odd spaces are how a diff lies to its reader, so they are
+    neither passed to the terminal nor dropped: `‹U+202E›` stands where one was.
+    """
+    text = text.expandtabs(4)
+    if text.isprintable():
+        return text
+    if text.endswith("\r"):  # a line that ends as on Windows is no trick
+        return visible(text[:-1]) + "␍"
+    return "".join(one if one.isprintable() else f"‹U+{ord(one):04X}›" for one in text)
+
+
+def parse_diff(diff: str, most_lines: int = MOST_LINES) -> list[Head | Block]:
+    """Read git's unified diff. Counts in the hunk heads, not looks, say what is a file's line."""
+    lines = diff.split("\n")
+    if lines and not lines[-1]:
+        lines.pop()
+    parts: list[Head | Block] = []
+    path, at = "", 0
+    while at < len(lines):
+        if at >= most_lines:
+            left = len(lines) - at
+            parts.append(
+                Head("note", f"{left} more lines are not shown here; `mai show` has them.")
+            )
+            break
+        found = _HUNK.fullmatch(lines[at])
+        if found:
+            parts.append(Head("hunk", visible(lines[at])))
+            at = _read_hunk(lines, at + 1, found, path, parts)
+            continue
+        if lines[at].startswith("diff --git "):
+            path = _path_of(lines[at])
+            parts.append(Head("file", visible(path)))
+        elif not lines[at].startswith(("index ", "--- ", "+++ ")):
+            parts.append(Head("note", visible(lines[at])))
+        at += 1
+    return parts
+
+
+def split_rows(parts: Sequence[Head | Block]) -> Iterator[Row]:
+    """Yield rows with the old side left and the new side right."""
+    for part in parts:
+        if isinstance(part, Head):
+            yield Row(" ", "", head=part)
+            continue
+        for at in range(max(len(part.old), len(part.new))):
+            old = part.old[at] if at < len(part.old) else None
+            new = part.new[at] if at < len(part.new) else None
+            yield Row(" " if part.is_context else "~", part.path, old, new)
+
+
+def unified_rows(parts: Sequence[Head | Block]) -> Iterator[Row]:
+    """Yield rows with what was removed above what was added."""
+    for part in parts:
+        if isinstance(part, Head):
+            yield Row(" ", "", head=part)
+        elif part.is_context:
+            yield from (
+                Row(" ", part.path, old, new) for old, new in zip(part.old, part.new, strict=True)
+            )
+        else:
+            yield from (Row("-", part.path, old=line) for line in part.old)
+            yield from (Row("+", part.path, new=line) for line in part.new)
+
+
+def _read_hunk(
+    lines: Sequence[str], at: int, head: re.Match[str], path: str, parts: list[Head | Block]
+) -> int:
+    """Append the blocks of one hunk to `parts`; return where the next line stands."""
+    old_at, new_at = int(head.group(1)), int(head.group(3))
+    old_left, new_left = int(head.group(2) or 1), int(head.group(4) or 1)
+    old: list[Line] = []
+    new: list[Line] = []
+    is_context = True
+
+    def flush() -> None:
+        if old or new:
+            pair = (tuple(old), tuple(new)) if is_context else _compared(old, new)
+            parts.append(Block(path, *pair, is_context))
+            old.clear()
+            new.clear()
+
+    while at < len(lines) and (old_left > 0 or new_left > 0 or lines[at].startswith("\\")):
+        mark, text = lines[at][:1], visible(lines[at][1:])
+        at += 1
+        if mark == "\\":
+            flush()
+            parts.append(Head("note", text.strip()))
+            continue
+        # A removal after an addition begins another change: they are no partners.
+        is_shared = mark not in {"-", "+"}
+        if is_context != is_shared or (mark == "-" and new and not is_context):
+            flush()
+            is_context = is_shared
+        if mark != "+":
+            old.append(Line(old_at, text))
+            old_at, old_left = old_at + 1, old_left - 1
+        if mark != "-":
+            new.append(Line(new_at, text))
+            new_at, new_left = new_at + 1, new_left - 1
+    flush()
+    return at
+
+
+def _compared(
+    old: Sequence[Line], new: Sequence[Line]
+) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
+    """Mark, in lines that stand side by side, the parts that differ."""
+    before, after = list(old), list(new)
+    for at, (one, other) in enumerate(zip(old, new, strict=False)):
+        if max(len(one.text), len(other.text)) > _LONGEST_COMPARED:
+            continue
+        matcher = difflib.SequenceMatcher(None, one.text, other.text, autojunk=False)
+        if matcher.ratio() < _ALIKE:
+            continue
+        changes = [code for code in matcher.get_opcodes() if code[0] != "equal"]
+        removed = tuple((code[1], code[2]) for code in changes if code[1] < code[2])
+        added = tuple((code[3], code[4]) for code in changes if code[3] < code[4])
+        before[at] = Line(one.number, one.text, removed)
+        after[at] = Line(other.number, other.text, added)
+    return tuple(before), tuple(after)
+
+
+def _path_of(line: str) -> str:
+    """Return the new path of `diff --git a/… b/…`; git quotes a path with odd characters."""
+    rest = line.removeprefix("diff --git ")
+    if rest.endswith('"'):
+        return rest[rest.rfind(' "b/') + 2 :].strip('"').removeprefix("b/")
+    half = (len(rest) - 1) // 2
+    if rest[half : half + 1] == " " and rest[2:half] == rest[half + 3 :]:
+        return rest[2:half]
+    return rest.rpartition(" b/")[2]
