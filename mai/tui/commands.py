@@ -45,7 +45,7 @@ COMMANDS: tuple[Command, ...] = (
     _work("submit", "FILE", "Put a patch through the gate.", "do_submit", 1),
     Command("pending", "", "What waits for you.", "do_pending"),
     Command("show", "ID", "One proposal: why, diff, risk, trial, review.", "do_show"),
-    Command("approve", "ID", "Say yes to it, after one more look.", "do_approve"),
+    Command("approve", "ID [DIGEST]", "Say yes to it, after one more look.", "do_approve"),
     Command("reject", "ID [REASON]", "Say no. The reason is kept.", "do_reject"),
     Command("history", "", "What landed.", "do_history"),
     _work("rollback", "ID", "Propose to take a landed change back.", "do_rollback", 1),

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mai.errors import Cancelled, UsageError
+from mai.errors import Cancelled, UsageError, WrongDigest
 from mai.events import Cancel
+from mai.text import one_line
 from mai.tui import answers
 from mai.tui.commands import Call, read_answer, read_line, read_rounds
 from mai.tui.messages import Answered, Answering, Opened, ReplyGrew
@@ -87,7 +88,8 @@ class Handlers:
 
     def do_approve(self, call: Call) -> None:
         """Ask for the yes."""
-        self._answer(call.rest, is_yes=True)
+        prefix, digest = read_answer(call.rest)
+        self._answer(prefix, is_yes=True, digest=digest)
 
     def do_reject(self, call: Call) -> None:
         """Say no, with the reason given or asked for."""
@@ -152,9 +154,11 @@ class Handlers:
         diff, story = self._core.diff(proposal), self._core.story(proposal)
         self._app.post_message(Opened(proposal, diff, story, is_update=is_update))
 
-    def _answer(self, prefix: str, *, is_yes: bool) -> None:
+    def _answer(self, prefix: str, *, is_yes: bool, digest: str = "") -> None:
         def ask() -> None:
             proposal = answers.the_one(self._core, prefix)
+            if not proposal.digest.startswith(f"sha256:{digest.removeprefix('sha256:')}"):
+                raise WrongDigest(f"{one_line(digest, 20)} is not what {proposal.short_id} shows.")
             self._app.post_message(Answering(proposal, is_yes=is_yes))
 
         self._look("answer", ask)
