@@ -43,9 +43,15 @@ class MaiError(Exception):
     exit_code: ClassVar[int] = 1
     code: str = "internal"
 
+    @property
+    def sentence(self) -> str:
+        """The first line, which says it all; further lines only show where, such as in a file."""
+        return str(self).partition("\n")[0].removesuffix(":")
+
     def as_json(self) -> dict[str, str]:
         """Return the `error` object that every `--json` output carries."""
-        return {"code": self.code, "message": str(self)}
+        _, _, detail = str(self).partition("\n")
+        return {"code": self.code, "message": self.sentence, **({"detail": detail} if detail else {})}
 
 
 class UsageError(MaiError):

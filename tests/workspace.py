@@ -102,7 +102,7 @@ class Workspace:
     ) -> subprocess.Popen[bytes]:
         """Start `mai` with pipes."""
         return subprocess.Popen(
-            [sys.executable, "-m", "mai", *arguments],
+            [str(Path(sys.executable).with_name("mai")), *arguments],
             cwd=cwd or self.repo.root,
             env={**self.environment, **(environment or {})},
             stdin=subprocess.PIPE,

@@ -52,7 +52,7 @@ class Outcome:
     @classmethod
     def stopped(cls, kind: str, error: MaiError, **data: Any) -> Outcome:
         """Return an outcome that ends the proposal with `error`'s sentence."""
-        return cls(kind, {"code": error.code, "message": str(error), **data}, error)
+        return cls(kind, {"code": error.code, "message": error.sentence, **data}, error)
 
 
 Stage = Callable[[Proposal, Services, Cancel], Outcome]

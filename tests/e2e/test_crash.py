@@ -79,7 +79,7 @@ def test_a_kill_in_the_middle_of_a_trial_leaves_no_container(workspace: Workspac
     process.stdin.close()
     client = docker.from_env()
     try:
-        mine: dict[str, str | list[str]] = {"label": f"mai.owner={process.pid}"}
+        mine: dict[str, str | bool | list[str]] = {"label": f"mai.owner={process.pid}"}
         while not client.containers.list(filters=mine):
             assert process.poll() is None
         process.kill()
