@@ -9,7 +9,10 @@ from mai.risk import sensitive
 from mai.risk.capabilities import Collector
 from mai.risk.facts import Facts
 from mai.risk.names import Resolver
+from mai.risk.kinds import is_test
 from mai.risk.scopes import Walker
+from mai.risk.shape import bodies_of, guards_of
+from mai.risk.tests import promises_of
 
 
 def analyse(path: str, source: bytes, *, in_full: bool) -> Facts:
@@ -31,7 +34,15 @@ def analyse(path: str, source: bytes, *, in_full: bool) -> Facts:
         text = source.decode("utf-8", "replace")
         uses = collector.collect(has_sensitive_text=bool(sensitive.ANY.search(text)))
         lines = source.count(b"\n") + 1
-        return Facts(uses=uses, lines=lines)
+        if not in_full:
+            return Facts(uses=uses, lines=lines)
+        return Facts(
+            uses=uses,
+            lines=lines,
+            bodies=bodies_of(tree),
+            guards=guards_of(tree),
+            tests=promises_of(tree) if is_test(path) else {},
+        )
     except SyntaxError as error:
         return Facts(
             problem=("text.unreadable", f"Python cannot parse it: {error.msg}.", error.lineno or 0)

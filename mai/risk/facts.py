@@ -37,7 +37,7 @@ class Facts:
     """Everything the judge needs of one version of one file.
 
     `problem` is a rule id and a sentence where the file could not be read; the rest is then empty.
-    `bodies` maps a fingerprint of each function's body to its name; `guards` counts each kind of
+    `bodies` maps each function's name to a fingerprint of its body; `guards` counts each kind of
     check per function; `tests` holds what test files add.
     """
 

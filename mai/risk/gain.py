@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from mai.proposal import Finding, Level
 from mai.risk.facts import Facts, Use
-from mai.risk.paths import is_test
+from mai.risk.kinds import is_test
 from mai.risk.rules import RULE
 
 # One more of these in a file that has them is everyday work.
@@ -85,32 +85,53 @@ def gains(
         has_capability: says whether the base project uses a capability anywhere; None where each
             file is judged as wholly new.
     """
-    moved = _moved_bodies(versions)
+    moved = _moved(versions)
     found: list[Gained] = []
     for version in versions:
         if version.head is not None:
-            found.extend(_gains_of(version, moved, has_capability))
+            found.extend(_gains_of(version, version.head, moved, has_capability))
     return found
 
 
-def _moved_bodies(versions: Sequence[Version]) -> Counter[str]:
-    """Count function bodies that the change takes away somewhere, so that they may stand elsewhere."""
-    gone: Counter[str] = Counter()
+def _moved(versions: Sequence[Version]) -> Counter[tuple[str, str, str]]:
+    """Count uses in functions that the change takes away somewhere: they may stand elsewhere.
+
+    A use is matched by its function's body and by what its name resolved to there, because the
+    same body can mean something else beside other imports.
+    """
+    gone: Counter[tuple[str, str, str]] = Counter()
     for version in versions:
-        before = version.base.bodies if version.base else {}
-        after = version.head.bodies if version.head else {}
-        gone.update(print_ for print_ in before if print_ not in after)
+        if version.base is None:
+            continue
+        after = Counter(version.head.bodies.values()) if version.head else Counter[str]()
+        for use in version.base.uses:
+            body = _body(version.base, use)
+            if body and not after[body]:
+                gone[body, use.rule, use.name] += 1
     return gone
 
 
+def _body(facts: Facts, use: Use) -> str:
+    """Return the fingerprint of the outermost function that `use` is in, empty where none is."""
+    name = use.function
+    parts = name.split(".")
+    for end in range(1, len(parts) + 1):
+        body = facts.bodies.get(".".join(parts[:end]))
+        if body:
+            return body
+    return ""
+
+
 def _gains_of(
-    version: Version, moved: Counter[str], has_capability: Callable[[str], bool] | None
+    version: Version,
+    head: Facts,
+    moved: Counter[tuple[str, str, str]],
+    has_capability: Callable[[str], bool] | None,
 ) -> Iterator[Gained]:
-    assert version.head is not None  # noqa: S101 - the caller looked
     base_uses = version.base.uses if version.base else ()
     exact = Counter((use.rule, use.name, use.flow, use.at_import) for use in base_uses)
     left: list[Use] = []
-    for use in version.head.uses:
+    for use in head.uses:
         key = (use.rule, use.name, use.flow, use.at_import)
         # What ran at import before and now runs later has lost something, not gained.
         earlier = (use.rule, use.name, use.flow, True)
@@ -120,28 +141,22 @@ def _gains_of(
             exact[earlier] -= 1
         else:
             left.append(use)
-    moved_functions = {
-        name
-        for print_, name in version.head.bodies.items()
-        if moved.get(print_) and (version.base is None or print_ not in version.base.bodies)
-    }
     by_name = Counter(
         (rule, name, at) for (rule, name, _, at), count in exact.items() for _ in range(count)
     )
     rules_before = {use.rule for use in base_uses}
     for use in left:
-        if use.function and any(
-            use.function == name or use.function.startswith(f"{name}.") for name in moved_functions
-        ):
+        origin = (_body(head, use), use.rule, use.name)
+        if origin[0] and moved[origin] > 0:
+            moved[origin] -= 1
             continue
-        yield Gained(version.path, use, _how(use, by_name, rules_before, version, has_capability))
+        yield Gained(version.path, use, _how(use, by_name, rules_before, has_capability))
 
 
 def _how(
     use: Use,
     by_name: Counter[tuple[str, str, bool]],
     rules_before: set[str],
-    version: Version,
     has_capability: Callable[[str], bool] | None,
 ) -> str:
     if has_capability is None:

@@ -18,6 +18,8 @@ from mai.risk.sinks import ALIASES, BUILTINS, NAMES, OWN_SUBMODULES, POWERFUL, S
 Names = tuple[str, ...]
 _MAXIMUM_NAMES = 12
 _MAXIMUM_DEPTH = 60
+# How standard modules import what they do not want to export.
+_PRIVATE_COPIES = frozenset({"_os", "_sys", "_subprocess", "_builtins", "_socket"})
 _CONTAINER_METHODS = frozenset(
     {"values", "items", "get", "pop", "copy", "setdefault", "__getitem__"}
 )
@@ -163,6 +165,8 @@ class Resolver:
             return base
         if attribute == "__self__" and base.startswith("builtins."):
             return "builtins"
+        if attribute in _PRIVATE_COPIES and not base.endswith("()"):
+            return canonical(attribute[1:])
         if attribute in POWERFUL and f"{base}.{attribute}" not in OWN_SUBMODULES:
             return canonical(attribute)
         return canonical(f"{base}.{attribute}")

@@ -171,18 +171,6 @@ def finding(rule: str, path: str, message: str, line: int = 0, column: int = 0) 
     return Finding(rule, found.capability, found.level, path, line, column, message)
 
 
-def is_test(path: str) -> bool:
-    """Whether pytest would collect tests from `path`, or it lies in a folder of tests."""
-    parts = path.split("/")
-    name = parts[-1]
-    return (
-        name.startswith("test_")
-        or name.endswith(("_test.py", "_tests.py"))
-        or name in {"tests.py", "test.py"}
-        or any(part in {"tests", "test", "testing"} for part in parts[:-1])
-    )
-
-
 def judge_name(path: str) -> Iterator[Finding]:
     """Yield what the name of a file says by itself, whatever is in it.
 

@@ -14,12 +14,12 @@ from mai.risk import paths, text
 from mai.risk.combine import combinations
 from mai.risk.facts import Facts
 from mai.risk.gain import Version, finding_of, gains
+from mai.risk.kinds import is_python
 from mai.risk.parser import Parser
 from mai.risk.policy import Policy
 from mai.risk.project import Project
 from mai.risk.report import FileReport, report_of
-
-_PYTHON = (".py", ".pyw", ".pyi")
+from mai.risk.tampering import judge_guards, judge_tests
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,9 @@ def score_change(
     gained = gains(versions, Project(change.base).has)
     findings.extend(found for gain in gained if (found := finding_of(gain)) is not None)
     findings.extend(combinations(gained, versions))
+    findings.extend(judge_tests(versions, gained))
+    for version in versions:
+        findings.extend(judge_guards(version))
     return report_of(findings, policy)
 
 
@@ -81,21 +84,14 @@ def _read(snapshot: Snapshot, path: str, *, exists: bool) -> bytes | None:
     return snapshot.read(path) if exists else None
 
 
-def _is_python(path: str, data: bytes | None) -> bool:
-    if path.endswith(_PYTHON):
-        return True
-    # A script without a suffix is Python where its first line says so.
-    return data is not None and data.startswith(b"#!") and b"python" in data.split(b"\n", 1)[0]
-
-
 def _version(
     parser: Parser, file: FileChange, before: bytes | None, after: bytes | None
 ) -> Version | None:
     old_path = file.old_path or file.path
     base = head = None
-    if before is not None and _is_python(old_path, before):
+    if before is not None and is_python(old_path, before):
         base = _facts(parser, old_path, before, in_full=True)
-    if after is not None and _is_python(file.path, after):
+    if after is not None and is_python(file.path, after):
         head = _facts(parser, file.path, after, in_full=True)
     return Version(file.path, base, head) if base or head else None
 
@@ -146,7 +142,7 @@ def _judge_whole(parser: Parser, path: Path) -> Iterator[Finding]:
         return
     shown = str(path)
     yield from text.judge_bytes(shown, data, None)
-    if not _is_python(shown, data):
+    if not is_python(shown, data):
         return
     version = Version(shown, None, _facts(parser, shown, data, in_full=False))
     yield from _problems(version)

@@ -50,7 +50,8 @@ fs-write.move: os rename renames replace copy_file_range sendfile; shutil move c
 fs-write.write: os mkdir makedirs mknod mkfifo write pwrite writev utime; zipfile.ZipFile() extractall extract;
   tarfile.open() extractall extract; tarfile.TarFile() extractall extract; logging FileHandler;
   logging.handlers RotatingFileHandler TimedRotatingFileHandler WatchedFileHandler; shutil make_archive;
-  shelve open; dbm open; numpy save savez savetxt; sqlite3 connect; plistlib dump
+  shelve open; dbm open; numpy save savez savetxt; sqlite3 connect; plistlib dump;
+  readline write_history_file append_history_file; fileinput input FileInput
 
 fs-write.mode: os chmod fchmod lchmod chown fchown lchown symlink link chflags umask setxattr
   removexattr; shutil chown; pathlib.Path() symlink_to hardlink_to link_to
@@ -58,14 +59,14 @@ fs-write.mode: os chmod fchmod lchmod chown fchown lchown symlink link chflags u
 dynamic-code.run: builtins eval exec compile; code interact InteractiveInterpreter InteractiveConsole
   compile_command; codeop compile_command; runpy run_path run_module; pdb run runeval runcall;
   cProfile run runctx; profile run runctx; timeit timeit repeat Timer; trace Trace; bdb Bdb;
-  types FunctionType CodeType LambdaType; numexpr evaluate; pandas eval; ast.literal_eval never;
+  types FunctionType CodeType LambdaType; numexpr evaluate; pandas eval; 
   os execfile; site execsitecustomize; doctest testmod testfile; jinja2 Template; mako.template Template;
   builtins execfile; concurrent.interpreters create; _xxsubinterpreters run_string; _interpreters exec run_string;
-  idlelib.run Executive; imp load_source; typing get_type_hints_; inspect never
+  idlelib.run Executive; imp load_source
 
 dynamic-code.load: importlib.util spec_from_file_location spec_from_loader module_from_spec;
   importlib.machinery SourceFileLoader SourcelessFileLoader ExtensionFileLoader ModuleSpec;
-  importlib reload; imp load_source load_module load_compiled load_dynamic new_module; zipimport zipimporter;
+  sys.path insert append extend; importlib reload; imp load_source load_module load_compiled load_dynamic new_module; zipimport zipimporter;
   pkgutil get_loader find_loader; types ModuleType; pkg_resources load_entry_point;
   importlib.metadata entry_points; marshal load loads; builtins __loader__; site addsitedir;
   importlib._bootstrap _load; _imp create_dynamic exec_dynamic create_builtin; _frozen_importlib _load
@@ -77,7 +78,7 @@ reflection.hook: sys settrace setprofile addaudithook meta_path path_hooks excep
 
 reflection.inside: sys _getframe _current_frames _getframemodulename; inspect currentframe stack getouterframes
   getinnerframes trace; gc get_objects get_referrers get_referents; types FrameType;
-  inspect getclosurevars; operator.__self__ never; builtins breakpoint
+  inspect getclosurevars; builtins breakpoint
 
 native.load: ctypes CDLL PyDLL WinDLL OleDLL cdll windll oledll pydll pythonapi LibraryLoader
   memmove memset string_at wstring_at CFUNCTYPE PYFUNCTYPE POINTER cast from_address py_object;
@@ -94,8 +95,8 @@ net.socket: socket socket create_connection socketpair fromfd getaddrinfo gethos
   gethostbyaddr create_server SocketType; _socket socket; asyncio open_connection open_unix_connection; ssl wrap_socket get_server_certificate
   create_default_context; websocket create_connection WebSocketApp; websockets connect; dns.resolver query resolve;
   scapy.all sr1 send sniff; multiprocessing.connection Client Listener; asyncore dispatcher; asynchat async_chat;
-  telnetlib Telnet; select never; zmq Context; redis Redis StrictRedis; pika BlockingConnection; trio open_tcp_stream;
-  anyio connect_tcp; netifaces interfaces; socks socksocket; http.cookiejar never
+  telnetlib Telnet; zmq Context; redis Redis StrictRedis; pika BlockingConnection; trio open_tcp_stream;
+  anyio connect_tcp; netifaces interfaces; socks socksocket
 
 net.http: requests get post put patch delete head options request Session session api adapters; httpx get post put patch
   delete head options request stream Client AsyncClient; aiohttp ClientSession request TCPConnector;
@@ -124,8 +125,8 @@ net.unverified: ssl _create_unverified_context CERT_NONE; urllib3 disable_warnin
 
 deserialise.pickle: pickle load loads Unpickler _Unpickler _load _loads; cPickle load loads Unpickler; _pickle load loads Unpickler;
   dill load loads; cloudpickle load loads; joblib load; shelve open Shelf DbfilenameShelf; jsonpickle decode;
-  pandas read_pickle; torch load; numpy never; xmlrpc.client loads; multiprocessing.reduction
-  ForkingPickler; pickletools never; marshal load loads; keras.models load_model; copyreg pickle; copy_reg pickle
+  pandas read_pickle; torch load; xmlrpc.client loads; multiprocessing.reduction
+  ForkingPickler; marshal load loads; keras.models load_model; copyreg pickle; copy_reg pickle
 
 deserialise.yaml: yaml load load_all unsafe_load unsafe_load_all full_load full_load_all Loader
   UnsafeLoader FullLoader CLoader; ruamel.yaml load; ruamel.yaml YAML_unsafe
@@ -325,7 +326,14 @@ POWERFUL = frozenset(
 )
 # ... except through these, which have a module of their own by that name.
 OWN_SUBMODULES = frozenset(
-    {"asyncio.subprocess", "curio.socket", "trio.socket", "eventlet.green.os"}
+    {
+        "socket.socket",
+        "pickle.pickle",
+        "asyncio.subprocess",
+        "curio.socket",
+        "trio.socket",
+        "eventlet.green.os",
+    }
 )
 
 ALIASES: Mapping[str, str] = {
