@@ -26,7 +26,7 @@ MaiError                    1  internal
 │   ├── ProviderUnreachable 1  provider-unreachable
 │   ├── ModelNotFound       1  model-not-found
 │   └── ContextOverflow     1  context-overflow
-└── Cancelled               1  cancelled
+└── Cancelled               7  cancelled
 
 The text of an error is one sentence a person can act on. What a model, a repo or a server wrote
 appears in it only after `mai.text.one_line` has been over it.
@@ -51,7 +51,8 @@ class MaiError(Exception):
     def as_json(self) -> dict[str, str]:
         """Return the `error` object that every `--json` output carries."""
         _, _, detail = str(self).partition("\n")
-        return {"code": self.code, "message": self.sentence, **({"detail": detail} if detail else {})}
+        more = {"detail": detail} if detail else {}
+        return {"code": self.code, "message": self.sentence, **more}
 
 
 class UsageError(MaiError):
@@ -218,6 +219,7 @@ class ContextOverflow(ProviderError):
 class Cancelled(MaiError):
     """A person stopped the work. Carries where it stood."""
 
+    exit_code = 7
     code = "cancelled"
 
     def __init__(self, message: str = "Stopped.", stage: str = "") -> None:

@@ -21,6 +21,7 @@ from mai.pipeline.review import review
 from mai.pipeline.services import Outcome, Services, Stage
 from mai.pipeline.trial import trial
 from mai.proposal import Proposal, State
+from mai.system.logs import get
 
 STAGES: dict[State, tuple[str, Stage]] = {
     State.PROPOSED: ("check", check),
@@ -112,6 +113,13 @@ def _step(
         passed = outcome is not None and outcome.error is None
         seconds = time.monotonic() - started
         services.events.publish(StageFinished(proposal.id, name, passed, seconds))
+        get("pipeline").info(
+            "stage ended",
+            proposal=proposal.id,
+            stage=name,
+            outcome=outcome.kind if outcome else None,
+            seconds=round(seconds, 3),
+        )
     if outcome.kind == "landed" and proposal.rolls_back:
         _take_back(proposal, services)
     _note(services, proposal)

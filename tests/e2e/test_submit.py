@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import signal
+
 import pytest
 
 from tests.workspace import BREAK, COMMENT, FIX, Workspace
@@ -231,3 +234,34 @@ def test_waiting_ends_with_the_answer(workspace: Workspace) -> None:
     workspace.mai("reject", waiting[0]["id"], "--json")
     process.communicate(timeout=60)
     assert process.returncode == 7
+
+
+def test_ctrl_c_withdraws_what_was_being_judged(workspace: Workspace) -> None:
+    workspace.repo.commit(
+        {"tests/test_slow.py": "import time\n\ndef test_slow():\n    time.sleep(20)\n"}, "Slow"
+    )
+    process = workspace.start("submit", "-", "--json")
+    assert process.stdin is not None
+    process.stdin.write(FIX.encode())
+    process.stdin.close()
+    process.stdin = None
+    while True:
+        listed = workspace.mai("audit", "export").out
+        if '"kind": "assessed"' in listed:
+            break
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 7, (out, err)
+    proposal = json.loads(out)
+    assert proposal["state"] == "withdrawn"
+    assert proposal["error"]["code"] == "cancelled"
+    assert workspace.mai("pending", "--json").json["proposals"] == []
+
+
+def test_what_the_log_says_is_json_and_on_no_stream(workspace: Workspace) -> None:
+    ran = workspace.submit(FIX)
+    assert ran.err == ""
+    lines = (workspace.folder / "logs" / "mai.jsonl").read_text().splitlines()
+    stages = [entry["stage"] for entry in map(json.loads, lines) if "stage" in entry]
+    assert stages == ["check", "assess", "trial", "review", "approve"]
