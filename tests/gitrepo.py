@@ -91,6 +91,7 @@ def make_repo(
     repo.git("init", "--quiet", "--initial-branch=main", *init_options)
     repo.git("config", "user.name", "Ana Author")
     repo.git("config", "user.email", "ana@example.org")
+    repo.git("config", "gc.auto", "0")  # it would go on in the background after the test
     if files is not None:
         repo.commit(files, "Start")
     return repo

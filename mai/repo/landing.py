@@ -188,7 +188,7 @@ def _land_here(repo: Repo, plan: LandingPlan, journal: Journal) -> Landing | str
         if repo.refs.checked_out() != plan.branch:
             raise RepoBusy("The work tree went to another branch just now; try again.")
         checkout = _checkout(repo, _changes(repo, plan))
-        reason = obstacle(checkout, repo.snapshot(plan.commit))
+        reason = obstacle(checkout, plan.commit)
         if reason:
             return reason
         _move(repo, plan)

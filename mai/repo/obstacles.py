@@ -10,19 +10,20 @@ from __future__ import annotations
 from mai.repo.checkout import Checkout
 from mai.repo.diffs import PathChange
 from mai.repo.index import Index
-from mai.repo.objects import LINK, Snapshot
+from mai.repo.objects import LINK
 from mai.text import one_line
 
 
-def obstacle(checkout: Checkout, snapshot: Snapshot) -> str | None:
-    """Return what is in the way of `checkout`, whose commit has the files `snapshot`; or None.
+def obstacle(checkout: Checkout, commit: str) -> str | None:
+    """Return what is in the way of `checkout`, which is of `commit`; None where nothing is.
 
     The caller holds the index's lock, so that no other git changes what was looked at.
     """
     try:
+        index = checkout.read_index()
         return (
-            _in_index(checkout, checkout.read_index())
-            or _conversion(checkout, snapshot)
+            _in_index(checkout, index)
+            or _conversion(checkout, index, commit)
             or next(filter(None, (_in_files(checkout, c) for c in checkout.changes)), None)
         )
     except OSError as error:
@@ -47,7 +48,7 @@ def _in_index(checkout: Checkout, index: Index) -> str | None:
     return None
 
 
-def _conversion(checkout: Checkout, snapshot: Snapshot) -> str | None:
+def _conversion(checkout: Checkout, index: Index, commit: str) -> str | None:
     """Name a touched path whose file git would make from the blob by more than copying it.
 
     Line endings are no such case: a file with the blob's own endings is clean to git as well.
@@ -57,19 +58,19 @@ def _conversion(checkout: Checkout, snapshot: Snapshot) -> str | None:
     if link and not checkout.place.is_on("core.symlinks", default=True):
         return f"{one_line(link)} is a link, and core.symlinks is off"
     own = checkout.place.common_dir / "info" / "attributes"
-    has_rules = own.is_file() or any(
-        path.rpartition("/")[2] == ".gitattributes" for path in snapshot.paths()
-    )
+    # The index has what the old tip has, or the user would like it to.
+    paths = (*index.entries, *(entry.path for entry in new))
+    has_rules = own.is_file() or any(path.endswith(".gitattributes") for path in paths)
     if not has_rules or not new:
         return None
     with checkout.private.scratch() as folder:
-        index = {"GIT_INDEX_FILE": str(folder / "index")}
-        checkout.private.git.run("read-tree", snapshot.commit, environment=index)
+        whole = {"GIT_INDEX_FILE": str(folder / "index")}
+        checkout.private.git.run("read-tree", commit, environment=whole)
         answer = checkout.private.git.run(
             *("-c", f"core.attributesFile={own}"),
             *("check-attr", "--cached", "--stdin", "-z", "filter", "working-tree-encoding"),
             data="".join(f"{entry.path}\0" for entry in new).encode("utf-8", "surrogateescape"),
-            environment=index,
+            environment=whole,
         )
     fields = answer.output.decode("utf-8", "surrogateescape").split("\0")[:-1]
     for path, attribute, value in zip(*[iter(fields)] * 3, strict=True):

@@ -243,12 +243,10 @@ def _check_owner(*folders: Path) -> None:
 
 def _is_trusted(root: Path) -> bool:
     """Whether the user's own configuration lists `root` under `safe.directory`."""
-    answer = user_git(Path("/nonexistent")).run(
-        "config", "--null", "--get-all", "safe.directory", accepted=range(256), timeout_s=30
-    )
     trusted: list[str] = []
-    for item in os.fsdecode(answer.output).split("\0")[:-1]:
-        trusted = [*trusted, item] if item else []  # an empty one resets the list
+    for item in user_settings(Path("/nonexistent"), r"^safe\.directory$").split("\0")[:-1]:
+        value = item.partition("\n")[2]
+        trusted = [*trusted, value] if value else []  # an empty one resets the list
     return "*" in trusted or any(
         Path(item).expanduser() == root
         or (item.endswith("/*") and root.is_relative_to(Path(item[:-2]).expanduser()))
@@ -256,13 +254,21 @@ def _is_trusted(root: Path) -> bool:
     )
 
 
-def user_git(git_dir: Path) -> Git:
-    """Return a git that reads the user's and the system's configuration, for `config` alone.
+def user_settings(git_dir: Path, pattern: str) -> str:
+    r"""Return what the user's configuration says of names like `pattern`: `name\nvalue\0` each.
 
-    `git config` only parses: it runs nothing that a configuration names.
+    With a real `git_dir` the repository's own is read too, and `includeIf "gitdir:…"` holds. This
+    one command sees the user's configuration; `git config` only parses, and runs nothing that it
+    names. Where it cannot be read it says nothing.
     """
-    home = Path(os.environ.get("HOME") or pwd.getpwuid(os.geteuid()).pw_dir)
-    environment = {"GIT_CONFIG_NOSYSTEM": None, "GIT_CONFIG_GLOBAL": None, "HOME": str(home)}
+    home = os.environ.get("HOME") or pwd.getpwuid(os.geteuid()).pw_dir
+    environment = {"GIT_CONFIG_NOSYSTEM": None, "GIT_CONFIG_GLOBAL": None, "HOME": home}
     if "XDG_CONFIG_HOME" in os.environ:
         environment["XDG_CONFIG_HOME"] = os.environ["XDG_CONFIG_HOME"]
-    return Git(git_dir, environment)
+    try:
+        answer = Git(git_dir, environment).run(
+            "config", "--null", "--get-regexp", pattern, accepted=range(256), timeout_s=10
+        )
+    except GitError:  # it hung, as on an include of a FIFO
+        return ""
+    return answer.output.decode("utf-8", "surrogateescape")

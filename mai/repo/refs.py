@@ -139,7 +139,7 @@ class Refs:
                 text = (read_small(git_dir / name) or "").strip()
                 if text.removeprefix("refs/heads/") == branch:
                     return f"a rebase or a bisection of {branch} is under way"
-            if is_own:
+            if is_own and _branch_of(git_dir) == branch:
                 for name, what in _UNDER_WAY.items():
                     if (git_dir / name).exists():
                         return f"{what} is under way"

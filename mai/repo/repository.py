@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
-import os
 import re
-import socket
+import threading
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -19,12 +17,15 @@ from mai.protocols import NewFile, SystemClock, TreeFile
 from mai.repo import diffs, history, place, trees
 from mai.repo.git import check_version
 from mai.repo.history import LandedCommit
+from mai.repo.identity import identity_of
 from mai.repo.locks import WaitingLock, claim
 from mai.repo.objects import Objects, Snapshot, check_oid
 from mai.repo.place import Place
 from mai.repo.private import Private, prepare_private
 from mai.repo.refs import Person, Refs, check_branch
 from mai.text import one_line
+
+_SNAPSHOTS_KEPT = 4  # base, tip, head and one more: what one proposal is judged by
 
 
 class Repo:
@@ -42,6 +43,8 @@ class Repo:
         self.objects = Objects(private.git)
         self._landing = WaitingLock(private.path / "landing.lock", "landing a change")
         self._identity: Person | None = None
+        self._snapshots: dict[str, Snapshot] = {}
+        self._lock = threading.Lock()
 
     @classmethod
     def open(cls, directory: Path, private_root: Path) -> Self:
@@ -126,27 +129,19 @@ class Repo:
     def identity(self) -> Person:
         """Return the user's name and e-mail address as git knows them, or login and host."""
         if self._identity is None:
-            # With the real git folder, so that `includeIf "gitdir:…"` finds the right identity.
-            answer = place.user_git(self.git_dir).run(
-                "config", "--null", "--get-regexp", r"^user\.(name|email)$",
-                accepted=range(256), timeout_s=30,
-            )  # fmt: skip
-            items = answer.output.decode("utf-8", "replace").split("\0")
-            said = {
-                name: trees.clean(value) for name, _, value in (i.partition("\n") for i in items)
-            }
-            login = _login()
-            self._identity = (
-                said.get("user.name") or login,
-                said.get("user.email") or f"{login}@{trees.clean(socket.gethostname())}",
-            )
+            self._identity = identity_of(self.place)
         return self._identity
 
     # --- reading -------------------------------------------------------------------------
 
     def snapshot(self, treeish: str) -> Snapshot:
-        """Return the tracked files of a commit or a tree."""
-        return Snapshot(check_oid(treeish), self.store.git, self.objects)
+        """Return the tracked files of a commit or a tree; the last few stay at hand."""
+        with self._lock:
+            found = self._snapshots.pop(check_oid(treeish), None)
+            self._snapshots[treeish] = found or Snapshot(treeish, self.store.git, self.objects)
+            while len(self._snapshots) > _SNAPSHOTS_KEPT:
+                del self._snapshots[next(iter(self._snapshots))]
+            return self._snapshots[treeish]
 
     def tree_files(self, treeish: str) -> Iterator[TreeFile]:
         """Yield every file and link of a commit or a tree, with its content."""
@@ -290,10 +285,3 @@ class Repo:
             RepoBusy: somebody else has it.
         """
         return claim(self.store.path / "claims", name)
-
-
-def _login() -> str:
-    try:
-        return trees.clean(getpass.getuser()) or "user"
-    except (KeyError, OSError):  # a container's user may have no name
-        return f"uid{os.geteuid()}"

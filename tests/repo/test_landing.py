@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -432,3 +434,102 @@ def test_objects_that_cannot_be_written_are_a_sentence(theirs: GitRepo, repo: Re
     assert "\n" not in str(caught.value)
     pack.unlink()
     assert execute(repo, plan).commit == plan.commit
+
+
+def test_a_branch_that_moves_at_the_last_instant(theirs: GitRepo, repo: Repo) -> None:
+    tip = repo.tip("main")
+    other = repo.commit(repo.tree(tip), [tip], "other", MAI)
+    repo.keep("refs/mai/proposals/abcd", other)
+    with pytest.raises(Conflict, match="moved meanwhile"):
+        repo.refs.move("refs/heads/main", other, other, "mai: land x", MAI)
+    with pytest.raises(Conflict):
+        repo.refs.move("refs/heads/main", other, None, "mai: land x", MAI)
+    assert theirs.head() == tip
+
+
+def test_attributes_of_the_tree_itself(theirs: GitRepo, private_root: Path) -> None:
+    theirs.commit({".gitattributes": "*.big filter=lfs\n* text=auto\n", "a.big": "pointer\n"})
+    with Repo.open(theirs.root, private_root) as repo:
+        plain = plan_of(repo, {"src/a.py": NewFile(b"3\n")})
+        assert not execute(repo, plain).is_beside
+        big = plan_of(repo, {"b.big": NewFile(b"b\n")}, proposal_id="bbbb")
+        assert "b.big has the attribute filter" in execute(repo, big).note
+        rule = {".gitattributes": NewFile(b"*.txt working-tree-encoding=UTF-16\n")}
+        new = plan_of(repo, {**rule, "n.txt": NewFile(b"n\n")}, proposal_id="cccc")
+        assert "n.txt has the attribute working-tree-encoding" in execute(repo, new).note
+        gone = plan_of(repo, {"a.big": None}, proposal_id="dddd")
+        assert not execute(repo, gone).is_beside
+
+
+def test_a_merge_under_way_elsewhere_is_in_nobodys_way(theirs: GitRepo, repo: Repo) -> None:
+    theirs.git("checkout", "--quiet", "-b", "other")
+    theirs.write({".git/MERGE_HEAD": theirs.head()})
+    assert not execute(repo, plan_of(repo, A)).is_beside
+
+
+def test_a_file_system_without_hard_links(
+    theirs: GitRepo, repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_paths: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    plan = plan_of(repo, CHANGES)
+    lock = theirs.root / ".git/index.lock"
+    lock.write_bytes(b"")
+    with pytest.raises(RepoBusy):
+        execute(repo, plan)
+    assert lock.read_bytes() == b""
+    lock.unlink()
+    assert not execute(repo, plan).is_beside
+    assert is_clean(theirs)
+    assert has_no_leftovers(theirs, repo)
+
+
+@pytest.fixture
+def other_device(tmp_path: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="mai-test-", dir="/dev/shm") as folder:
+        if Path(folder).stat().st_dev == tmp_path.stat().st_dev:
+            pytest.skip("needs two devices")
+        yield Path(folder)
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="needs a second device")  # noqa: S108 - likewise
+def test_git_folder_on_another_device(
+    tmp_path: Path, other_device: Path, private_root: Path
+) -> None:
+    theirs = make_repo(tmp_path / "r", None, f"--separate-git-dir={other_device / 'git'}")
+    theirs.commit({"src/a.py": "1\n", "link": Path("src/a.py"), "gone/x": "x\n"})
+    with Repo.open(theirs.root, private_root) as repo:
+        changes: dict[str, NewFile | None] = {
+            "src/a.py": NewFile(b"3\n"),
+            "link": NewFile(b"src", LINK),
+            "gone/x": None,
+        }
+        assert not execute(repo, plan_of(repo, changes)).is_beside
+        assert has_no_leftovers(theirs, repo)
+    assert is_clean(theirs)
+
+
+@pytest.fixture
+def usual_umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("usual_umask")
+@pytest.mark.parametrize(("shared", "mode"), [("group", 0o664), ("0640", 0o640), ("x; y", 0o644)])
+def test_a_shared_repository_stays_shared(
+    theirs: GitRepo, private_root: Path, shared: str, mode: int
+) -> None:
+    config = theirs.root / ".git/config"
+    before = config.read_bytes()
+    config.write_bytes(before + f'[core]\n\tsharedRepository = "{shared}"\n'.encode())
+    with Repo.open(theirs.root, private_root) as repo:
+        plan = plan_of(repo, A)
+        execute(repo, plan)
+    config.write_bytes(before)
+    ref = theirs.root / ".git/refs/heads/main"
+    assert ref.stat().st_mode & 0o777 == mode
+    assert is_clean(theirs)
