@@ -39,10 +39,13 @@ class Reporter:
         self._report_fd, self._control_fd = report_fd, control_fd
         self._prefix = job["nonce"].encode() + b" "
         self._only, self._done = frozenset(job["only"]), frozenset(job["done"])
+        self._root = job["root"]
         self._pid = os.getpid()
         self._sequence = self._running = 0
         self._is_sending = self._was_interrupted = False
         self._phases: dict[str, str] = {}
+        self._has_failed_report = False
+        self._cause = ""
 
     # --- talking to the supervisor
 
@@ -77,7 +80,7 @@ class Reporter:
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
         """Leave out files that could not be collected in an earlier process."""
         try:
-            name = identify(str(collection_path.relative_to(Path.cwd()).as_posix()))
+            name = identify(str(collection_path.relative_to(self._root).as_posix()))
         except ValueError:
             return None
         return True if name in self._done else None
@@ -114,12 +117,14 @@ class Reporter:
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
         """Say that a test starts and how it ended."""
-        self._phases, name = {}, identify(item.nodeid)
-        self._cause = ""
+        self._phases, self._has_failed_report, self._cause = {}, False, ""
+        name = identify(item.nodeid)
         self._start("test", name)
-        yield
+        result = yield
         self._running = 0
-        self.send("outcome", name, self._outcome(), self._cause)
+        # Only what is meant to end the whole session comes through here: a test's doing.
+        outcome = self._outcome() if result.excinfo is None else "crash"
+        self.send("outcome", name, outcome, self._cause)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
@@ -140,22 +145,21 @@ class Reporter:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note failures that other plugins add, such as those of subtests."""
-        if report.failed and self._phases.get(report.when or "call") == "passed":
-            self._phases[report.when or "call"] = "failed"
+        self._has_failed_report |= report.failed
 
     def _outcome(self) -> str:
         phases = self._phases
-        if self._was_interrupted or "timeout" in phases.values():
-            return "timeout"
-        if phases.get("setup") == "failed" or not phases:
-            return "error"
-        if phases.get("call") == "failed":
-            return "failed"
-        if phases.get("teardown") == "failed":
-            return "error"
-        if "skipped" in phases.values():
-            return "skipped"
-        return "passed" if set(phases) == {"setup", "call", "teardown"} else "error"
+        # The first that holds. Whatever is not known to have gone well is an error.
+        answers = {
+            "timeout": self._was_interrupted or "timeout" in phases.values(),
+            "error": phases.get("setup") != "passed" and "skipped" not in phases.values(),
+            "failed": phases.get("call") == "failed",
+            " error": phases.get("teardown") == "failed",
+            " failed": self._has_failed_report,
+            "skipped": "skipped" in phases.values(),
+            "passed": set(phases) == {"setup", "call", "teardown"},
+        }
+        return next((answer.strip() for answer, holds in answers.items() if holds), "error")
 
 
 def identify(node_id: str) -> str:
@@ -197,9 +201,6 @@ def run_pytest(job: dict[str, Any], report_fd: int, control_fd: int) -> None:
     os.set_blocking(control_fd, False)
     signal.signal(signal.SIGXCPU, reporter.interrupt)
     sys.path[:0] = job["import_paths"]
-    os.environ["PYTHONPATH"] = os.pathsep.join(
-        job["import_paths"]
-    )  # for processes that tests start
     quiet = [f"-Wignore::pytest.{name}" for name in _QUIETED]
     exit_code = pytest.main([*job["arguments"], *quiet, *job["paths"]], plugins=[reporter])
     reporter.send("exit", int(exit_code))
@@ -219,8 +220,9 @@ def main() -> None:
     confine(job)
     os.set_inheritable(report_fd, False)  # noqa: FBT003 - the standard library's signature
     os.set_inheritable(control_fd, False)  # noqa: FBT003 - likewise
+    # Not before: a `sitecustomize` of the tree's must not be there when this process starts.
+    os.environ["PYTHONPATH"] = os.pathsep.join(job["import_paths"])
     if job["argv"]:
-        os.environ["PYTHONPATH"] = os.pathsep.join(job["import_paths"])
         try:
             os.execvp(job["argv"][0], job["argv"])  # noqa: S606 - the command is the job
         except OSError as error:

@@ -15,12 +15,13 @@ from typing import Any
 
 from sandbox.children import Child
 from sandbox.meter import Meter, is_anything_runnable
+from sandbox.options import honoured_options
 
 Write = Callable[[bytes, bytes], None]
 
 _TICK_S = 0.05
 _GRACE_S = 0.5  # between asking a test to stop and killing its process
-_IDLE_AT_LEAST_S = 10.0
+_IDLE_FACTOR = 4  # asleep, a test may take this much longer than its processor time
 _LINE_LIMIT = 64 << 20
 _RESTARTS_WITHOUT_PROGRESS = 1
 _FULL_TIMEOUTS = 2
@@ -245,6 +246,8 @@ class TestRun(Run):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
+        # Read before any test could have changed what it reads.
+        self._options = honoured_options(Path(self.root))
         self._collected: list[str] | None = None
         self._current: tuple[str, int, str] | None = None  # kind, sequence, name
         self._cpu_s = self._idle_s = 0.0
@@ -288,7 +291,7 @@ class TestRun(Run):
         files = dict.fromkeys(name.split("::")[0] for name in only)
         paths = [path for path in files if Path(self.root, path).exists()]
         return {
-            "arguments": _PYTEST_ARGUMENTS,
+            "arguments": [*_PYTEST_ARGUMENTS, *self._options],
             "paths": paths,
             "only": only,
             "done": list(self.outcomes),
@@ -308,10 +311,8 @@ class TestRun(Run):
         if self._current is None:
             if self._collected is None:
                 raise Stop("error", "The test runner ended before it had collected the tests.")
-            if self._exit is None and all(name in self.outcomes for name in self._collected):
+            if all(name in self.outcomes for name in self._collected):
                 raise Stop("error", "The test runner ended without finishing its report.")
-            if self._exit not in (None, *_SOUND_EXITS):
-                raise Stop("error", f"pytest ended with exit code {self._exit}.")
             return
         kind, _, name = self._current
         if self._asked_at is not None:
@@ -367,7 +368,6 @@ class TestRun(Run):
             return
         shrink = 0.5 ** max(0, self._timeouts - _FULL_TIMEOUTS + 1)
         allowed_s = max(min(_SHORTEST_TEST_S, self.job["test_s"]), self.job["test_s"] * shrink)
-        idle_allowed_s = max(_IDLE_AT_LEAST_S, 2 * self.job["test_s"]) * shrink
-        if self._cpu_s > allowed_s or self._idle_s > max(1.0, idle_allowed_s):
+        if self._cpu_s > allowed_s or self._idle_s > _IDLE_FACTOR * allowed_s:
             self._asked_at = time.monotonic()
             self.child.interrupt(self._current[1])

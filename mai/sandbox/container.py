@@ -44,7 +44,7 @@ class Waiting:
     id: str
     stream: Stream
     #: What the SDK wraps around the stream; were it collected, the stream would be closed.
-    keep: object
+    wrapper: Any
 
     def kill(self) -> None:
         """Stop it at once; one that has ended already is as good."""
@@ -61,6 +61,8 @@ class Waiting:
         with suppress(OSError):
             self.stream.shutdown(socket.SHUT_RDWR)
         self.stream.close()
+        # The SDK's wrapper keeps the socket open after `close` for as long as itself is.
+        self.wrapper.close()
         remove(self.client, self.id)
 
     def was_out_of_memory(self) -> bool:
@@ -132,7 +134,7 @@ def start_waiting(
             ),
         )["Id"]
         # Attached before the start, so that nothing it says is lost or left unread.
-        stream, keep = _attach(client, container_id)
+        stream, wrapper = _attach(client, container_id)
         try:
             api.start(container_id)
         except BaseException:
@@ -148,7 +150,7 @@ def start_waiting(
             with suppress(SandboxError):
                 remove(client, container_id)
         raise NoEngine(f"The container engine failed: {one_line(str(error))}.") from error
-    return Waiting(client, container_id, stream, keep)
+    return Waiting(client, container_id, stream, wrapper)
 
 
 def _host_options(limits: Limits, tree_bytes: int, tree_inodes: int) -> dict[str, Any]:
@@ -186,7 +188,7 @@ def _seccomp() -> str:
     return (resource("sandbox") / "seccomp.json").read_text("utf-8")
 
 
-def _attach(client: docker.DockerClient, container_id: str) -> tuple[Stream, object]:
+def _attach(client: docker.DockerClient, container_id: str) -> tuple[Stream, Any]:
     options = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
     wrapped = client.api.attach_socket(container_id, params=options)
     # The SDK hands out a read-only file around the socket; both directions are needed here.

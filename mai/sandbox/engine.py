@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 from dataclasses import dataclass
 from typing import Any
 
 import docker
 import requests
+from docker.constants import DEFAULT_DOCKER_API_VERSION
 from docker.errors import DockerException
 
 from mai.errors import NoEngine
@@ -15,6 +17,7 @@ from mai.settings import Settings
 from mai.text import one_line
 
 _PING_TIMEOUT_S = 5
+_DEFAULT_HOST = "unix:///var/run/docker.sock"
 _CALL_TIMEOUT_S = 60
 #: What `docker info` must say for the limits of a run to hold, and what it means to a person.
 _NEEDED = {
@@ -47,9 +50,10 @@ def connect(settings: Settings) -> Engine:  # noqa: ARG001 - the engine is found
     """
     client = None
     try:
-        client = docker.from_env(timeout=_PING_TIMEOUT_S)
+        _knock()
+        client = docker.from_env(timeout=_PING_TIMEOUT_S, version=_api_version())
         info: dict[str, Any] = client.info()
-    except (DockerException, requests.RequestException, OSError, ValueError) as error:
+    except (DockerException, requests.RequestException, OSError, ValueError, KeyError) as error:
         if client is not None:
             client.close()
         raise NoEngine(_sentence(error)) from error
@@ -67,6 +71,30 @@ def connect(settings: Settings) -> Engine:  # noqa: ARG001 - the engine is found
         architecture=str(info.get("Architecture", "")),
         is_rootless=any("rootless" in option for option in info.get("SecurityOptions") or ()),
     )
+
+
+def _knock() -> None:
+    """Raise OSError where nothing listens on the engine's socket, before the SDK tries.
+
+    The SDK leaves a socket open behind each attempt that fails.
+    """
+    scheme, _, path = os.environ.get("DOCKER_HOST", _DEFAULT_HOST).partition("://")
+    if scheme in {"unix", "http+unix"}:
+        with socket.socket(socket.AF_UNIX) as knocking:
+            knocking.settimeout(_PING_TIMEOUT_S)
+            knocking.connect(path)
+
+
+def _api_version() -> str:
+    """Return the version that the engine speaks.
+
+    The SDK would ask for it by itself, in a constructor that leaves its socket open on failure.
+    """
+    asking = docker.from_env(timeout=_PING_TIMEOUT_S, version=DEFAULT_DOCKER_API_VERSION)
+    try:
+        return str(asking.version(api_version=False)["ApiVersion"])
+    finally:
+        asking.close()
 
 
 def lacking(info: dict[str, Any]) -> list[str]:

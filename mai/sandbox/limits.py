@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -70,7 +71,7 @@ def _with(limits: Limits, values: Mapping[str, float]) -> Limits:
     for name, value in values.items():
         if name not in _NAMES:
             raise SettingsError(f"There is no limit {name}; there are {', '.join(_NAMES)}.")
-        if not value > 0 or value < _LEAST.get(name, 0):
+        if not math.isfinite(value) or value <= 0 or value < _LEAST.get(name, 0):
             raise SettingsError(f"The limit {name} cannot be {value:g}.")
         field, unit = _NAMES[name]
         found[field] = int(value * unit) if field in _WHOLE else value * unit

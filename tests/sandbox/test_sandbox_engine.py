@@ -1,0 +1,123 @@
+"""Engines that do not answer or cannot isolate: nothing is run."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from mai.errors import NoEngine, SandboxError
+from mai.protocols import Job, Limits
+from mai.sandbox.engine import connect, lacking
+from mai.sandbox.image import ensure_image
+from mai.sandbox.trial import DockerSandbox
+from mai.settings import load
+
+SOUND = {
+    "MemoryLimit": True,
+    "SwapLimit": True,
+    "PidsLimit": True,
+    "CpuCfsQuota": True,
+    "SecurityOptions": ["name=apparmor", "name=seccomp,profile=default"],
+    "OSType": "linux",
+}
+
+
+def test_an_engine_that_can_do_all_lacks_nothing() -> None:
+    assert lacking(SOUND) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"MemoryLimit": False}, "memory"),
+        ({"SwapLimit": False}, "swap"),
+        ({"PidsLimit": None}, "processes"),
+        ({"CpuCfsQuota": False}, "processor"),
+        ({"SecurityOptions": None}, "seccomp"),
+        ({"SecurityOptions": ["name=apparmor"]}, "seccomp"),
+        ({"OSType": "windows"}, "Linux"),
+    ],
+)
+def test_an_engine_that_cannot_isolate_is_refused(change: dict[str, object], words: str) -> None:
+    assert words in " ".join(lacking({**SOUND, **change}))
+    assert lacking({}) != []
+
+
+@pytest.mark.parametrize("host", ["unix:///nowhere/docker.sock", "nonsense", "tcp://127.0.0.1:1"])
+def test_no_engine_is_one_sentence_and_nothing_is_run(
+    monkeypatch: pytest.MonkeyPatch, limits: Limits, host: str
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", host)
+    with pytest.raises(NoEngine, match="DOCKER_HOST") as caught:
+        DockerSandbox(load()).run(Job(files=(), limits=limits))
+    assert "\n" not in str(caught.value)
+
+
+def test_something_else_on_the_socket_is_no_engine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
+        with pytest.raises(NoEngine):
+            connect(load())
+
+
+@pytest.mark.docker
+def test_an_image_that_is_not_there_is_named_with_the_command_that_gets_it() -> None:
+    settings = load(sandbox_docker_image="nowhere.invalid/none:1")
+    with pytest.raises(NoEngine, match=r"docker pull nowhere\.invalid/none:1"):
+        _ = DockerSandbox(settings).image
+
+
+@pytest.mark.docker
+def test_an_image_once_built_is_found_again_without_a_word() -> None:
+    said: list[str] = []
+    settings = load()
+    engine = connect(settings)
+    try:
+        first = ensure_image(engine, settings, lambda _: None)
+        assert ensure_image(engine, settings, said.append) == first
+    finally:
+        engine.close()
+    assert said == []
+
+
+@pytest.mark.docker
+def test_an_image_of_the_users_own_gets_the_harness(limits: Limits) -> None:
+    engine = connect(load())
+    try:
+        base = ensure_image(engine, load(), lambda _: None)
+        name = "mai-test-own:latest"
+        engine.client.api.tag(base, name)
+        assert DockerSandbox(load(sandbox_docker_image=name)).image == base
+        container = engine.client.api.create_container(base, ["true"])["Id"]
+        own = engine.client.api.commit(
+            container, "mai-test-own", "changed", changes="LABEL mai.image="
+        )
+        engine.client.api.remove_container(container)
+        box = DockerSandbox(load(sandbox_docker_image="mai-test-own:changed"))
+        try:
+            assert box.image not in {base, own["Id"]}
+            result = box.run(Job(files=(), limits=limits, command=("echo", "hi")))
+            assert result.output == "hi\n"
+        finally:
+            box.close()
+            engine.client.api.remove_image(result.image, force=True)
+            for tag in ("latest", "changed"):
+                engine.client.api.remove_image(f"mai-test-own:{tag}")
+    finally:
+        engine.close()
+
+
+def test_a_build_that_fails_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1/simple")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    from mai.sandbox.image import _download  # noqa: PLC0415 - the one step that needs no engine
+
+    with pytest.raises(SandboxError, match="pip cannot download") as caught:
+        _download(Path("/nowhere"))
+    assert "\n" not in str(caught.value)

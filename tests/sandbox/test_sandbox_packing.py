@@ -1,0 +1,172 @@
+"""Trees on their way in: nothing that leaves the tree, on the host and again in the container."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mai.errors import SandboxError
+from mai.protocols import TreeFile
+from mai.sandbox.packing import pack, stays_inside
+from sandbox.tree import BadInputError, unpack
+
+# The machine may be busy with other things; that is no fault of what is tested.
+PATIENT = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+NAMES = st.text(
+    st.characters(exclude_characters="/\0", codec="utf-8"), min_size=1, max_size=20
+).filter(lambda name: name not in {".", ".."})
+PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
+TARGETS = st.lists(st.sampled_from(["..", "a", "b", ".", ""]), max_size=6).map("/".join)
+
+
+def unpacked(root: Path, files: list[TreeFile]) -> None:
+    packed = pack(files)
+    try:
+        unpack(io.BytesIO(packed.file.read()), str(root), packed.files)
+    finally:
+        packed.close()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "tree"
+    folder.mkdir()
+    return folder
+
+
+@PATIENT
+@given(st.dictionaries(PATHS, st.binary(max_size=200), max_size=8))
+def test_every_tree_that_is_accepted_arrives_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory, tree: dict[str, bytes]
+) -> None:
+    root = tmp_path_factory.mktemp("tree")
+    try:
+        unpacked(root, [TreeFile(path, 0o100644, data) for path, data in tree.items()])
+    except SandboxError:
+        folders = {str(parent) for path in tree for parent in Path(path).parents}
+        assert folders & tree.keys()
+    except OSError:
+        # Longer in bytes than a file system takes; the container says so too.
+        assert any(len(os.fsencode(part)) > 255 for path in tree for part in path.split("/"))
+    else:
+        for path, data in tree.items():
+            assert (root / path).read_bytes() == data
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/x", "../x", "a/../x", "a//x", "./x", "a/.", "a/", "x\0y", "a/" * 3000 + "x"]
+)
+def test_paths_that_leave_the_tree_are_refused_on_both_sides(root: Path, path: str) -> None:
+    with pytest.raises(SandboxError, match=r"leaves the tree|too long"):
+        pack([TreeFile(path, 0o100644, b"")])
+    if len(path) < 100:
+        raw = path.encode()
+        entry = (0o100644).to_bytes(4, "big") + len(raw).to_bytes(2, "big") + bytes(8) + raw
+        with pytest.raises(BadInputError):
+            unpack(io.BytesIO(entry), str(root), 1)
+
+
+def test_what_git_trees_never_hold_is_refused() -> None:
+    file, link = TreeFile("a", 0o100644, b""), TreeFile("a", 0o120000, b"b")
+    for tree in (
+        [file, file],
+        [file, link],
+        [file, TreeFile("a/b", 0o100644, b"")],
+        [link, TreeFile("a/b", 0o100644, b"")],
+        [TreeFile("a/b/c", 0o100644, b""), link],
+        [TreeFile("a", 0o160000, b"")],
+        [TreeFile("a", 0o104755, b"")],
+    ):
+        with pytest.raises(SandboxError):
+            pack(tree)
+
+
+@PATIENT
+@given(TARGETS, TARGETS, st.integers(0, 2), st.integers(0, 2))
+def test_links_that_are_accepted_stay_inside_even_through_each_other(
+    tmp_path_factory: pytest.TempPathFactory,
+    first: str,
+    second: str,
+    first_depth: int,
+    second_depth: int,
+) -> None:
+    outer = tmp_path_factory.mktemp("links")
+    root = outer / "tree"
+    root.mkdir()
+    files = [
+        TreeFile("d/" * depth + name, 0o120000, target.encode())
+        for name, target, depth in (("a", first, first_depth), ("b", second, second_depth))
+    ]
+    try:
+        unpacked(root, files)
+    except SandboxError:
+        return
+    for file in files:
+        assert (root / file.path).is_symlink()
+        # One that leads nowhere, or in circles, leads nowhere else either.
+        with suppress(OSError, RuntimeError):
+            real = (root / file.path).resolve(strict=True)
+            assert real.is_relative_to(root)
+
+
+@PATIENT
+@given(st.text(max_size=30), st.integers(0, 4))
+def test_both_sides_agree_on_links(
+    tmp_path_factory: pytest.TempPathFactory, target: str, depth: int
+) -> None:
+    root = tmp_path_factory.mktemp("agree")
+    try:
+        data = target.encode()
+    except UnicodeEncodeError:
+        return
+    path = ("d/" * depth + "link").encode()
+    entry = (0o120000).to_bytes(4, "big") + len(path).to_bytes(2, "big")
+    entry += len(data).to_bytes(8, "big") + path + data
+    try:
+        unpack(io.BytesIO(entry), str(root), 1)
+        accepted = True
+    except BadInputError:
+        accepted = False
+    assert accepted == stays_inside(target, depth)
+
+
+@PATIENT
+@given(st.binary(max_size=300), st.integers(1, 3))
+def test_any_bytes_are_a_tree_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, count: int
+) -> None:
+    outer = tmp_path_factory.mktemp("bytes")
+    root = outer / "tree"
+    root.mkdir()
+    with suppress(BadInputError, OSError):
+        unpack(io.BytesIO(data), str(root), count)
+    assert [path.name for path in outer.iterdir()] == ["tree"]
+
+
+def test_sizes_count_whole_blocks_and_folders() -> None:
+    def files() -> Iterator[TreeFile]:
+        yield TreeFile("a/b/c", 0o100644, b"x")
+        yield TreeFile("a/d", 0o100755, b"x" * 4097)
+        yield TreeFile("e", 0o120000, b"a")
+
+    packed = pack(files())
+    try:
+        assert (packed.files, packed.inodes) == (3, 5)
+        assert packed.disk_bytes == 4096 + 8192 + 4096
+    finally:
+        packed.close()
+
+
+def test_modes_arrive(root: Path) -> None:
+    unpacked(root, [TreeFile("a", 0o100644, b""), TreeFile("b", 0o100755, b"")])
+    assert not os.access(root / "a", os.X_OK)
+    assert os.access(root / "b", os.X_OK)
