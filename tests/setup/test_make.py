@@ -160,9 +160,10 @@ def test_everything_runs_in_order_and_pytest_has_the_last_word(complete: Path) -
 
 
 def test_the_first_failure_decides_and_the_tests_run_all_the_same(complete: Path) -> None:
-    answer = run(complete, ".ci/run", mypy_code="5", lint_imports_code="7", pytest_code="1")
+    codes = {"ruff_code": "5", "lint_imports_code": "7", "pytest_code": "1"}
+    answer = run(complete, ".ci/run", **codes)
     assert answer.returncode == 5
-    assert "Not clean, see above: mypy lint-imports." in answer.stdout
+    assert "see above: ruff format, ruff check, lint-imports. The tests" in answer.stdout
     assert answer.stdout.splitlines()[-1] == "== 3 passed in 0.10s =="
 
 
