@@ -22,7 +22,8 @@ from typing import BinaryIO
 
 from sandbox.children import Child
 from sandbox.meter import Meter
-from sandbox.runs import CommandRun, Run, TestRun
+from sandbox.pytest_run import TestRun
+from sandbox.runs import CommandRun, Run
 from sandbox.tree import BadInputError, read_job, unpack
 
 READY = b"ready\n"

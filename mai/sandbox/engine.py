@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from dataclasses import dataclass
 from typing import Any
@@ -117,4 +118,6 @@ def _sentence(error: Exception) -> str:
             "This user may not use the container engine; "
             "run `sudo usermod -aG docker $USER` and log in again."
         )
-    return "No container engine answers; start one with `mai sandbox build` or `sudo dockerd`."
+    if shutil.which("dockerd"):
+        return "No container engine answers; start it with `sudo systemctl start docker`."
+    return "No container engine is there; install one with `sudo apt-get install docker.io`."

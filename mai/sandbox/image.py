@@ -20,7 +20,7 @@ from docker.models.images import Image
 
 from mai.errors import NoEngine, SandboxError
 from mai.resources import resource
-from mai.sandbox.bootstrap import ensure_base
+from mai.sandbox.base_image import MADE_HERE, PUBLISHED, ensure_base
 from mai.sandbox.engine import Engine
 from mai.settings import Settings
 from mai.text import one_line
@@ -28,6 +28,7 @@ from mai.text import one_line
 Say = Callable[[str], None]
 
 LABEL = "mai.image"
+_BASE_LABEL = "mai.base"
 _REPOSITORY = "mai-sandbox"
 _DOWNLOAD_TIMEOUT_S = 300
 #: Files of `sandbox/` that the host uses and the image does not need.
@@ -60,8 +61,11 @@ def _ensure(client: docker.DockerClient, settings: Settings, say: Say) -> str:
     recipe = _recipe(str(base.id) if base else "")
     tag = f"{_REPOSITORY}:{recipe[:16]}"
     with suppress(ImageNotFound):
-        return str(client.images.get(tag).id)
+        image = client.images.get(tag)
+        if base is not None or _base_id(client) in {None, image.labels.get(_BASE_LABEL)}:
+            return str(image.id)
     name = wanted or ensure_base(client, say)
+    labels = {LABEL: recipe, _BASE_LABEL: str(client.images.get(name).id)}
     say(f"Building the sandbox image on {name}.")
     with tempfile.TemporaryDirectory(prefix="mai-wheels-") as folder:
         wheels = _download(Path(folder))
@@ -70,7 +74,7 @@ def _ensure(client: docker.DockerClient, settings: Settings, say: Say) -> str:
             custom_context=True,
             tag=tag,
             buildargs={"BASE_IMAGE": name},
-            labels={LABEL: recipe},
+            labels=labels,
             network_mode="none",
             rm=True,
             forcerm=True,
@@ -78,6 +82,14 @@ def _ensure(client: docker.DockerClient, settings: Settings, say: Say) -> str:
         )
     say(f"Built {tag}.")
     return str(image.id)
+
+
+def _base_id(client: docker.DockerClient) -> str | None:
+    """Return the id of the base that would be built on now, None where none is here."""
+    for name in (PUBLISHED, MADE_HERE):
+        with suppress(ImageNotFound):
+            return str(client.images.get(name).id)
+    return None
 
 
 def _own_base(client: docker.DockerClient, name: str) -> Image:
@@ -102,8 +114,7 @@ def _sources() -> Iterator[tuple[str, bytes]]:
 def _recipe(base: str) -> str:
     """Return the hash over what the image is built from; `base` is the id of a base of the user's.
 
-    Mai's own base is not in it: it changes with the Dockerfile, and finding out whether it has
-    been pulled anew would ask a registry before every run.
+    Mai's own base is told by a label: an image stays good when its base has been removed since.
     """
     digest = hashlib.sha256()
     for name, data in (*_sources(), ("base", base.encode())):

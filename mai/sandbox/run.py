@@ -56,7 +56,8 @@ def carry_out(
             )
             sender.start()
             received = receive(waiting.stream, token, listener)
-            was_oom = received.result is None and waiting.was_out_of_memory()
+            is_silent = received.result is None and not received.problem
+            was_oom = is_silent and waiting.was_out_of_memory()
     finally:
         waiting.remove()
     sender.join()

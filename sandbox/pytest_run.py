@@ -1,0 +1,177 @@
+"""Pytest, in as many child processes as it takes to give every test an outcome."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from sandbox.children import Child
+from sandbox.options import honoured_options
+from sandbox.runs import Run, Stop
+
+_GRACE_S = 0.5  # between asking a test to stop and killing its process
+_IDLE_FACTOR = 4  # asleep, a test may take this much longer than its processor time
+_RESTARTS_WITHOUT_PROGRESS = 1
+_FULL_TIMEOUTS = 2
+_SHORTEST_TEST_S = 0.5
+_MOST_TESTS = 100_000
+_SOUND_EXITS = (0, 1, 5)  # pytest: all passed, some failed, nothing collected
+
+# The repo's own options may name plugins that are not here; what they would have to say about
+# strictness must not fail a run for what the image lacks.
+_PYTEST_ARGUMENTS = (
+    "--override-ini=addopts=",
+    "--override-ini=required_plugins=",
+    "--override-ini=strict=false",
+    "--override-ini=strict_config=false",
+    "--override-ini=strict_markers=false",
+    "--continue-on-collection-errors",
+    "--rootdir=.",
+    # Captured output would be kept in files, and a flood of it would fill the disk.
+    "--capture=no",
+    "--color=no",
+    "--tb=short",
+    "--no-header",
+    "-q",
+    "-pno:cacheprovider",
+    "-pno:randomly",
+    "-pno:random_order",
+    "-pno:xdist",
+)
+
+
+class TestRun(Run):
+    """Runs pytest, and runs it again for the rest when a test has taken its process down."""
+
+    __test__ = False
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        # Read before any test could have changed what it reads.
+        self._options = honoured_options(Path(self.root))
+        self._collected: list[str] | None = None
+        self._current: tuple[str, int, str] | None = None  # kind, sequence, name
+        self._cpu_s = self._idle_s = 0.0
+        self._asked_at: float | None = None
+        self._killed_for_time = False
+        self._timeouts = 0
+        self._exit: int | None = None
+
+    def perform(self) -> None:
+        """Run until every collected test has an outcome."""
+        idle_rounds = 0
+        while True:
+            done_before = len(self.outcomes)
+            self._collected, self._current, self._exit = None, None, None
+            oom_before = self.meter.oom_kills()
+            try:
+                self.pump(self._arguments())
+            except Stop as stop:
+                if self._current:
+                    self.outcomes[self._current[2]] = (
+                        "timeout" if stop.limit == "timeout" else "crash"
+                    )
+                raise
+            if self._is_complete():
+                return
+            self._blame(was_oom=self.meter.oom_kills() > oom_before)
+            if len(self.outcomes) == done_before:
+                idle_rounds += 1
+                if idle_rounds > _RESTARTS_WITHOUT_PROGRESS:
+                    raise Stop("error", "The test runner ended before it had run every test.")
+            self.child.close()
+            self.child = Child()
+            self.child.wait_ready()
+
+    def exit_code(self) -> int | None:
+        """Return pytest's own, None where a limit stopped it."""
+        return self._exit
+
+    def _arguments(self) -> dict[str, Any]:
+        only: list[str] = self.job["only"]
+        files = dict.fromkeys(name.split("::")[0] for name in only)
+        paths = [path for path in files if Path(self.root, path).exists()]
+        return {
+            "arguments": [*_PYTEST_ARGUMENTS, *self._options],
+            "paths": paths,
+            "only": only,
+            "done": list(self.outcomes),
+        }
+
+    def _is_complete(self) -> bool:
+        if self._exit not in _SOUND_EXITS or self._collected is None:
+            return False
+        return all(name in self.outcomes for name in self._collected)
+
+    def _blame(self, *, was_oom: bool) -> None:
+        """Find what ended the process early.
+
+        Raises:
+            Stop: it was nothing that could be left out next time.
+        """
+        if self._current is None:
+            if self._collected is None:
+                raise Stop("error", "The test runner ended before it had collected the tests.")
+            if all(name in self.outcomes for name in self._collected):
+                raise Stop("error", "The test runner ended without finishing its report.")
+            return
+        kind, _, name = self._current
+        if self._asked_at is not None:
+            self._note_timeout(name)
+            return
+        if was_oom:
+            self.hits.add("oom")
+        self.outcomes[name] = "crash"
+        if kind == "collecting":
+            raise Stop("error", f"The process ended while {name} was imported.")
+
+    def _note_timeout(self, name: str) -> None:
+        self.outcomes[name] = "timeout"
+        self.hits.add("timeout")
+        self._timeouts += 1
+
+    def receive(self, record: list[Any]) -> None:
+        """Take what the reporter says."""
+        kind, *rest = record
+        if kind in {"collecting", "test"}:
+            self._current = (kind, rest[0], rest[1])
+            self._cpu_s = self._idle_s = 0.0
+            self._asked_at, self._killed_for_time = None, False
+        elif kind == "collected-file":
+            self._current = None
+        elif kind == "collected":
+            total, self._collected = rest
+            if total > _MOST_TESTS:
+                raise Stop("error", f"There are more than {_MOST_TESTS} tests.")
+            self.has_tests, self._current = total > 0 or bool(self.outcomes), None
+        elif kind == "exit":
+            self._exit = rest[0]
+        elif kind == "outcome":
+            name, outcome, cause = rest
+            if outcome == "timeout":
+                self._note_timeout(name)
+            self.outcomes[name] = outcome
+            if cause:
+                self.hits.add(cause)
+            if self._current and self._current[2] == name:
+                self._current = None
+
+    def watch(self, cpu_s: float, idle_s: float) -> None:
+        """Stop a test that has used its time: from within first, then with its process."""
+        if self._current is None:
+            return
+        self._cpu_s += cpu_s
+        self._idle_s += idle_s
+        if self._asked_at is not None:
+            if time.monotonic() - self._asked_at > _GRACE_S and not self._killed_for_time:
+                self._killed_for_time = True
+                os.kill(self.child.pid, signal.SIGKILL)
+            return
+        shrink = 0.5 ** max(0, self._timeouts - _FULL_TIMEOUTS + 1)
+        allowed_s = max(min(_SHORTEST_TEST_S, self.job["test_s"]), self.job["test_s"] * shrink)
+        if self._cpu_s > allowed_s or self._idle_s > _IDLE_FACTOR * allowed_s:
+            self._asked_at = time.monotonic()
+            self.child.interrupt(self._current[1])
