@@ -22,6 +22,16 @@ _MARKS = {
     State.FAILED: "✗",
     State.CONFLICTED: "✗",
 }
+_ENDS = {
+    State.LANDED: "landed",
+    State.BLOCKED: "is blocked",
+    State.FAILED: "failed",
+    State.REJECTED: "was rejected",
+    State.EXPIRED: "has expired",
+    State.CONFLICTED: "no longer fits its branch",
+    State.WITHDRAWN: "was withdrawn",
+    State.ROLLED_BACK: "was taken back",
+}
 _CHECK_MARKS = {"ok": "✓", "warn": "▲", "fail": "✗"}
 _MOST_LISTED = 20
 
@@ -118,9 +128,14 @@ def outcome(proposal: Proposal) -> str:
             note = f" {one_line(proposal.landed.note)}" if proposal.landed.note else ""
             return f"{name} landed on {where}.{note}"
         case _ if proposal.error:
-            return f"{name} is {proposal.state}: {one_line(proposal.error.message, 400)}"
+            return f"{name} {ended(proposal)}. {one_line(proposal.error.message, 400)}"
         case _:
-            return f"{name} is {str(proposal.state).replace('_', ' ')}."
+            return f"{name} {ended(proposal)}."
+
+
+def ended(proposal: Proposal) -> str:
+    """Return, as a verb, what became of a proposal, such as `was rejected`."""
+    return _ENDS.get(proposal.state, f"is {proposal.state}")
 
 
 def _row(proposal: Proposal) -> str:

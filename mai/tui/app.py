@@ -166,7 +166,7 @@ class MaiApp(App[None]):
     def on_prompt_submitted(self, event: Prompt.Submitted) -> None:
         """Carry out what was typed, or keep it until there is a core."""
         self.console_screen.conversation.say("you", event.text)
-        self.console_screen.conversation.anchor()
+        self.console_screen.conversation.follow()
         self._said.clear()
         if self._handlers is None:
             self._early.append(event.text)

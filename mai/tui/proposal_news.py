@@ -6,6 +6,7 @@ from textual.content import Content
 
 from mai.proposal import Proposal, State
 from mai.text import one_line
+from mai.tui.answers import ended
 from mai.tui.proposal_words import Progress, counts, mark, review_line, risk_line, trial_line
 
 
@@ -24,9 +25,9 @@ def step_line(proposal: Proposal, progress: Progress | None) -> Content | None:
         case State.ASSESSED:
             line = Content.assemble("assess · ", risk_line(proposal), _took(progress, "assess"))
         case State.TRIED:
-            line = Content.assemble("trial · ", trial_line(proposal))
+            line = Content.assemble("trial · ", trial_line(proposal, is_brief=True))
         case State.REVIEWED:
-            line = Content.assemble("review · ", review_line(proposal), _took(progress, "review"))
+            line = Content.assemble("review · ", review_line(proposal))
         case State.APPROVED if proposal.approval:
             line = Content(f"{proposal.short_id} · yes by {one_line(proposal.approval.by, 60)}")
     return line
@@ -45,10 +46,9 @@ def end_line(proposal: Proposal) -> Content | None:
             note = f". {one_line(proposal.landed.note)}" if proposal.landed.note else ""
             told = Content(f" landed on {where}{note}")
         case _ if proposal.error:
-            state = str(proposal.state).replace("_", " ")
-            told = Content(f" is {state}. {one_line(proposal.error.message, 400)}")
+            told = Content(f" {ended(proposal)}. {one_line(proposal.error.message, 400)}")
         case _:
-            told = Content(f" is {str(proposal.state).replace('_', ' ')}")
+            told = Content(f" {ended(proposal)}")
     return Content.assemble(
         mark(proposal), Content.assemble(who, told).stylize_before("$foreground")
     )

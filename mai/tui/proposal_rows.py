@@ -9,6 +9,7 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 #: A diff of more lines is shown up to here, and a note says what is left.
@@ -25,12 +26,12 @@ Span = tuple[int, int]
 class Line:
     """One line of a file: its number from 1, its text as `visible` shows it.
 
-    `changed` are the parts, as character ranges, that its partner on the other side has not.
+    `partner` is the text of the line that it replaces or that replaces it, None where none does.
     """
 
     number: int
     text: str
-    changed: tuple[Span, ...] = ()
+    partner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +85,11 @@ def parse_diff(diff: str, most_lines: int = MOST_LINES) -> list[Head | Block]:
     lines = diff.split("\n")
     if lines and not lines[-1]:
         lines.pop()
+    left = len(lines) - most_lines
+    del lines[most_lines:]
     parts: list[Head | Block] = []
     path, at = "", 0
     while at < len(lines):
-        if at >= most_lines:
-            left = len(lines) - at
-            parts.append(
-                Head("note", f"{left} more lines are not shown here; `mai show` has them.")
-            )
-            break
         found = _HUNK.fullmatch(lines[at])
         if found:
             parts.append(Head("hunk", visible(lines[at])))
@@ -104,6 +101,8 @@ def parse_diff(diff: str, most_lines: int = MOST_LINES) -> list[Head | Block]:
         elif not lines[at].startswith(("index ", "--- ", "+++ ")):
             parts.append(Head("note", visible(lines[at])))
         at += 1
+    if left > 0:
+        parts.append(Head("note", f"{left} more lines are not shown here; `mai show` has them."))
     return parts
 
 
@@ -145,8 +144,8 @@ def _read_hunk(
 
     def flush() -> None:
         if old or new:
-            pair = (tuple(old), tuple(new)) if is_context else _compared(old, new)
-            parts.append(Block(path, *pair, is_context))
+            pair = (old, new) if is_context else (_paired(old, new), _paired(new, old))
+            parts.append(Block(path, tuple(pair[0]), tuple(pair[1]), is_context))
             old.clear()
             new.clear()
 
@@ -172,23 +171,26 @@ def _read_hunk(
     return at
 
 
-def _compared(
-    old: Sequence[Line], new: Sequence[Line]
-) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
-    """Mark, in lines that stand side by side, the parts that differ."""
-    before, after = list(old), list(new)
-    for at, (one, other) in enumerate(zip(old, new, strict=False)):
-        if max(len(one.text), len(other.text)) > _LONGEST_COMPARED:
-            continue
-        matcher = difflib.SequenceMatcher(None, one.text, other.text, autojunk=False)
-        if matcher.ratio() < _ALIKE:
-            continue
-        changes = [code for code in matcher.get_opcodes() if code[0] != "equal"]
-        removed = tuple((code[1], code[2]) for code in changes if code[1] < code[2])
-        added = tuple((code[3], code[4]) for code in changes if code[3] < code[4])
-        before[at] = Line(one.number, one.text, removed)
-        after[at] = Line(other.number, other.text, added)
-    return tuple(before), tuple(after)
+@lru_cache(maxsize=1024)
+def differences(old: str, new: str) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
+    """Return which characters of `old` and of `new` differ; nothing where hardly any agree."""
+    if max(len(old), len(new)) > _LONGEST_COMPARED:
+        return (), ()
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    if matcher.ratio() < _ALIKE:
+        return (), ()
+    changes = [code for code in matcher.get_opcodes() if code[0] != "equal"]
+    removed = tuple((code[1], code[2]) for code in changes if code[1] < code[2])
+    added = tuple((code[3], code[4]) for code in changes if code[3] < code[4])
+    return removed, added
+
+
+def _paired(lines: Sequence[Line], others: Sequence[Line]) -> tuple[Line, ...]:
+    """Tell each line which one of the other side it stands beside."""
+    return tuple(
+        Line(line.number, line.text, others[at].text if at < len(others) else None)
+        for at, line in enumerate(lines)
+    )
 
 
 def _path_of(line: str) -> str:

@@ -123,11 +123,14 @@ def rows(
     sign = Content.styled(*_LEVELS[proposal.level]) if proposal.risk else Content("")
     if cell_len(sign.plain) > width // 4:
         sign = Content.styled(_LEVELS[proposal.level][0][:5].rstrip(), _LEVELS[proposal.level][1])
-    head = Content.assemble(mark(proposal, frame), f" {proposal.short_id} ")
+    is_old = proposal.state.is_end
+    quiet = "$muted" if is_old else ""
+    if proposal.level is Level.LOW:
+        sign = sign.stylize_before(quiet)
+    head = Content.assemble(mark(proposal, frame), (f" {proposal.short_id} ", quiet))
     room = width - cell_len(head.plain) - cell_len(sign.plain) - 1
     title = _cut(one_line(proposal.title), room)
-    is_old = proposal.state.is_end
-    first = Content.assemble(head, (title, "$muted" if is_old else ""), " ", sign)
+    first = Content.assemble(head, (title, quiet), " ", sign)
     if is_old:
         return first
     lines = [first, Content.assemble("  ", stages(proposal, progress, now_s, frame))]
@@ -165,8 +168,8 @@ def risk_line(proposal: Proposal) -> Content:
     return Content.assemble(level(proposal), f", gains {', '.join(gains) or 'nothing'}")
 
 
-def trial_line(proposal: Proposal) -> Content:
-    """Return what the trial showed in one line."""
+def trial_line(proposal: Proposal, *, is_brief: bool = False) -> Content:
+    """Return what the trial showed in one line; `is_brief` leaves out what it took."""
     trial = proposal.trial
     if trial is None:
         return Content.styled("not tried yet", "$muted")
@@ -181,6 +184,8 @@ def trial_line(proposal: Proposal) -> Content:
     ]
     shown = [f"{len(trial.fixed)} fixed", f"{len(trial.broken)} broken", *more]
     parts = [", ".join([*shown, f"{trial.head.passed} passed"]), f"{trial.seconds:.1f} s"]
+    if is_brief:
+        return Content.assemble(sign, verdict, " · ".join(parts))
     if trial.peak_memory_bytes:
         parts.append(f"{trial.peak_memory_bytes / 1e6:.0f} MB")
     return Content.assemble(sign, verdict, " · ".join([*parts, "no network"]))
@@ -192,7 +197,7 @@ def review_line(proposal: Proposal) -> Content:
     if review is None:
         return Content.styled("not reviewed yet", "$muted")
     if review.verdict is Opinion.NONE:
-        return Content.styled("none, there was no second model to ask", "$muted")
+        return Content.styled("none, there is no second model", "$muted")
     agrees = review.verdict is Opinion.APPROVE
     sign = ("✓ ", "$success") if agrees else ("▲ ", "$warning")
     count = len(review.concerns)
@@ -242,7 +247,8 @@ def _reached(proposal: Proposal) -> int:
 def _cut(text: str, width: int) -> str:
     if cell_len(text) <= width:
         return set_cell_size(text, max(0, width))
-    return set_cell_size(text, max(0, width - 1)).rstrip() + "…" if width > 1 else ""
+    cut = set_cell_size(text, max(0, width - 1)).rstrip() + "…" if width > 1 else ""
+    return set_cell_size(cut, max(0, width))
 
 
 def _wrapped(text: str, width: int, most: int = 6) -> list[Content | str]:

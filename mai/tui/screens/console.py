@@ -24,7 +24,8 @@ from mai.tui.widgets.proposals import ProposalList
 from mai.tui.widgets.turns import Conversation
 
 _FRAME_S = 0.12
-_SIDE_CELLS = 35
+_SIDE_CELLS = 36
+_NARROWEST = 100
 _MACHINE_ROWS = 3
 
 
@@ -33,7 +34,7 @@ class ConsoleScreen(Screen[None]):
 
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual has it
         (0, "-narrow"),
-        (100, "-wide"),
+        (_NARROWEST, "-wide"),
     ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "switch", "Proposals", priority=False),
@@ -55,9 +56,9 @@ class ConsoleScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out the frame and what is in it."""
-        yield FrameLine("┌┐", (_SIDE_CELLS, "┬"), id="top")
+        yield FrameLine("┌┐", id="top")
         with Horizontal(id="body"):
-            yield Edge()
+            yield Edge(id="left-edge")
             yield Conversation(id="conversation")
             yield Edge((_MACHINE_ROWS, "├"), id="divider")
             with Vertical(id="side"):
@@ -65,9 +66,9 @@ class ConsoleScreen(Screen[None]):
                 yield ProposalList(id="proposals")
                 yield FrameLine("──", id="side-rule")
                 yield Machine(id="machine")
-            yield Edge((_MACHINE_ROWS, "┤"), id="right-edge")
+            yield Edge(id="right-edge")
         yield Offers(id="offers")
-        yield FrameLine("├┤", (_SIDE_CELLS, "┴"), id="middle")
+        yield FrameLine("├┤", id="middle")
         with Horizontal(id="prompt-row"):
             yield Edge()
             yield Static("›", id="prompt-sign")
@@ -182,6 +183,7 @@ class ConsoleScreen(Screen[None]):
     def _draw_lines(self) -> None:
         if not self.is_mounted:
             return
+        self._join()
         repo, branch, model = self._head
         rule = Content.styled(" ── ", "$frame")
         parts = [Content.styled("mai", "bold")]
@@ -210,6 +212,22 @@ class ConsoleScreen(Screen[None]):
         width = max(0, self.size.width - 4)
         self.query_one("#keys", FrameLine).show(hints(*keys, width=width))
 
+    def _join(self) -> None:
+        """Let the lines meet where they do just now."""
+        has_side = not self._is_narrow
+        listing = self._is_narrow and self.has_class("-listing")
+        for name, sign in (("#top", "┬"), ("#middle", "┴")):
+            line = self.query_one(name, FrameLine)
+            line.join((_SIDE_CELLS, sign) if has_side else None)
+        joint = (_MACHINE_ROWS, "├") if listing else None
+        self.query_one("#left-edge", Edge).join(joint)
+        joint = (_MACHINE_ROWS, "┤") if has_side or listing else None
+        self.query_one("#right-edge", Edge).join(joint)
+
+    @property
+    def _is_narrow(self) -> bool:
+        return self.size.width < _NARROWEST
+
     def _draw_middle(self) -> None:
         left: list[Content] = []
         if self._working:
@@ -223,7 +241,7 @@ class ConsoleScreen(Screen[None]):
         if self._queued:
             names = ", ".join(one_line(name, 30) for name in self._queued)
             left.append(Content.styled(f"queued: {names}", "$muted"))
-        right = self._strip() if self.has_class("-narrow") else Content("")
+        right = self._strip() if self._is_narrow else Content("")
         self.query_one("#middle", FrameLine).show(Content(" · ").join(left), right)
 
     def _strip(self) -> Content:

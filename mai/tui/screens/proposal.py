@@ -134,9 +134,9 @@ class ProposalScreen(Screen[None]):
         self.query_one("#proposal-base", FrameLine).show(Content.styled(base, "$muted"))
         keys = [
             ("r", "reject with a reason"),
+            ("Esc", "back"),
             ("Tab", "next page"),
             ("n", "next file"),
-            ("Esc", "back"),
         ]
         if proposal.state is State.PENDING and proposal.level is not Level.BLOCKED:
             keys.insert(0, ("a", "approve"))

@@ -10,17 +10,16 @@ from textual.widget import Widget
 class FrameLine(Widget):
     """A horizontal line with words in it: `├ left ──────── right ┤`.
 
-    `joint` is where a vertical line meets it, counted from the right edge, and with which sign.
+    `ends` are its corners; `joint` is where a vertical line meets it, counted from the right edge,
+    and with which sign.
     """
 
     DEFAULT_CSS = "FrameLine { height: 1; color: $frame; }"
 
-    def __init__(
-        self, ends: str = "├┤", joint: tuple[int, str] | None = None, *, id: str | None = None
-    ) -> None:
+    def __init__(self, ends: str = "├┤", *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.ends = ends
-        self.joint = joint
+        self.joint: tuple[int, str] | None = None
         self._left = Content("")
         self._right = Content("")
 
@@ -28,6 +27,12 @@ class FrameLine(Widget):
     def words(self) -> str:
         """What stands in the line, for whoever must know."""
         return f"{self._left.plain} {self._right.plain}".strip()
+
+    def join(self, joint: tuple[int, str] | None) -> None:
+        """Let a vertical line meet it, or none."""
+        if joint != self.joint:
+            self.joint = joint
+            self.refresh()
 
     def show(self, left: Content | None = None, right: Content | None = None) -> None:
         """Put words into the line; None leaves a side as it is."""
@@ -67,6 +72,12 @@ class Edge(Widget):
     def __init__(self, joint: tuple[int, str] | None = None, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.joint = joint
+
+    def join(self, joint: tuple[int, str] | None) -> None:
+        """Let a horizontal line meet it, or none."""
+        if joint != self.joint:
+            self.joint = joint
+            self.refresh()
 
     def render(self) -> Content:
         """Draw the line as high as there is room."""

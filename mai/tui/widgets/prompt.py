@@ -163,7 +163,10 @@ class Offers(Widget):
     """The completions, above the prompt."""
 
     DEFAULT_CSS = """
-    Offers { height: auto; max-height: 9; display: none; padding: 0 2; background: $panel; }
+    Offers {
+        overlay: screen; constrain: none inside; width: 100%; height: auto; max-height: 9;
+        display: none; padding: 0 1; margin: 0 1; background: $panel;
+    }
     Offers.-open { display: block; }
     """
 
@@ -176,6 +179,8 @@ class Offers(Widget):
         """Show `found`, or nothing."""
         self._found, self._chosen = found, chosen
         self.set_class(bool(found), "-open")
+        # It lies over the conversation, which would move with every letter otherwise.
+        self.styles.offset = (0, -min(_ROWS, len(found)))
         self.refresh(layout=True)
 
     def render(self) -> Content:

@@ -14,7 +14,16 @@ from textual.strip import Strip
 from textual.visual import Visual
 
 from mai.tui.look import CodeColours
-from mai.tui.proposal_rows import Block, Head, Line, Row, parse_diff, split_rows, unified_rows
+from mai.tui.proposal_rows import (
+    Block,
+    Head,
+    Line,
+    Row,
+    differences,
+    parse_diff,
+    split_rows,
+    unified_rows,
+)
 
 #: Two columns of code need this much; below it the view is unified whatever was asked for.
 NARROWEST_SPLIT = 84
@@ -188,8 +197,9 @@ class ProposalDiff(ScrollView, can_focus=True):
     ) -> Drawn:
         code = self._code(row.path, line, is_new=side == "new")
         background, strong = _BACKGROUNDS[side]
-        if is_changed:
-            for start, end in line.changed:
+        if is_changed and line.partner is not None:
+            pair = (line.partner, line.text) if side == "new" else (line.text, line.partner)
+            for start, end in differences(*pair)[1 if side == "new" else 0]:
                 code = code.stylize(strong, start, end)
         pieces = code.fold(max(2, width - len(head))) if code.plain else [code]
         drawn = []

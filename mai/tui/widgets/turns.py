@@ -21,8 +21,11 @@ class Turn(Widget):
 
     DEFAULT_CSS = "Turn { height: auto; width: 1fr; }"
 
-    def __init__(self, speaker: str, text: str, *, is_markdown: bool = False) -> None:
+    def __init__(
+        self, speaker: str, text: str, *, is_markdown: bool = False, is_named: bool = True
+    ) -> None:
         super().__init__()
+        self._is_named = is_named
         self.speaker = speaker
         self.text = plain(text)
         self._is_markdown = is_markdown
@@ -50,7 +53,7 @@ class Turn(Widget):
             room = max(10, width - INDENT)
             body = self._markdown(room) if self._is_markdown else _wrapped(self.text, room)
             indent = Content(" " * INDENT)
-            lines = [Content.styled(self.speaker, "bold")] if self.speaker else []
+            lines = [Content.styled(self.speaker, "bold")] if self._is_named else []
             lines += [Content.assemble(indent, line) for line in body]
             self._lines = (width, self.text, Content("\n").join(lines))
         return self._lines[2]
@@ -118,13 +121,33 @@ class Conversation(VerticalScroll):
     """
     can_focus = False
 
-    def on_mount(self) -> None:
-        """Stay at the bottom."""
-        self.anchor()
+    def watch_virtual_size(self) -> None:
+        """Follow the end once there is more than fits."""
+        self._follow()
+
+    def on_resize(self) -> None:
+        """Likewise where there is more or less room now."""
+        self._follow()
+
+    def _follow(self) -> None:
+        # An anchor puts a short conversation at the bottom of the screen; it belongs at the top.
+        is_long = self.virtual_size.height > self.container_size.height
+        if is_long and not self.is_anchored:
+            self.anchor()
+        elif not is_long and self.is_anchored:
+            self.anchor(False)  # noqa: FBT003 - Textual's signature
+            self.scroll_to(0, 0, animate=False, force=True)
+
+    def follow(self) -> None:
+        """Go to the end, wherever the reader was, and stay there."""
+        if self.is_anchored:
+            self.anchor()
 
     def say(self, speaker: str, text: str, *, is_markdown: bool = False) -> Turn:
-        """Add what `speaker` said."""
-        turn = Turn(speaker, text, is_markdown=is_markdown)
+        """Add what `speaker` said; who goes on speaking is not named again."""
+        last = self.children[-1] if self.children else None
+        goes_on = isinstance(last, Turn) and last.speaker == speaker
+        turn = Turn(speaker, text, is_markdown=is_markdown, is_named=not goes_on)
         turn.add_class("-apart")
         self.mount(turn)
         return turn
