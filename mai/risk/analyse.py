@@ -8,11 +8,11 @@ import warnings
 from mai.risk import sensitive
 from mai.risk.capabilities import Collector
 from mai.risk.facts import Facts
-from mai.risk.names import Resolver
 from mai.risk.kinds import is_test
-from mai.risk.scopes import Walker
+from mai.risk.names import Resolver
 from mai.risk.shape import bodies_of, guards_of
 from mai.risk.tests import promises_of
+from mai.risk.walk import Walker
 
 
 def analyse(path: str, source: bytes, *, in_full: bool) -> Facts:
@@ -30,14 +30,15 @@ def analyse(path: str, source: bytes, *, in_full: bool) -> Facts:
             tree = ast.parse(source, type_comments=False)
         survey = Walker(_package_of(path)).walk(tree)
         resolver = Resolver(survey)
-        collector = Collector(survey, resolver, with_flow=in_full)
+        collector = Collector(survey, resolver, in_full=in_full)
         text = source.decode("utf-8", "replace")
-        uses = collector.collect(has_sensitive_text=bool(sensitive.ANY.search(text)))
+        uses = collector.collect(has_telling_text=bool(sensitive.ANY.search(text)))
         lines = source.count(b"\n") + 1
         if not in_full:
             return Facts(uses=uses, lines=lines)
         return Facts(
             uses=uses,
+            calls=tuple(collector.calls),
             lines=lines,
             bodies=bodies_of(tree),
             guards=guards_of(tree),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 
@@ -19,6 +19,7 @@ class Use:
         column: counted from 0.
         function: the qualified name of the function around it, empty at module level.
         flow: fingerprint of the data that reaches it, whatever its variables are called.
+        is_fed: whether a parameter of its function reaches it.
         at_import: whether importing the file is enough to run it.
     """
 
@@ -29,6 +30,7 @@ class Use:
     column: int
     function: str
     flow: str
+    is_fed: bool
     at_import: bool
 
 
@@ -38,7 +40,8 @@ class Facts:
 
     `problem` is a rule id and a sentence where the file could not be read; the rest is then empty.
     `bodies` maps each function's name to a fingerprint of its body; `guards` counts each kind of
-    check per function; `tests` holds what test files add.
+    check per function; `tests` holds what test files
+    promise; `calls` are calls of names imported from elsewhere than the standard library.
     """
 
     uses: tuple[Use, ...] = ()
@@ -46,6 +49,7 @@ class Facts:
     bodies: Mapping[str, str] = field(default_factory=dict)
     guards: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     tests: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    calls: tuple[Use, ...] = ()
     lines: int = 0
 
     def as_json(self) -> dict[str, Any]:
@@ -54,6 +58,7 @@ class Facts:
             "uses": [[getattr(use, name) for name in Use.__slots__] for use in self.uses],
             "problem": self.problem,
             "lines": self.lines,
+            "calls": [[getattr(use, name) for name in Use.__slots__] for use in self.calls],
         }
         if self.bodies or self.guards or self.tests:
             data |= {"bodies": self.bodies, "guards": self.guards, "tests": self.tests}
@@ -69,10 +74,6 @@ class Facts:
             data.get("bodies", {}),
             data.get("guards", {}),
             data.get("tests", {}),
+            tuple(Use(*row) for row in data["calls"]),
             data["lines"],
         )
-
-
-def as_dict(use: Use) -> dict[str, Any]:
-    """Return one use as a dictionary."""
-    return asdict(use)

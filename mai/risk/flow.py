@@ -6,7 +6,8 @@ import ast
 import hashlib
 from collections.abc import Iterable
 
-from mai.risk.names import Resolver, argument_of
+from mai.risk.calls import argument_of
+from mai.risk.names import Resolver
 from mai.risk.scopes import Scope, fields_of
 
 _MAXIMUM_PIECES = 400
@@ -14,10 +15,14 @@ _MAXIMUM_DEPTH = 6
 
 
 class Flow:
-    """Writes one fingerprint. Names are replaced by what they are bound to, up to a few steps."""
+    """Writes one fingerprint. Names are replaced by what they are bound to, up to a few steps.
+
+    `has_parameter` tells whether a parameter of a function is among what was written.
+    """
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
+        self.has_parameter = False
         self._pieces: list[str] = []
         self._seen: set[tuple[str, int]] = set()
 
@@ -78,6 +83,7 @@ class Flow:
         self._seen.discard(key)
 
     def _parameter(self, position: int | str, where: Scope, depth: int) -> None:
+        self.has_parameter = True
         self._pieces.append(f"${position}" if isinstance(position, int) else "$keyword")
         function = where.node
         if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):

@@ -21,7 +21,7 @@ _MAXIMUM_STEPS = 3000
 Lookup = Callable[[ast.Name], ast.expr | None]
 
 
-class _NoValue(Exception):  # noqa: N818 - an answer, not an error
+class _NoValue(Exception):
     """The expression is not a constant."""
 
 

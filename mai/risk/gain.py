@@ -199,7 +199,7 @@ def finding_of(gained: Gained) -> Finding | None:
         why = "nothing in the project could do that before"
     elif how == "file":
         why = "nothing in this file could do that before"
-    if is_test(gained.path) and use.rule.startswith(_EVERYDAY_IN_TESTS) and level is Level.MEDIUM:
+    if _is_in_tests(gained) and use.rule.startswith(_EVERYDAY_IN_TESTS) and level is Level.MEDIUM:
         level, why = Level.LOW, "tests do this in folders of their own"
     where = f" in {use.function}" if use.function else (" on import" if use.at_import else "")
     target = f" with {use.target[:60]!r}" if use.target and use.target not in use.name else ""
@@ -213,3 +213,9 @@ def finding_of(gained: Gained) -> Finding | None:
         use.column,
         f"{message}: {why}." if why else f"{message}.",
     )
+
+
+def _is_in_tests(gained: Gained) -> bool:
+    """Whether the use stands in a test. A file judged by itself must be named like one."""
+    path = gained.path.rpartition("/")[2] if gained.how == "whole" else gained.path
+    return is_test(path)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mai.proposal import FileChange, Finding, Level
-from mai.risk import paths, text
+from mai.risk import paths, text, tree
 from mai.risk.combine import combinations
 from mai.risk.facts import Facts
 from mai.risk.gain import Version, finding_of, gains
@@ -49,8 +49,8 @@ def judge_hunks(patch: str, policy: Policy) -> Iterator[Finding]:
         for file in files
     ]
     for change in changes:
-        yield from paths.judge_change(change, frozenset(), {}, policy)
-    yield from paths.judge_collisions(changes)
+        yield from tree.judge_change(change, frozenset(), {}, policy)
+    yield from tree.judge_collisions(changes)
     versions: list[Version] = []
     with Parser() as parser:
         for file in files:
@@ -181,7 +181,7 @@ def _take(file: _File, line: str, before: int, after: int) -> tuple[int, int]:
 
 
 def _name(line: str) -> str | None:
-    name = line[4:].split("\t")[0].strip()
+    name = line[4:].split("\t", maxsplit=1)[0].strip()
     if name == "/dev/null":
         return None
     return name[2:] if name.startswith(("a/", "b/")) else name

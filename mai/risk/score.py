@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mai.errors import Cancelled
 from mai.events import Cancel
-from mai.proposal import FileChange, Finding, Level, RiskReport
+from mai.proposal import FileChange, Finding, RiskReport
 from mai.protocols import Snapshot
-from mai.risk import paths, text
+from mai.risk import manifests, notebooks, paths, scripts, text, tree
 from mai.risk.combine import combinations
 from mai.risk.facts import Facts
 from mai.risk.gain import Version, finding_of, gains
+from mai.risk.hunks import judge_hunks
 from mai.risk.kinds import is_python
 from mai.risk.parser import Parser
 from mai.risk.policy import Policy
 from mai.risk.project import Project
+from mai.risk.reach import judge_reach
 from mai.risk.report import FileReport, report_of
 from mai.risk.tampering import judge_guards, judge_tests
 
@@ -53,53 +55,81 @@ def score_change(
                 raise Cancelled(stage="assess")
             before = _read(change.base, file.old_path or file.path, exists=file.status != "added")
             after = _read(change.head, file.path, exists=file.status != "deleted")
-            if before == after:
+            if before == after and not file.old_path:
                 continue
             if after is not None:
-                findings.extend(text.judge_bytes(file.path, after, before))
+                findings.extend(_judge_content(file.path, after, before))
             version = _version(parser, file, before, after)
             if version is not None:
                 findings.extend(_problems(version))
                 versions.append(version)
-    gained = gains(versions, Project(change.base).has)
-    findings.extend(found for gain in gained if (found := finding_of(gain)) is not None)
-    findings.extend(combinations(gained, versions))
-    findings.extend(judge_tests(versions, gained))
-    for version in versions:
-        findings.extend(judge_guards(version))
+        findings.extend(
+            judge_reach(
+                versions,
+                change.head,
+                lambda path, data: _facts(parser, path, data, in_full=True),
+            )
+        )
+    findings.extend(_judge_gains(versions, Project(change.base).has))
     return report_of(findings, policy)
+
+
+def _judge_gains(
+    versions: Sequence[Version], has_capability: Callable[[str], bool] | None
+) -> Iterator[Finding]:
+    gained = gains(versions, has_capability)
+    yield from (found for gain in gained if (found := finding_of(gain)) is not None)
+    yield from combinations(gained, versions)
+    yield from judge_tests(versions, gained)
+    for version in versions:
+        yield from judge_guards(version)
 
 
 def _judge_paths(change: Change, policy: Policy, *, is_own_repo: bool) -> Iterator[Finding]:
     base_paths = frozenset(change.base.paths())
     base_folded = {paths.folded(path): path for path in base_paths}
     for file in change.files:
-        yield from paths.judge_change(file, base_paths, base_folded, policy)
-    yield from paths.judge_collisions(change.files)
+        yield from tree.judge_change(file, base_paths, base_folded, policy)
+    yield from tree.judge_collisions(change.files)
     if is_own_repo:
-        yield from paths.judge_own(change.files)
+        yield from tree.judge_own(change.files)
 
 
 def _read(snapshot: Snapshot, path: str, *, exists: bool) -> bytes | None:
     return snapshot.read(path) if exists else None
 
 
+def _judge_content(path: str, data: bytes, base: bytes | None) -> Iterator[Finding]:
+    """Yield what can be said of any file's content without parsing Python."""
+    yield from text.judge_bytes(path, data, base)
+    if manifests.judges(path):
+        yield from manifests.judge_manifest(path, data, base)
+    elif notebooks.is_notebook(path):
+        yield from notebooks.judge_magic(path, data, base)
+    elif path.rpartition("/")[2] == ".gitattributes":
+        yield from text.judge_attributes(path, data, base)
+    if not is_python(path, data):
+        yield from scripts.judge_script(path, data, base)
+
+
 def _version(
     parser: Parser, file: FileChange, before: bytes | None, after: bytes | None
 ) -> Version | None:
-    old_path = file.old_path or file.path
-    base = head = None
-    if before is not None and is_python(old_path, before):
-        base = _facts(parser, old_path, before, in_full=True)
-    if after is not None and is_python(file.path, after):
-        head = _facts(parser, file.path, after, in_full=True)
+    base = (
+        None if before is None else _facts(parser, file.old_path or file.path, before, in_full=True)
+    )
+    head = None if after is None else _facts(parser, file.path, after, in_full=True)
     return Version(file.path, base, head) if base or head else None
 
 
-def _facts(parser: Parser, path: str, data: bytes, *, in_full: bool) -> Facts:
-    if len(data) > text.MAXIMUM_BYTES or b"\0" in data:
+def _facts(parser: Parser, path: str, data: bytes, *, in_full: bool) -> Facts | None:
+    """Return the facts of a file's Python, None where it holds none."""
+    source = notebooks.code_of(data) if notebooks.is_notebook(path) else data
+    if source is None or (source is data and not is_python(path, data)):
+        return None
+    if len(source) > text.MAXIMUM_BYTES or b"\0" in source:
         return Facts()  # `text.judge_bytes` has blocked it
-    return parser.facts(path, data, in_full=in_full)
+    return parser.facts(path, source, in_full=in_full)
 
 
 def _problems(version: Version) -> Iterator[Finding]:
@@ -133,22 +163,29 @@ def score_paths(
 
 
 def _judge_whole(parser: Parser, path: Path) -> Iterator[Finding]:
-    name = path.as_posix().lstrip("/").removeprefix("./")
-    yield from paths.judge_name(name.rpartition("/")[2])
+    shown = str(path)
+    yield from paths.judge_name(_from_here(path))
     try:
         data = path.read_bytes()
     except OSError as error:
         yield paths.finding("text.unreadable", str(path), f"It cannot be read: {error.strerror}.")
         return
-    shown = str(path)
-    yield from text.judge_bytes(shown, data, None)
-    if not is_python(shown, data):
+    yield from _judge_content(shown, data, None)
+    facts = _facts(parser, shown, data, in_full=False)
+    if facts is None:
         return
-    version = Version(shown, None, _facts(parser, shown, data, in_full=False))
+    version = Version(shown, None, facts)
     yield from _problems(version)
-    gained = gains([version], None)
-    yield from (found for gain in gained if (found := finding_of(gain)) is not None)
-    yield from combinations(gained, [version])
+    yield from _judge_gains([version], None)
+
+
+def _from_here(path: Path) -> str:
+    """Return `path` as seen from the working directory, without the way up from there."""
+    try:
+        relative = path.absolute().relative_to(Path.cwd())
+    except ValueError:
+        relative = path.relative_to(path.anchor) if path.is_absolute() else path
+    return "/".join(part for part in relative.parts if part != "..")
 
 
 def score_hunks(patch: str, policy: Policy) -> RiskReport:
@@ -157,9 +194,4 @@ def score_hunks(patch: str, policy: Policy) -> RiskReport:
     The report says `"context": "hunks"`. What the hunks cannot show is not judged, so the level is
     never below MEDIUM where a Python file changed and its hunks could not be parsed.
     """
-    from mai.risk.hunks import judge_hunks
-
     return report_of(judge_hunks(patch, policy), policy, context="hunks")
-
-
-__all__ = ["Change", "FileReport", "Level", "score_change", "score_hunks", "score_paths"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mai.risk.aliases import SAME, SPECIAL, STRONG_RUNGS, WEAK_RUNGS
+
 
 def _table(text: str) -> dict[str, str]:
     """Read `rule: module name name …; module name …` paragraphs into dotted name → rule."""
@@ -139,7 +141,7 @@ sensitive-path.secrets: keyring get_password set_password; getpass getpass; netr
 
 sensitive-path.system: pwd getpwall getpwnam getpwuid; grp getgrall
 
-test-exit: os _exit abort; sys exit; builtins exit quit; faulthandler dump_traceback_later; _thread interrupt_main
+mark.exit: os _exit abort; sys exit; builtins exit quit; faulthandler dump_traceback_later; _thread interrupt_main
 """
 )
 
@@ -190,9 +192,6 @@ METHODS: Mapping[str, str] = {
     "shell_exec": "process.shell",
     "literal_exec": "dynamic-code.run",
 }
-# A receiver with one of these roots is known to mean something else.
-HARMLESS = frozenset({"platform.system", "self.system", "pytest.importorskip"})
-
 # Importing one of these is the use: they have one purpose.
 MODULES: Mapping[str, str] = {
     "ctypes": "native.load",
@@ -241,207 +240,6 @@ MODULES: Mapping[str, str] = {
     "antigravity": "process.start",
 }
 
-# A ladder from any object to everything loaded. One strong rung is enough; two weak ones are.
-STRONG_RUNGS = frozenset(
-    {
-        "__subclasses__",
-        "__globals__",
-        "__builtins__",
-        "f_globals",
-        "f_builtins",
-        "f_locals",
-        "gi_frame",
-        "cr_frame",
-        "ag_frame",
-        "func_globals",
-        "__subclasshook___",
-        "func_code",
-    }
-)
-WEAK_RUNGS = frozenset(
-    {
-        "__mro__",
-        "__bases__",
-        "__base__",
-        "__class__",
-        "__code__",
-        "__closure__",
-        "tb_frame",
-        "f_back",
-        "__loader__",
-        "__reduce__",
-        "__reduce_ex__",
-        "__init_subclass__",
-        "mro",
-        "__getattribute__",
-        "__dict__",
-        "cell_contents",
-        "co_code",
-        "__self__",
-        "__wrapped__",
-        "__func__",
-        "__defaults__",
-        "__kwdefaults__",
-        "_module",
-        "__init__",
-    }
-)
-INSIDE_RUNGS = frozenset(
-    {
-        "__mro__",
-        "__bases__",
-        "__base__",
-        "__closure__",
-        "tb_frame",
-        "f_back",
-        "__loader__",
-        "__reduce__",
-        "__reduce_ex__",
-        "cell_contents",
-        "co_code",
-        "__code__",
-    }
-)
-
-# Modules that are dangerous to reach through anything: `anything.os` is taken for `os`.
-POWERFUL = frozenset(
-    {
-        "os",
-        "sys",
-        "subprocess",
-        "socket",
-        "builtins",
-        "__builtins__",
-        "shutil",
-        "ctypes",
-        "importlib",
-        "pickle",
-        "marshal",
-        "pty",
-        "posix",
-        "nt",
-        "runpy",
-        "multiprocessing_",
-    }
-)
-# ... except through these, which have a module of their own by that name.
-OWN_SUBMODULES = frozenset(
-    {
-        "socket.socket",
-        "pickle.pickle",
-        "asyncio.subprocess",
-        "curio.socket",
-        "trio.socket",
-        "eventlet.green.os",
-    }
-)
-
-ALIASES: Mapping[str, str] = {
-    "posix": "os",
-    "nt": "os",
-    "_io": "io",
-    "__builtins__": "builtins",
-    "__builtin__": "builtins",
-    "_pickle": "pickle",
-    "_thread": "_thread",
-    "six.moves.urllib": "urllib",
-    "six.moves.builtins": "builtins",
-    "_socket": "socket",
-}
-SAME: Mapping[str, str] = {
-    "io.open": "builtins.open",
-    "codecs.open": "builtins.open",
-    "io.open_code": "builtins.open",
-    "importlib.__import__": "builtins.__import__",
-    "importlib._bootstrap.__import__": "builtins.__import__",
-    "importlib._bootstrap._gcd_import": "importlib.import_module",
-    "io.FileIO": "builtins.open",
-    "gzip.open": "builtins.open",
-    "bz2.open": "builtins.open",
-    "lzma.open": "builtins.open",
-    "tarfile.open": "builtins.open",
-    "zipfile.ZipFile": "builtins.open",
-    "tarfile.TarFile": "builtins.open",
-    "gzip.GzipFile": "builtins.open",
-    "aiofiles.open": "builtins.open",
-    "pathlib.Path().open": "pathlib.open",
-    "inspect.getattr_static": "builtins.getattr",
-    "pydoc.locate": "importlib.import_module",
-    "pkgutil.resolve_name": "importlib.import_module",
-    "importlib.util.resolve_name": "",
-    "logging.config._resolve": "importlib.import_module",
-    "pytest.importorskip": "",
-    "django.utils.module_loading.import_string": "importlib.import_module",
-    "django.utils.importlib.import_module": "importlib.import_module",
-    "werkzeug.utils.import_string": "importlib.import_module",
-}
-SPECIAL = frozenset(
-    {
-        "builtins.open",
-        "builtins.getattr",
-        "builtins.setattr",
-        "builtins.delattr",
-        "builtins.__import__",
-        "importlib.import_module",
-        "builtins.vars",
-        "builtins.globals",
-        "builtins.locals",
-        "builtins.eval",
-        "builtins.exec",
-        "sys.modules",
-        "operator.attrgetter",
-        "operator.methodcaller",
-        "os.open",
-        "os.fdopen",
-        "builtins.__getattr__",
-    }
-)
-BUILTINS = frozenset(
-    {
-        "eval",
-        "exec",
-        "compile",
-        "open",
-        "getattr",
-        "setattr",
-        "delattr",
-        "vars",
-        "globals",
-        "locals",
-        "__import__",
-        "breakpoint",
-        "exit",
-        "quit",
-        "__builtins__",
-        "execfile",
-        "input",
-        "type",
-        "object",
-        "print",
-        "len",
-        "map",
-        "filter",
-        "dict",
-        "list",
-        "tuple",
-        "next",
-        "iter",
-        "__loader__",
-        "file",
-        "super",
-        "str",
-        "reversed",
-        "sorted",
-        "zip",
-        "getattribute",
-        "bytes",
-        "id",
-        "hasattr",
-        "isinstance",
-        "help",
-        "memoryview",
-    }
-)
 # The last words of every name above: an attribute with another name cannot be a use by itself.
 LAST_WORDS = (
     frozenset(name.rpartition(".")[2] for name in (*NAMES, *SAME, *SPECIAL))
@@ -450,8 +248,3 @@ LAST_WORDS = (
     | WEAK_RUNGS
     | frozenset({"modules", "environ", "__dict__", "__call__", "__getitem__", "__getattr__"})
 )
-
-
-def rule_of(name: str) -> str | None:
-    """Return the rule that the dotted `name` falls under, or None."""
-    return NAMES.get(name)

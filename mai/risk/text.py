@@ -188,3 +188,24 @@ def _name_tokens(text: str) -> Iterator[tokenize.TokenInfo]:
     except (tokenize.TokenError, SyntaxError):
         # The parser says so itself, with its own finding.
         return
+
+
+_DRIVER = re.compile(
+    rb"(?:^|\s)(?:filter=|working-tree-encoding=|textconv|merge=(?!text\b|binary\b|union\b)"
+    rb"|diff=(?!python\b|html\b|cpp\b|css\b|markdown\b|rust\b|golang\b|java\b|tex\b|ruby\b))"
+)
+
+
+def judge_attributes(path: str, data: bytes, base: bytes | None) -> Iterator[Finding]:
+    """Yield lines of `.gitattributes` that would make git run or rewrite something."""
+    before = set((base or b"").splitlines())
+    for number, line in enumerate(data.splitlines(), start=1):
+        match = None if line in before or line.lstrip().startswith(b"#") else _DRIVER.search(line)
+        if match:
+            yield finding(
+                "path.git-driver",
+                path,
+                "git would hand these files to a program, or change "
+                "them, whenever it reads or writes them.",
+                number,
+            )
