@@ -13,14 +13,16 @@ app = typer.Typer(help="The engine room: where proposed code runs.", no_args_is_
 
 @app.command()
 def build(as_json: JsonOption = False) -> None:
-    """Build the image that trials run in; quick where nothing changed."""
+    """Bring up an engine where none answers, and build the image that trials run in."""
     from mai.cli.output import answering, line, note, print_json
+    from mai.sandbox.bootstrap import ensure_engine
     from mai.sandbox.engine import connect
     from mai.sandbox.image import ensure_image
     from mai.settings import load
 
     with answering(as_json, lambda: {"image": None}):
         settings = load()
+        ensure_engine(note)
         image = ensure_image(connect(settings), settings, note)
         if as_json:
             print_json({"image": image, "error": None})

@@ -11,7 +11,7 @@ import time
 from dataclasses import asdict
 
 from mai import crash
-from mai.errors import Cancelled, Conflict, GitError
+from mai.errors import Cancelled, Conflict, UnsuitableRepo
 from mai.events import Cancel, ProposalChanged, Said, StageFinished, StageStarted
 from mai.pipeline.approve import ask, may_land_alone
 from mai.pipeline.assess import assess
@@ -73,7 +73,7 @@ def follow(proposal: Proposal, services: Services, cancel: Cancel) -> Proposal:
     repo = services.repo
     try:
         tip = repo.tip(proposal.branch)
-    except GitError:
+    except UnsuitableRepo:
         return _conflicted(proposal, services, f"The branch {proposal.branch} is gone.")
     if tip == proposal.tip:
         return proposal
