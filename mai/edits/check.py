@@ -45,6 +45,9 @@ def check(
 
     Returns:
         One problem per file that has any, in the order of the paths.
+
+    Raises:
+        MaiError: the machine has no room for the worker's empty folder.
     """
     touched = [
         path
@@ -69,7 +72,11 @@ def check(
 def _problem(child: Child, path: str, data: bytes, base: bytes | None) -> Problem | None:
     answer = child.ask({"op": "check", "is_whole": True}, data)
     if answer.fate:
-        what = "takes too long to parse" if answer.fate == "timeout" else "makes the parser crash"
+        what = (
+            "takes too long to parse"
+            if answer.fate == "timeout"
+            else "makes the parser crash or run out of memory"
+        )
         return Problem(path, 0, 0, answer.fate, f"{one_line(path)} {what}.")
     found = answer.header.get("problem")
     if found is None:

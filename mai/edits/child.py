@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from mai.edits.frames import BrokenFrameError, read_frame, write_frame
+from mai.errors import MaiError
 
 _MEMORY_BYTES = 2 * 2**30
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
@@ -35,12 +36,19 @@ class Answer:
 
 
 class Child:
-    """A worker that is there when it is needed. Not for use from several threads at once."""
+    """A worker that is there when it is needed. Not for use from several threads at once.
+
+    Raises:
+        MaiError: the machine has no room for its empty folder.
+    """
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._process: subprocess.Popen[bytes] | None = None
-        self._folder = tempfile.TemporaryDirectory(prefix="mai-worker-")
+        try:
+            self._folder = tempfile.TemporaryDirectory(prefix="mai-worker-")
+        except OSError as error:
+            raise MaiError(f"No folder for the parser can be made: {error.strerror}.") from error
 
     def __enter__(self) -> Self:
         return self
@@ -59,7 +67,10 @@ class Child:
 
         A worker that dies over it is told by the answer's `fate`; the next call starts a new one.
         """
-        process = self._process or self._start()
+        try:
+            process = self._process or self._start()
+        except OSError:
+            return Answer({}, fate="crash")
         has_timed_out = threading.Event()
 
         def stop() -> None:

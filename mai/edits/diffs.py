@@ -27,6 +27,8 @@ from mai.errors import EditError
 _PACKED = re.compile(rb"(literal|delta) (\d{1,12})")
 # Where a mail or a commit of a series begins, prose is expected again.
 _SERIES = re.compile(rb"(?:From|commit) [0-9a-f]{40}")
+# What these announce is not in the text, so that the rest would be half a change.
+_ELSEWHERE = re.compile(rb"Submodule .+ [0-9a-f]{7,64}\.{2,3}[0-9a-f]{7,64}|Only in .+: .+")
 _KNOWN_JUNK = (b"Index: ", b"===", b"diff -", b"diff --no-index")
 _FULL_ID_DIGITS = frozenset({40, 64})
 
@@ -114,6 +116,8 @@ class _Parser:
             is_prose = True
         elif line.startswith(b"Binary files ") and line.endswith(b" differ"):
             raise self._error("the diff says that a binary file differs but not how.")
+        elif not is_prose and _ELSEWHERE.match(line):
+            raise self._error("the diff tells of a change that it does not hold.")
         elif not is_prose and not line.startswith(_KNOWN_JUNK):
             if line.startswith(b"@@"):
                 raise self._error("this hunk does not belong to any file.")

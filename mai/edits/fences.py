@@ -84,7 +84,7 @@ def find_fences(lines: Sequence[str]) -> list[Fence]:
     flat = _read(lines, nests=False)
     if flat.unclosed_at is None and flat.doubtful_at is None:
         return flat.fences
-    if flat.unclosed_at is not None:
+    if flat.is_open:
         nested = _read(lines, nests=True)
         if nested.unclosed_at is None:
             return nested.fences

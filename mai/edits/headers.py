@@ -106,7 +106,12 @@ def side(line: bytes) -> bytes | None:
     """
     raw = line[4:]
     quoted = _QUOTED.match(raw)
-    raw = quoted.group() if quoted else raw.partition(b"\t")[0].rstrip()
+    if quoted:
+        raw = quoted.group()
+    elif b"\t" in raw:
+        raw = raw.partition(b"\t")[0]
+    else:
+        raw = raw.rstrip()
     return None if raw == _NOWHERE else unquoted(raw)
 
 

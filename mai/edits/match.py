@@ -28,7 +28,7 @@ _PUNCTUATION = str.maketrans(
     }
 )
 _INDENT = re.compile(r"[ \t]*")
-_LINES_COMPARED = 2_000  # difflib is quadratic; past this only the two ends are compared
+_PAIRS_COMPARED = 40_000  # difflib's time grows with the square of this at worst
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,17 +176,23 @@ def _foreign(base: Sequence[str], search: Sequence[str]) -> dict[int, str]:
 
 
 def opcodes(search: Sequence[str], replace: Sequence[str]) -> list[tuple[str, int, int, int, int]]:
-    """Return difflib's opcodes, or where that would take too long one middle between equal ends."""
-    if max(len(search), len(replace)) <= _LINES_COMPARED:
-        matcher = difflib.SequenceMatcher(a=search, b=replace, autojunk=False)
-        return list(matcher.get_opcodes())
+    """Return what turns `search` into `replace`, in difflib's form.
+
+    Equal ends are found first; a middle too large for difflib is one replacement.
+    """
     shorter = min(len(search), len(replace))
     head = next((at for at in range(shorter) if search[at] != replace[at]), shorter)
     rest = shorter - head
     tail = next((at for at in range(rest) if search[-1 - at] != replace[-1 - at]), rest)
+    old, new = search[head : len(search) - tail], replace[head : len(replace) - tail]
+    middle: list[tuple[str, int, int, int, int]] = [("replace", 0, len(old), 0, len(new))]
+    if len(old) * len(new) <= _PAIRS_COMPARED:
+        matcher = difflib.SequenceMatcher(a=old, b=new, autojunk=False)
+        middle = list(matcher.get_opcodes())
+    moved = [(tag, a + head, b + head, c + head, d + head) for tag, a, b, c, d in middle]
     search_tail, replace_tail = len(search) - tail, len(replace) - tail
     return [
         ("equal", 0, head, 0, head),
-        ("replace", head, search_tail, head, replace_tail),
+        *moved,
         ("equal", search_tail, len(search), replace_tail, len(replace)),
     ]
