@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.stories import Store
+from tests.store.stories import ID, JUDGED, Store, tell
 
 
 @pytest.fixture
@@ -20,3 +20,10 @@ def store(folder: Path) -> Iterator[Store]:
     opened = Store.open(folder)
     yield opened
     opened.database.close()
+
+
+@pytest.fixture
+def waiting(store: Store) -> Store:
+    """A store with one proposal that waits for an answer."""
+    tell(store.inbox, ID, *JUDGED)
+    return store

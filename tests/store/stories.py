@@ -23,6 +23,8 @@ from mai.store.db import Database
 from mai.store.inbox import Inbox
 from mai.store.ledger import Ledger
 
+ID = "abcdef012345"
+ANA = "terminal:ana"
 START = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 DIGEST = "sha256:" + "ab" * 32
 OTHER_DIGEST = "sha256:" + "cd" * 32
@@ -77,6 +79,11 @@ def tell(inbox: Inbox, proposal_id: str, *kinds: str) -> Proposal:
     for kind in kinds:
         proposal = inbox.record(proposal_id, kind, data_of(kind, proposal_id))
     return proposal
+
+
+def kinds(store: Store) -> list[str]:
+    """Return the kinds of everything that happened to proposal `ID`, in order."""
+    return [entry.kind for entry in store.ledger.entries(ID)]
 
 
 def id_of(number: int) -> str:
