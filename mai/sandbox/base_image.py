@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import docker
 import requests
@@ -80,7 +81,7 @@ def _pull(client: docker.DockerClient, say: Say) -> bool:
     return True
 
 
-def _events(lines: Iterable[bytes]) -> Iterator[dict[str, object]]:
+def _events(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     for line in lines:
         with contextlib.suppress(ValueError):
             event = json.loads(line)
