@@ -6,32 +6,30 @@ The methods block; a front end with an event loop calls them in a thread. Progre
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from mai.errors import Conflict, MaiError, RepoBusy, UnsuitableRepo, UsageError
+from mai.errors import MaiError, UnsuitableRepo
 from mai.events import Cancel, EventBus, ProposalChanged, Said
-from mai.pipeline.own import is_mai
+from mai.pipeline.keeping_up import claimed, expire, refresh, resume
 from mai.pipeline.propose import Submission, new_id, propose
 from mai.pipeline.rollback import take_back
 from mai.pipeline.run import follow, run
 from mai.pipeline.services import Services
 from mai.proposal import Json, Proposal, State
-from mai.protocols import Clock, Provider, Reviewer, Sandbox, SystemClock
+from mai.protocols import Clock, Provider, Sandbox, SystemClock
 from mai.repo.repository import Repo
 from mai.settings import Settings, is_checkout, load, own_checkout
 from mai.store.db import Database
 from mai.store.inbox import Inbox
 from mai.store.ledger import Ledger
 from mai.store.verify import Verification
+from mai.system.logs import configure
+from mai.workshop import Workshop
 
-_CLAIM_WAIT_S = 120.0
 _POLL_S = 0.2
 _NOT_AGAIN = frozenset({State.REJECTED, State.BLOCKED, State.FAILED})
 
@@ -44,10 +42,7 @@ class Core:
         self.repo = repo
         self.events = EventBus()
         self._database = database
-        self._lock = threading.Lock()
-        self._sandbox: Sandbox | None = None
-        self._provider: Provider | None = None
-        self._unsaid: list[str] = []
+        self._workshop = Workshop(settings, repo, self._say)
         folder = settings.data_dir
         ledger = Ledger(database, repo.key, folder / "repos" / f"{repo.key}.head", clock)
         self.inbox = Inbox(ledger, clock)
@@ -59,17 +54,24 @@ class Core:
             inbox=self.inbox,
             events=self.events,
             clock=clock,
-            sandbox=self.sandbox,
-            reviewer=self._reviewer,
-            is_own_repo=lambda commit: is_mai(repo, commit),
+            sandbox=self._workshop.sandbox,
+            reviewer=self._workshop.reviewer,
+            is_own_repo=self._workshop.is_own,
             cache_dir=folder / "cache" / "trials",
         )
 
     @classmethod
     def open(
-        cls, directory: Path | None = None, *, clock: Clock | None = None, **overrides: Any
+        cls,
+        directory: Path | None = None,
+        *,
+        clock: Clock | None = None,
+        tells_stderr: bool = True,
+        **overrides: Any,
     ) -> Self:
         """Open the repo around `directory`, or around the current one, or Mai's own checkout.
+
+        `tells_stderr` false keeps warnings off a screen that a console owns.
 
         Raises:
             UnsuitableRepo: there is no repo Mai can work on.
@@ -80,6 +82,7 @@ class Core:
         repo = _open_repo(directory, settings)
         database = Database.open(settings.memory_db_path, backups_kept=settings.backups_kept)
         database.backup_if_due(settings.backup_hours)
+        configure(settings, tells_stderr=tells_stderr)
         return cls(settings, repo, database, clock or SystemClock())
 
     def __enter__(self) -> Self:
@@ -95,8 +98,7 @@ class Core:
 
     def close(self) -> None:
         """Remove what this process has running and let go of the database."""
-        if self._sandbox is not None:
-            self._sandbox.close()
+        self._workshop.close()
         self.repo.close()
         self._database.close()
 
@@ -137,7 +139,7 @@ class Core:
             pattern=pattern,
             avoid=avoid,
             cancel=cancel,
-            may_touch=self._may_touch,
+            may_touch=self._workshop.may_touch,
         )
         for draft in itertools.islice(found, rounds):
             submission = Submission(draft.edits, draft.title, draft.why, draft.author)
@@ -175,8 +177,8 @@ class Core:
             StaleDigest: the branch moved and what would land is not what was shown.
             WrongDigest, Declined, Blocked, Conflict: as the inbox says.
         """
-        with self._claimed(self.inbox.get(prefix).id) as claimed:
-            proposal = claimed
+        with claimed(self.inbox.get(prefix).id, self._services) as held:
+            proposal = held
             if proposal.state is State.PENDING:
                 proposal = follow(proposal, self._services, cancel or Cancel())
             approved = self.inbox.approve(proposal.id, digest, by)
@@ -227,55 +229,17 @@ class Core:
     # --- keeping up ------------------------------------------------------------------------------
 
     def resume(self, cancel: Cancel | None = None, *, follow_branch: bool = True) -> list[Proposal]:
-        """Finish what a process that died left, close what expired, follow a branch that moved.
-
-        What a living process works on is left to it. One that cannot go on is said, not raised.
-        """
-        cancel = cancel or Cancel()
-        changed = [self._told(proposal) for proposal in self.inbox.expire_due()]
-        for proposal in self.inbox.all():
-            is_due = proposal.state.is_working or (
-                follow_branch and proposal.state is State.PENDING and self._has_moved(proposal)
-            )
-            if not is_due or cancel.is_set:
-                continue
-            with contextlib.suppress(RepoBusy), self.repo.claim(proposal.id):
-                fresh = self.inbox.get(proposal.id)
-                try:
-                    if fresh.state.is_working:
-                        self.events.publish(
-                            Said(f"I go on with {fresh.short_id} where a stopped process left it.")
-                        )
-                        fresh = run(fresh, self._services, cancel)
-                    elif fresh.state is State.PENDING:
-                        fresh = follow(fresh, self._services, cancel)
-                    changed.append(fresh)
-                except MaiError as error:
-                    self.events.publish(Said(f"{fresh.short_id}: {error}", is_problem=True))
-        return changed
+        """Finish what a process that died left, close what expired, follow a branch that moved."""
+        return resume(self._services, cancel or Cancel(), follow_branch=follow_branch)
 
     def refresh(self, prefix: str, cancel: Cancel | None = None) -> Proposal:
         """Return one proposal as it stands on its branch's tip now, judged again if need be."""
-        for expired in self.inbox.expire_due():
-            self._told(expired)
-        proposal = self.inbox.get(prefix)
-        is_due = proposal.state.is_working or (
-            proposal.state is State.PENDING and self._has_moved(proposal)
-        )
-        if not is_due:
-            return proposal
-        with self._claimed(proposal.id) as fresh:
-            if fresh.state.is_working:
-                return run(fresh, self._services, cancel or Cancel())
-            if fresh.state is State.PENDING:
-                return follow(fresh, self._services, cancel or Cancel())
-            return fresh
+        return refresh(self.inbox.get(prefix).id, self._services, cancel or Cancel())
 
     def wait(self, proposal_id: str, cancel: Cancel) -> Proposal:
         """Wait until a proposal was answered, from whatever surface, and return it."""
         while True:
-            for expired in self.inbox.expire_due():
-                self._told(expired)
+            expire(self._services)
             proposal = self.inbox.get(proposal_id)
             if proposal.state.is_end or cancel.wait(_POLL_S):
                 return proposal
@@ -284,44 +248,11 @@ class Core:
 
     def sandbox(self) -> Sandbox:
         """Connect to the engine, once. Raises NoEngine; there is no other place to run."""
-        from mai.sandbox.trial import DockerSandbox
-
-        with self._lock:
-            if self._sandbox is None:
-                self._sandbox = DockerSandbox(self.settings, self._say)
-            return self._sandbox
+        return self._workshop.sandbox()
 
     def provider(self) -> Provider:
         """Choose what to think with, once, and say so where it is not what one would expect."""
-        provider = self._opened_provider()
-        with self._lock:
-            unsaid, self._unsaid = self._unsaid, []
-        for text in unsaid:
-            self._say(text)
-        return provider
-
-    def _opened_provider(self) -> Provider:
-        from mai.providers.select import open_provider
-
-        with self._lock:
-            if self._provider is None:
-                self._provider = open_provider(self.settings, self._unsaid.append, self._may_touch)
-            return self._provider
-
-    def _reviewer(self, _proposal: Proposal) -> Reviewer | None:
-        from mai.prompting.reviewer import ModelReviewer
-        from mai.providers.select import reviewer_for
-
-        # A patch that somebody hands in needs no model: that none is there is not news then.
-        thinker = reviewer_for(self.settings, self._opened_provider())
-        return None if thinker is None else ModelReviewer(thinker)
-
-    def _may_touch(self, path: str) -> bool:
-        """Whether proposing a change to `path` has any chance: Mai's own core is BLOCKED."""
-        from mai.risk.own import may_change
-
-        is_own = is_mai(self.repo, self.repo.tip(self.repo.branch()))
-        return not is_own or may_change(path, is_new=False)
+        return self._workshop.provider()
 
     def _say(self, text: str) -> None:
         self.events.publish(Said(text))
@@ -329,27 +260,6 @@ class Core:
     def _told(self, proposal: Proposal) -> Proposal:
         self.events.publish(ProposalChanged(proposal))
         return proposal
-
-    def _has_moved(self, proposal: Proposal) -> bool:
-        try:
-            return self.repo.tip(proposal.branch) != proposal.tip
-        except MaiError:
-            return True
-
-    @contextlib.contextmanager
-    def _claimed(self, proposal_id: str) -> Iterator[Proposal]:
-        """Hold a proposal, waiting for another process that works on it; yield it as it is then."""
-        deadline = time.monotonic() + _CLAIM_WAIT_S
-        with contextlib.ExitStack() as stack:
-            while True:
-                try:
-                    stack.enter_context(self.repo.claim(proposal_id))
-                    break
-                except RepoBusy as error:
-                    if time.monotonic() > deadline:
-                        raise Conflict(f"Another Mai still works on {proposal_id[:4]}.") from error
-                    time.sleep(_POLL_S / 4)
-            yield self.inbox.get(proposal_id)
 
 
 def _open_repo(directory: Path | None, settings: Settings) -> Repo:
@@ -369,4 +279,4 @@ def _inside_a_repo(directory: Path) -> bool:
     )
 
 
-__all__ = ["Core", "Submission", "UsageError"]
+__all__ = ["Core", "Submission"]

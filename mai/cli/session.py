@@ -23,10 +23,8 @@ def opened(
 ) -> Iterator[Core]:
     """Open the Core around `repo`; with `resume`, first finish what a dead process left."""
     from mai.core import Core
-    from mai.system.logs import configure
 
     with Core.open(repo, **overrides) as core:
-        configure(core.settings)
         core.events.subscribe(_teller())
         if resume:
             core.resume(follow_branch=follow_branch)

@@ -1,0 +1,99 @@
+"""Keeping up: finish what a dead process left, close what expired, follow a branch that moved.
+
+Who works on a proposal holds its claim, which the kernel drops with the process. So a proposal
+that is due and can be claimed has nobody working on it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+from mai.errors import Conflict, MaiError, RepoBusy
+from mai.events import Cancel, ProposalChanged, Said
+from mai.pipeline.run import follow, run
+from mai.pipeline.services import Services
+from mai.proposal import Proposal, State
+
+_CLAIM_WAIT_S = 120.0
+_POLL_S = 0.05
+
+
+def resume(services: Services, cancel: Cancel, *, follow_branch: bool) -> list[Proposal]:
+    """Bring every proposal that nobody works on as far as it can go; return what changed.
+
+    What a living process works on is left to it. One that cannot go on is said, not raised.
+    """
+    changed = expire(services)
+    for proposal in services.inbox.all():
+        if not _is_due(proposal, services, follow_branch=follow_branch) or cancel.is_set:
+            continue
+        with contextlib.suppress(RepoBusy), services.repo.claim(proposal.id):
+            fresh = services.inbox.get(proposal.id)
+            if fresh.state.is_working:
+                sentence = f"I go on with {fresh.short_id} where a stopped process left it."
+                services.events.publish(Said(sentence))
+            try:
+                changed.append(_brought_on(fresh, services, cancel))
+            except MaiError as error:
+                sentence = f"{fresh.short_id}: {error.sentence}"
+                services.events.publish(Said(sentence, is_problem=True))
+    return changed
+
+
+def refresh(proposal_id: str, services: Services, cancel: Cancel) -> Proposal:
+    """Return one proposal as it stands on its branch's tip now, judged again if need be."""
+    expire(services)
+    proposal = services.inbox.get(proposal_id)
+    if not _is_due(proposal, services, follow_branch=True):
+        return proposal
+    with claimed(proposal.id, services) as fresh:
+        return _brought_on(fresh, services, cancel)
+
+
+def expire(services: Services) -> list[Proposal]:
+    """Close what nobody answered in time."""
+    expired = services.inbox.expire_due()
+    for proposal in expired:
+        services.events.publish(ProposalChanged(proposal))
+    return expired
+
+
+@contextlib.contextmanager
+def claimed(proposal_id: str, services: Services) -> Iterator[Proposal]:
+    """Hold a proposal, waiting for another process that works on it; yield it as it is then.
+
+    Raises:
+        Conflict: the other process kept it for two minutes.
+    """
+    deadline = time.monotonic() + _CLAIM_WAIT_S
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(services.repo.claim(proposal_id))
+                break
+            except RepoBusy as error:
+                if time.monotonic() > deadline:
+                    raise Conflict(f"Another Mai still works on {proposal_id[:4]}.") from error
+                time.sleep(_POLL_S)
+        yield services.inbox.get(proposal_id)
+
+
+def _brought_on(proposal: Proposal, services: Services, cancel: Cancel) -> Proposal:
+    if proposal.state.is_working:
+        return run(proposal, services, cancel)
+    if proposal.state is State.PENDING:
+        return follow(proposal, services, cancel)
+    return proposal
+
+
+def _is_due(proposal: Proposal, services: Services, *, follow_branch: bool) -> bool:
+    if proposal.state.is_working:
+        return True
+    if proposal.state is not State.PENDING or not follow_branch:
+        return False
+    try:
+        return services.repo.tip(proposal.branch) != proposal.tip
+    except MaiError:
+        return True
