@@ -69,7 +69,9 @@ class Console:
         prompt.focus()
         prompt.put(text)
         await self.pilot.pause()
-        await self.pilot.press("escape", "enter")
+        if prompt.is_offering:  # where nothing is offered, Esc would stop the work
+            await self.pilot.press("escape")
+        await self.pilot.press("enter")
 
     async def hears(self, text: str) -> None:
         """Wait until the conversation says `text`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html import escape, unescape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cairosvg
 
@@ -29,7 +29,7 @@ _LINES = {
 }  # fmt: skip
 
 
-def picture(app: App[object], path: Path, scale: float = 1.0) -> None:
+def picture(app: App[Any], path: Path, scale: float = 1.0) -> None:
     """Draw what `app` shows into the PNG file `path`."""
     svg = re.sub(r"@font-face \{.*?\}", "", app.export_screenshot(), flags=re.DOTALL)
     svg = svg.replace("Fira Code", _FONT).replace(
@@ -73,10 +73,14 @@ def _line(sides: int, x: float, y: float, colour: str) -> str:
 def _dots(pattern: int, x: float, y: float, colour: str) -> str:
     """Draw a Braille sign: dots 1 to 3 and 7 stand left, 4 to 6 and 8 right."""
     places = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3)]
-    return "".join(
-        f'<circle cx="{x + 3.6 + 5 * column:.1f}" cy="{y + 5 + 5 * row:.1f}" r="1.5" fill="{colour}"/>'
+    centres = [
+        (x + 3.6 + 5 * column, y + 5 + 5 * row)
         for bit, (column, row) in enumerate(places)
         if pattern >> bit & 1
+    ]
+    return "".join(
+        f'<circle cx="{at_x:.1f}" cy="{at_y:.1f}" r="1.5" fill="{colour}"/>'
+        for at_x, at_y in centres
     )
 
 
