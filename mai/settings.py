@@ -1,9 +1,8 @@
-"""Every setting, where it came from, and the one file of a repo that may tighten them.
+"""Every setting, and where it came from.
 
 Order, strongest first: command line, environment, `.env`, the user's `config.toml`, default.
 `.env` is read from the user's configuration directory and, where git ignores it there, from Mai's
-own checkout; never from another repo. A repo's `mai.toml` is read from the base commit and can only
-make things stricter.
+own checkout; never from another repo.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 import os
 import subprocess
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,8 +17,6 @@ from typing import Any, ClassVar
 from platformdirs import user_config_path, user_data_path, user_state_path
 from pydantic import (
     AliasChoices,
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -248,7 +244,7 @@ def load(**overrides: Any) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as error:
-        raise SettingsError(_sentence(error)) from error
+        raise SettingsError(sentence_of(error)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         path = config_dir() / "config.toml"
         msg = f"The settings file {path} cannot be read: {one_line(str(error))}."
@@ -257,7 +253,8 @@ def load(**overrides: Any) -> Settings:
         raise SettingsError(f"A setting cannot be read: {one_line(str(error))}.") from error
 
 
-def _sentence(error: ValidationError) -> str:
+def sentence_of(error: ValidationError) -> str:
+    """Say what is wrong with the first value that cannot be used, without the value."""
     first = error.errors(include_input=False, include_url=False)[0]
     name = ".".join(str(part) for part in first["loc"]) or "a setting"
     return f"The setting {name} cannot be used: {first['msg'].removeprefix('Value error, ')}."
@@ -304,36 +301,3 @@ def _shown(value: object) -> str:
     if value is None:
         return "–"
     return "set" if isinstance(value, SecretStr) else str(value)
-
-
-class RepoPolicy(BaseModel):
-    """A repo's `mai.toml`: an allow-list of keys that can only tighten.
-
-    `leave_alone` holds globs of paths that no proposal may touch; `risk` raises levels per rule;
-    `limits` lowers values (same names as in the user's settings) for every profile.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    test_command: str | list[str] | None = None
-    test_report: str | None = None
-    leave_alone: tuple[str, ...] = ()
-    risk: Mapping[str, Level] = Field(default_factory=dict)
-    limits: Mapping[str, float] = Field(default_factory=dict)
-
-    @classmethod
-    def read(cls, data: bytes | None) -> RepoPolicy:
-        """Read `mai.toml` as the base commit has it, None where it has none.
-
-        Raises:
-            SettingsError: it is not TOML, has a key that is not on the list, or a bad value. A
-                typo in a tightening must not loosen it in silence.
-        """
-        if data is None:
-            return cls()
-        try:
-            return cls.model_validate(tomllib.loads(data.decode("utf-8")))
-        except ValidationError as error:
-            raise SettingsError("mai.toml: " + _sentence(error)) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingsError(f"mai.toml cannot be read: {one_line(str(error))}.") from error

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mai.digest import Shown, canonical_json
 from mai.errors import MaiError, exit_code_of
 from mai.proposal import (
     Finding,
@@ -13,10 +14,8 @@ from mai.proposal import (
     Opinion,
     ReviewReport,
     RiskReport,
-    Shown,
     TrialReport,
     Verdict,
-    canonical_json,
 )
 
 SHOWN = Shown(

@@ -6,7 +6,8 @@ import pytest
 
 from mai.errors import SettingsError
 from mai.proposal import Level
-from mai.settings import RepoPolicy, Settings, explain, load
+from mai.repo_policy import RepoPolicy
+from mai.settings import Settings, explain, load
 
 
 @pytest.fixture(autouse=True)

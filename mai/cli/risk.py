@@ -95,9 +95,10 @@ def _files(paths: list[Path]) -> list[Path]:
 
 def _judge_paths(paths: list[Path]) -> dict[str, Any]:
     from mai.proposal import Level
+    from mai.repo_policy import RepoPolicy
     from mai.risk.policy import Policy
     from mai.risk.score import score_paths
-    from mai.settings import RepoPolicy, load
+    from mai.settings import load
 
     reports = list(score_paths(_files(paths), Policy.of(load(), RepoPolicy()), progress=None))
     files = [

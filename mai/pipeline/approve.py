@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from mai.digest import Shown
 from mai.events import Cancel
 from mai.pipeline.services import Outcome, Services
-from mai.proposal import Level, Proposal, Shown, Verdict
+from mai.proposal import Level, Proposal, Verdict
 
 
 def ask(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:

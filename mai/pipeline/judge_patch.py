@@ -12,9 +12,10 @@ from mai.pipeline.own import is_mai
 from mai.pipeline.propose import base_file
 from mai.proposal import RiskReport
 from mai.repo.repository import Repo
+from mai.repo_policy import RepoPolicy
 from mai.risk.policy import Policy
 from mai.risk.score import Change, score_change, score_hunks
-from mai.settings import RepoPolicy, Settings
+from mai.settings import Settings
 
 
 def judge_patch(patch: bytes, directory: Path | None, settings: Settings) -> RiskReport:

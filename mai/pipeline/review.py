@@ -6,9 +6,10 @@ import hashlib
 from dataclasses import asdict, replace
 from typing import Any
 
+from mai.digest import Shown, canonical_json
 from mai.events import Cancel
 from mai.pipeline.services import Outcome, Services
-from mai.proposal import Proposal, ReviewReport, Shown, canonical_json
+from mai.proposal import Proposal, ReviewReport
 
 
 def review(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:

@@ -12,7 +12,8 @@ from mai.events import Cancel, EventBus
 from mai.proposal import Proposal
 from mai.protocols import Clock, Reviewer, Sandbox
 from mai.repo.repository import Repo
-from mai.settings import RepoPolicy, Settings
+from mai.repo_policy import RepoPolicy
+from mai.settings import Settings
 from mai.store.inbox import Inbox
 from mai.store.ledger import Ledger
 

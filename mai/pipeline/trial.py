@@ -17,8 +17,8 @@ from mai.pipeline.services import Outcome, Services
 from mai.pipeline.trial_cache import TrialCache
 from mai.proposal import Finding, Level, Proposal, RiskReport, TrialReport, Verdict
 from mai.protocols import Job, Limits, RunResult, Sandbox, TreeFile
+from mai.repo_policy import RepoPolicy
 from mai.sandbox.limits import tightened
-from mai.settings import RepoPolicy
 
 
 def trial(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from mai.proposal import Verdict, canonical_json
+from mai.digest import canonical_json
+from mai.proposal import Verdict
 from mai.protocols import Limits, RunResult, TestOutcome
 
 _KEPT = 200

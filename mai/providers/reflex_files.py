@@ -16,7 +16,7 @@ from typing import Any
 from mai.errors import SettingsError
 from mai.protocols import Snapshot
 from mai.providers.globs import matches
-from mai.settings import RepoPolicy
+from mai.repo_policy import RepoPolicy
 
 MAX_FILE_BYTES = 256_000
 MAX_FILES = 2_000

@@ -12,8 +12,9 @@ from fnmatch import fnmatchcase
 from typing import Self
 
 from mai.proposal import Finding, Level
+from mai.repo_policy import RepoPolicy
 from mai.risk.rules import RULE
-from mai.settings import RepoPolicy, Settings
+from mai.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

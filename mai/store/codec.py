@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 from pydantic import TypeAdapter
 
-from mai.proposal import Json, canonical_json
+from mai.digest import canonical_json
+from mai.proposal import Json
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

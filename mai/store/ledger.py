@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from mai import crash
+from mai.digest import canonical_json
 from mai.errors import StoreCorrupt, StoreError
-from mai.proposal import Json, canonical_json
+from mai.proposal import Json
 from mai.protocols import Clock
 from mai.store import codec
 from mai.store.db import Database

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from mai.digest import canonical_json
 from mai.errors import StoreError
-from mai.proposal import canonical_json
 from mai.store.ledger import Ledger
 from tests.store.stories import HandClock, Store, id_of
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mai.digest import canonical_json
 from mai.errors import StoreCorrupt
-from mai.proposal import canonical_json
 from mai.store.ledger import Ledger
 from tests.store.stories import DIGEST, JUDGED, HandClock, Store, id_of, tell
 
