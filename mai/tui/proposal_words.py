@@ -130,7 +130,7 @@ def rows(
     head = Content.assemble(mark(proposal, frame), (f" {proposal.short_id} ", quiet))
     room = width - cell_len(head.plain) - cell_len(sign.plain) - 1
     title = _cut(one_line(proposal.title), room)
-    first = Content.assemble(head, (title, quiet), " ", sign)
+    first = Content.assemble(head, (title, quiet), " ", sign).truncate(width)
     if is_old:
         return first
     lines = [first, Content.assemble("  ", stages(proposal, progress, now_s, frame))]
