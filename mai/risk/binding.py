@@ -139,6 +139,12 @@ class Binder:
                 scope.add(alias.asname or alias.name, "import", f"{module}.{alias.name}")
             self.survey.imports.append((module, alias.name, node, scope))
 
+    @staticmethod
+    def fill(owner: ast.Name, call: ast.Call, scope: Scope) -> None:
+        """`owner.append(value)`: what is put in is an element from here on."""
+        for value in (*call.args, *(keyword.value for keyword in call.keywords)):
+            _bind_element(owner, value, scope)
+
     def bind_parameters(self, arguments: ast.arguments, outer: Scope, inner: Scope) -> None:
         """Bind a function's parameters to their defaults and, by position, to its calls."""
         positional = [*arguments.posonlyargs, *arguments.args]
@@ -164,5 +170,5 @@ def _bind_element(owner: ast.expr, value: ast.expr, scope: Scope) -> None:
         bindings = scope.find(owner.id)
         if bindings is None:
             scope.add(owner.id, "element", value)
-        else:
+        elif not any(how in {"import", "function", "class"} for how, _, _ in bindings):
             bindings.append(("element", value, scope))

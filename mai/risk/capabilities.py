@@ -40,12 +40,8 @@ class Collector:
         self._name_functions()
         if self._in_full:
             self._runs_at_import = self._called_at_import()
-        for store, scope in self.survey.stores:
-            namespaces.judge_store(self, store, scope)
-        for subscript, scope in self.survey.subscripts:
-            namespaces.judge_subscript(self, subscript, scope)
-        for call, scope in self.survey.calls:
-            namespaces.judge_call(self, call, scope)
+        # First what belongs together, such as `os.environ["X"]`; the rest is judged alone.
+        namespaces.judge(self)
         for reference in self.survey.references:
             self._reference(*reference)
         for name, places in self.survey.names.items():
@@ -62,7 +58,7 @@ class Collector:
 
     # --- adding ---
 
-    def add(
+    def add(  # noqa: PLR0917 - what, where and with what, always in this order
         self,
         rule: str,
         name: str,
@@ -77,7 +73,7 @@ class Collector:
         if key not in self._found:
             self._found[key] = self._use(rule, name, node, scope, target, data)
 
-    def _use(
+    def _use(  # noqa: PLR0917 - as `add`
         self,
         rule: str,
         name: str,

@@ -21,9 +21,9 @@ _EVERYTHING = re.compile(
 )
 
 _MESSAGES = {
-    "combination.leak": "It can now read private data ({0}) and send it away ({1}); together that is a leak.",
-    "combination.remote-code": "It can now run code or programs ({1}) made from what it received or decoded ({0}).",
-    "combination.persistence": "It can now write ({1}) to a place that is run or trusted later ({0}).",
+    "combination.leak": "It can now read private data ({0}) and send it away ({1}).",
+    "combination.remote-code": "It can now run ({1}) what it received or decoded ({0}).",
+    "combination.persistence": "It can now write ({1}) to what is run or trusted later ({0}).",
     "combination.wipe": "It can now delete everything below {0}.",
 }
 
@@ -39,6 +39,10 @@ def combinations(gained: Sequence[Gained], versions: Sequence[Version]) -> Itera
             continue
         before = version.base.uses if version.base else ()
         for rule, first, second, are_near in _PAIRS:
+            together = _pair(mine, mine, first, second, _nearby)
+            if together:
+                yield _finding(rule, version.path, *together)
+                continue
             if _pair(before, before, first, second, are_near):
                 continue  # the combination stood before
             pair = _pair(mine, version.head.uses, first, second, are_near) or _pair(
@@ -84,7 +88,7 @@ def _pair(
     return None
 
 
-def _anywhere(one: Use, other: Use) -> bool:
+def _anywhere(one: Use, other: Use) -> bool:  # noqa: ARG001 - beside `_nearby`, which looks
     return True
 
 

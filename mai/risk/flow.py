@@ -8,79 +8,108 @@ from collections.abc import Iterable
 
 from mai.risk.calls import argument_of
 from mai.risk.names import Resolver
-from mai.risk.scopes import Scope, fields_of
+from mai.risk.scopes import Binding, Scope, fields_of
 
-_MAXIMUM_PIECES = 400
-_MAXIMUM_DEPTH = 6
+_MAXIMUM_PIECES = 3000
+_MAXIMUM_DEPTH = 16
+_MAXIMUM_WAYS = 16
 
 
 class Flow:
-    """Writes one fingerprint. Names are replaced by what they are bound to, up to a few steps.
+    """Writes one fingerprint. Names are replaced by what they are bound to, step by step.
 
-    `has_parameter` tells whether a parameter of a function is among what was written.
+    `has_parameter` tells whether a parameter of a function is among what was written. Where there
+    is more to follow than the limits allow, the whole file becomes part of the fingerprint, so
+    that no change hides behind them.
     """
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
         self.has_parameter = False
+        self._is_cut = False
         self._pieces: list[str] = []
-        self._seen: set[tuple[str, int]] = set()
+        self._seen: set[int] = set()
 
     def of(self, nodes: Iterable[ast.AST], scope: Scope) -> str:
         """Return 16 hex digits over `nodes` as they are seen from `scope`."""
         for node in nodes:
             self._node(node, scope, 0)
+        if self._is_cut:
+            self._pieces.append(self._resolver.print_of_file())
         return hashlib.sha256("\x1f".join(self._pieces).encode("utf-8", "replace")).hexdigest()[:16]
 
     def _node(self, node: ast.AST, scope: Scope, depth: int) -> None:
         if len(self._pieces) > _MAXIMUM_PIECES:
+            self._is_cut = True
             return
         if isinstance(node, ast.Name):
             self._name(node.id, scope, depth)
             return
         self._pieces.append(node.__class__.__name__)
         if isinstance(node, ast.Constant):
-            self._pieces.append(repr(node.value)[:500])
+            self._pieces.append(repr(node.value))
         elif isinstance(node, ast.Attribute):
-            self._pieces.append(node.attr)
+            self._attribute(node, depth)
         elif isinstance(node, ast.keyword):
             self._pieces.append(str(node.arg))
-        for name in ("op", "ops"):
-            operators = getattr(node, name, ())
-            for operator in operators if isinstance(operators, list) else (operators,):
-                if isinstance(operator, ast.AST):
-                    self._pieces.append(operator.__class__.__name__)
+        self._operators(node)
         for name in fields_of(node.__class__):
             value = getattr(node, name, None)
             for item in value if isinstance(value, list) else (value,):
                 if isinstance(item, ast.AST):
                     self._node(item, scope, depth)
 
+    def _operators(self, node: ast.AST) -> None:
+        for name in ("op", "ops"):
+            found = getattr(node, name, ())
+            for operator in found if isinstance(found, list) else (found,):
+                self._pieces.append(operator.__class__.__name__)
+
     def _name(self, name: str, scope: Scope, depth: int) -> None:
         bindings = scope.find(name)
         if bindings is None:
             self._pieces.append(name)
+        elif self._enter(id(bindings), depth):
+            for binding in bindings[:_MAXIMUM_WAYS]:
+                self._binding(binding, depth)
+            self._is_cut |= len(bindings) > _MAXIMUM_WAYS
+            self._seen.discard(id(bindings))
+
+    def _attribute(self, node: ast.Attribute, depth: int) -> None:
+        """Write an attribute; one of `self` with what the file assigns to any of that name."""
+        self._pieces.append(node.attr)
+        if not isinstance(node.value, ast.Name) or node.value.id not in {"self", "cls"}:
             return
-        key = (name, id(bindings))
-        if key in self._seen or depth >= _MAXIMUM_DEPTH:
+        assigned = self._resolver.survey.attributes.get(node.attr, [])
+        if assigned and self._enter(id(assigned), depth):
+            for value, where in assigned[:_MAXIMUM_WAYS]:
+                self._node(value, where, depth + 1)
+            self._seen.discard(id(assigned))
+
+    def _enter(self, key: int, depth: int) -> bool:
+        if key in self._seen:
             self._pieces.append("$again")
-            return
+            return False
+        if depth >= _MAXIMUM_DEPTH:
+            self._is_cut = True
+            return False
         self._seen.add(key)
-        for how, what, where in bindings[:8]:
-            if how == "import":
-                self._pieces.append(what)
-            elif how == "parameter":
-                self._parameter(what, where, depth)
-            elif how == "function" or how == "class":
-                self._pieces.append(f"${how}")
-                for value, inside in self._resolver.survey.returns.get(what, ())[:4]:
-                    self._node(value, inside, depth + 1)
-            elif isinstance(what, ast.AST):
-                self._pieces.append(f"${how}")
+        return True
+
+    def _binding(self, binding: Binding, depth: int) -> None:
+        how, what, where = binding
+        if how == "import":
+            self._pieces.append(what)
+        elif how == "parameter":
+            self._parameter(what, where, depth)
+        elif how in {"function", "class"}:
+            self._pieces.append(f"${how}")
+            for value, inside in self._resolver.survey.returns.get(what, ())[:_MAXIMUM_WAYS]:
+                self._node(value, inside, depth + 1)
+        else:
+            self._pieces.append(f"${how}")
+            if isinstance(what, ast.AST):
                 self._node(what, where, depth + 1)
-            else:
-                self._pieces.append("$unknown")
-        self._seen.discard(key)
 
     def _parameter(self, position: int | str, where: Scope, depth: int) -> None:
         self.has_parameter = True
@@ -88,7 +117,9 @@ class Flow:
         function = where.node
         if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
             return
-        for call, scope in self._resolver.survey.local_calls.get(function.name, ())[:6]:
+        calls = self._resolver.survey.local_calls.get(function.name, ())
+        for call, scope in calls[:_MAXIMUM_WAYS]:
             argument = argument_of(call, position, function)
             if argument is not None:
                 self._node(argument, scope, depth + 1)
+        self._is_cut |= len(calls) > _MAXIMUM_WAYS

@@ -11,10 +11,11 @@ import base64
 import binascii
 import codecs
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 MAXIMUM_LENGTH = 20_000
 _MAXIMUM_DEPTH = 40
+_MAXIMUM_REPEATS = 1000
 # A chain of `b = a + a` doubles the work at every step; what takes longer has no value here.
 _MAXIMUM_STEPS = 3000
 
@@ -69,7 +70,7 @@ class Folder:
     def _value(self, node: ast.AST) -> Any:
         if node.__class__ is ast.Constant:
             return node.value
-        handler = _HANDLERS.get(node.__class__)
+        handler = self._handlers.get(node.__class__)
         self._steps += 1
         if handler is None or self._depth > _MAXIMUM_DEPTH or self._steps > _MAXIMUM_STEPS:
             raise _NoValue
@@ -101,7 +102,11 @@ class Folder:
             return left % tuple(values)
         if isinstance(left, int) and isinstance(right, int):
             return self._arithmetic(node.op, left, right)
-        if isinstance(node.op, ast.Mult) and isinstance(right, int) and 0 <= right < 1000:
+        if (
+            isinstance(node.op, ast.Mult)
+            and isinstance(right, int)
+            and 0 <= right < _MAXIMUM_REPEATS
+        ):
             return left * right
         raise _NoValue
 
@@ -210,6 +215,21 @@ class Folder:
             self.has_decoded = True
         return _BUILTINS[name](*arguments)
 
+    _handlers: ClassVar[Mapping[type[ast.AST], Callable[[Any, Any], Any]]] = {
+        ast.Name: _name,
+        ast.BinOp: _binary,
+        ast.UnaryOp: _unary,
+        ast.JoinedStr: _joined,
+        ast.FormattedValue: _formatted,
+        ast.List: _sequence,
+        ast.Tuple: _sequence,
+        ast.Subscript: _subscript,
+        ast.NamedExpr: _named,
+        ast.GeneratorExp: _comprehension,
+        ast.ListComp: _comprehension,
+        ast.Call: _call,
+    }
+
 
 def _rot13(text: Any, encoding: str = "utf-8") -> Any:
     if str(encoding).lower().replace("_", "") not in {"rot13", "hex", "base64", "utf-8", "utf8"}:
@@ -269,17 +289,3 @@ _METHODS = frozenset(
         "rsplit",
     }
 )
-_HANDLERS: Mapping[type[ast.AST], Callable[[Folder, Any], Any]] = {
-    ast.Name: Folder._name,
-    ast.BinOp: Folder._binary,
-    ast.UnaryOp: Folder._unary,
-    ast.JoinedStr: Folder._joined,
-    ast.FormattedValue: Folder._formatted,
-    ast.List: Folder._sequence,
-    ast.Tuple: Folder._sequence,
-    ast.Subscript: Folder._subscript,
-    ast.NamedExpr: Folder._named,
-    ast.GeneratorExp: Folder._comprehension,
-    ast.ListComp: Folder._comprehension,
-    ast.Call: Folder._call,
-}

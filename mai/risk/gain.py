@@ -129,12 +129,12 @@ def _gains_of(
     has_capability: Callable[[str], bool] | None,
 ) -> Iterator[Gained]:
     base_uses = version.base.uses if version.base else ()
-    exact = Counter((use.rule, use.name, use.flow, use.at_import) for use in base_uses)
+    exact = Counter(_key(use, at_import=use.at_import) for use in base_uses)
     left: list[Use] = []
     for use in head.uses:
-        key = (use.rule, use.name, use.flow, use.at_import)
+        key = _key(use, at_import=use.at_import)
         # What ran at import before and now runs later has lost something, not gained.
-        earlier = (use.rule, use.name, use.flow, True)
+        earlier = _key(use, at_import=True)
         if exact[key] > 0:
             exact[key] -= 1
         elif not use.at_import and exact[earlier] > 0:
@@ -142,7 +142,7 @@ def _gains_of(
         else:
             left.append(use)
     by_name = Counter(
-        (rule, name, at) for (rule, name, _, at), count in exact.items() for _ in range(count)
+        (rule, name, at) for (rule, name, _, _, at), count in exact.items() for _ in range(count)
     )
     rules_before = {use.rule for use in base_uses}
     for use in left:
@@ -151,6 +151,10 @@ def _gains_of(
             moved[origin] -= 1
             continue
         yield Gained(version.path, use, _how(use, by_name, rules_before, has_capability))
+
+
+def _key(use: Use, *, at_import: bool) -> tuple[str, str, str, str, bool]:
+    return use.rule, use.name, use.target, use.flow, at_import
 
 
 def _how(
@@ -176,43 +180,51 @@ def _how(
 
 def finding_of(gained: Gained) -> Finding | None:
     """Return the finding for one gain, None for what only counts in combinations."""
-    use, how = gained.use, gained.how
+    use = gained.use
     if use.rule.startswith("mark."):
         return None
     rule = RULE[use.rule]
-    identity, level, why = rule.id, rule.level, ""
-    if how == "flow" and level < Level.HIGH:
-        if use.rule.startswith(_SINKS_WITH_DATA):
-            identity, level = "flow.changed", Level.MEDIUM
-        elif use.rule.startswith("fs-write."):
-            identity, level = "flow.write", Level.LOW
-        elif use.rule.startswith(_EVERYDAY_AGAIN):
-            level = Level.LOW
-        why = "the data that reaches it is not what it was"
-    elif how == "import":
-        why = "importing the file is now enough, where it took a call before"
-    elif how == "again":
-        level = Level.LOW if use.rule.startswith(_EVERYDAY_AGAIN) and level < Level.HIGH else level
-        why = "this file could do so before, and does it once more"
-    elif how == "project":
-        level = max(level, Level.HIGH, key=lambda each: each.rank)
-        why = "nothing in the project could do that before"
-    elif how == "file":
-        why = "nothing in this file could do that before"
-    if _is_in_tests(gained) and use.rule.startswith(_EVERYDAY_IN_TESTS) and level is Level.MEDIUM:
+    identity, level = _weigh(use, gained.how)
+    why = _WHY[gained.how]
+    if level is Level.MEDIUM and _is_in_tests(gained) and use.rule.startswith(_EVERYDAY_IN_TESTS):
         level, why = Level.LOW, "tests do this in folders of their own"
     where = f" in {use.function}" if use.function else (" on import" if use.at_import else "")
     target = f" with {use.target[:60]!r}" if use.target and use.target not in use.name else ""
     message = f"It can now {rule.summary} ({use.name}{target}{where})"
-    return Finding(
-        identity,
-        rule.capability,
-        level,
-        gained.path,
-        use.line,
-        use.column,
-        f"{message}: {why}." if why else f"{message}.",
-    )
+    if identity in {"flow.changed", "flow.write"}:
+        message = f"It could {rule.summary} before ({use.name}{target}{where}), and now"
+        return _finding(gained, identity, level, f"{message} with other data than before.")
+    return _finding(gained, identity, level, f"{message}: {why}." if why else f"{message}.")
+
+
+def _finding(gained: Gained, rule: str, level: Level, message: str) -> Finding:
+    use = gained.use
+    capability = RULE[use.rule].capability
+    return Finding(rule, capability, level, gained.path, use.line, use.column, message)
+
+
+_WHY = {
+    "whole": "",
+    "flow": "the data that reaches it is not what it was",
+    "import": "importing the file is now enough, where it took a call before",
+    "again": "this file could do so before, and does it once more",
+    "file": "nothing in this file could do that before",
+    "project": "nothing in the project could do that before",
+}
+
+
+def _weigh(use: Use, how: str) -> tuple[str, Level]:
+    """Return the rule and the level for a use that is new in the way `how` says."""
+    level = RULE[use.rule].level
+    if how == "project":
+        return use.rule, max(level, Level.HIGH, key=lambda each: each.rank)
+    if level >= Level.HIGH or how in {"whole", "file", "import"}:
+        return use.rule, level
+    if how == "flow" and use.rule.startswith(_SINKS_WITH_DATA):
+        return "flow.changed", Level.MEDIUM
+    if how == "flow" and use.rule.startswith("fs-write."):
+        return "flow.write", Level.LOW
+    return use.rule, Level.LOW if use.rule.startswith(_EVERYDAY_AGAIN) else level
 
 
 def _is_in_tests(gained: Gained) -> bool:

@@ -18,7 +18,7 @@ def is_test(path: str) -> bool:
 
 
 def is_python(path: str, data: bytes | None) -> bool:
-    """Whether `path` is Python by its name, or by the first line of `data` where it has no suffix."""
+    """Whether `path` is Python by its name, or `data` by its first line."""
     if path.endswith(PYTHON_SUFFIXES):
         return True
     return data is not None and data.startswith(b"#!") and b"python" in data.split(b"\n", 1)[0]

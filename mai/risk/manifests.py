@@ -1,4 +1,4 @@
-"""Judges what a project's manifests gain: dependencies, where they come from, what building runs."""
+"""Judges what a project's manifests gain: dependencies, their sources, what building runs."""
 
 from __future__ import annotations
 

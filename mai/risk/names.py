@@ -8,6 +8,7 @@ file itself. Every question is answered once per node, and a cycle finds nothing
 from __future__ import annotations
 
 import ast
+import hashlib
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
@@ -35,6 +36,7 @@ class Resolver:
         self._scope_of_fold: Scope = survey.module
         self._depth = 0
         self._folder = Folder(self._assigned)
+        self._print_of_file = ""
 
     # --- constants ---
 
@@ -69,6 +71,13 @@ class Resolver:
             expression: ast.expr = bound[0][1]
             return expression
         return None
+
+    def print_of_file(self) -> str:
+        """Return a fingerprint of the whole file as Python reads it."""
+        if not self._print_of_file and self.survey.module.node is not None:
+            dump = ast.dump(self.survey.module.node)
+            self._print_of_file = hashlib.sha256(dump.encode("utf-8", "replace")).hexdigest()[:16]
+        return self._print_of_file
 
     # --- names ---
 

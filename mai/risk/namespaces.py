@@ -1,4 +1,4 @@
-"""Namespaces as data: subscripts of `sys.modules`, `os.environ`, `__dict__`, and changes to them."""
+"""Namespaces as data: `sys.modules["os"]`, `os.environ["X"]`, `__dict__`, and changes to them."""
 
 from __future__ import annotations
 
@@ -57,6 +57,16 @@ _OWN_OF_SYS = frozenset(
     }
 )
 _CODE_ATTRIBUTES = frozenset({"__code__", "__globals__", "__builtins__", "f_globals"})
+
+
+def judge(collector: Collector) -> None:
+    """Add what the file does with namespaces, and consume the nodes that this explains."""
+    for store, scope in collector.survey.stores:
+        judge_store(collector, store, scope)
+    for subscript, scope in collector.survey.subscripts:
+        judge_subscript(collector, subscript, scope)
+    for call, scope in collector.survey.calls:
+        judge_call(collector, call, scope)
 
 
 def judge_subscript(collector: Collector, node: ast.Subscript, scope: Scope) -> None:

@@ -41,8 +41,8 @@ def judge_reach(
             yield finding(
                 "flow.changed",
                 version.path,
-                f"It can now {rule.summary} with data of its own: {call.name.lstrip('.')} hands it to "
-                f"{use.name}.",
+                f"It can now {rule.summary} with data of its own: {call.name.lstrip('.')} hands "
+                f"it to {use.name}.",
                 call.line,
                 call.column,
             )
@@ -57,6 +57,13 @@ def _new_calls(version: Version) -> Iterator[Use]:
             before[call.name, call.flow] -= 1
         else:
             yield call
+
+
+def _is_of(facts: Facts, inner: str, called: str) -> bool:
+    """Whether calling `called`, a function or a class, runs the function `inner`."""
+    if called in facts.bodies:
+        return inner == called or inner.startswith(f"{called}.")
+    return inner in {f"{called}.__init__", f"{called}.__new__", f"{called}.__call__"}
 
 
 class _Modules:
@@ -77,15 +84,19 @@ class _Modules:
             if path is not None:
                 function = ".".join(parts[end:])
                 facts = self._facts_at(path)
-                return next(
-                    (
-                        use
-                        for use in (facts.uses if facts else ())
-                        if use.is_fed
-                        and use.rule.startswith(_DANGEROUS)
-                        and (use.function == function or use.function.startswith(f"{function}."))
-                    ),
-                    None,
+                return (
+                    None
+                    if facts is None
+                    else next(
+                        (
+                            use
+                            for use in facts.uses
+                            if use.is_fed
+                            and use.rule.startswith(_DANGEROUS)
+                            and _is_of(facts, use.function, function)
+                        ),
+                        None,
+                    )
                 )
         return None
 

@@ -28,7 +28,7 @@ CAPABILITIES = (
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. `level` is what the rule asks for by itself; combinations have rules of their own."""
+    """One rule. `level` is what it asks for alone; combinations have rules of their own."""
 
     id: str
     capability: str
@@ -65,7 +65,7 @@ text.look-alike     | gate-tampering | a name mixes scripts and looks like anoth
 text.unreadable     | gate-tampering | the file cannot be parsed, so it cannot be judged | a syntax error
 text.hostile        | gate-tampering | the file crashed the parser or used up its time or memory | 10,000 nested brackets
 text.too-large      | gate-tampering | the file is too large to be judged | a Python file of 5 MB
-"""
+"""  # noqa: E501 - a table is read across
 
 _HIGH = """
 path.own-code       | gate-tampering | Mai changes its own code | `mai/agent/turn.py`
@@ -97,7 +97,7 @@ combination.persistence | fs-write | write to a place that is run or trusted lat
 combination.wipe    | fs-write | delete or overwrite whole folders of the person | `shutil.rmtree("/")`
 shell.network-to-shell | process | hand what the network sends straight to a shell | `curl … \\| sh`
 shell.privilege     | process | run with more rights than its caller | `sudo`, `privileged: true`
-"""
+"""  # noqa: E501 - a table is read across
 
 _MEDIUM = """
 net.socket          | net | open network connections | `socket.create_connection(…)`
@@ -131,23 +131,21 @@ sensitive-path.system | sensitive-path | reach files that belong to the system |
 deserialise.pickle  | deserialise | run code hidden in data it loads | `pickle.loads(data)`
 deserialise.yaml    | deserialise | build any object a YAML file names | `yaml.load(text)`
 flow.changed        | dynamic-code | give other data than before to something dangerous that already stood | `exec(x)` where `x` changed
-import-time         | process | do this as soon as it is imported | a call moved out of its function
 removed.safeguard   | gate-tampering | a timeout, limit or verification is gone | `timeout=5` deleted
 removed.check       | gate-tampering | a check about permission, identity or validity is gone | `if not allowed: raise` deleted
 test-tampering.patch | test-tampering | replace the code under test with something else | `monkeypatch.setattr(app, "check", …)`
 notebook.magic      | process | run shell commands from a notebook | `!pip install x`
 text.invisible      | gate-tampering | invisible characters hide something from a reader | a zero-width space in a name
 path.lock           | build-hook | it pins what is installed | `uv.lock`
-"""
+"""  # noqa: E501 - a table is read across
 
 _LOW = """
 env.plain           | env | read an ordinary variable such as HOME | `os.environ.get("HOME")`
 flow.write          | fs-write | write other data or to another path than before | `open(path, "w")` where `path` changed
-again               | process | do once more what this file already did | one more `path.write_text(…)`
 removed.assert      | gate-tampering | an assert is gone | `assert n > 0` deleted
 removed.handler     | gate-tampering | an error is no longer caught | `except OSError` deleted
 removed.raise       | gate-tampering | an error is no longer raised | `raise ValueError` deleted
-"""
+"""  # noqa: E501 - a table is read across
 
 RULES: tuple[Rule, ...] = (
     *_table(Level.BLOCKED, _BLOCKED),

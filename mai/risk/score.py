@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,18 +10,18 @@ from mai.errors import Cancelled
 from mai.events import Cancel
 from mai.proposal import FileChange, Finding, RiskReport
 from mai.protocols import Snapshot
-from mai.risk import manifests, notebooks, paths, scripts, text, tree
-from mai.risk.combine import combinations
+from mai.risk import notebooks, paths, text, tree
+from mai.risk.content import judge_content
 from mai.risk.facts import Facts
-from mai.risk.gain import Version, finding_of, gains
+from mai.risk.gain import Version
 from mai.risk.hunks import judge_hunks
+from mai.risk.judge import judge_gains
 from mai.risk.kinds import is_python
 from mai.risk.parser import Parser
 from mai.risk.policy import Policy
 from mai.risk.project import Project
 from mai.risk.reach import judge_reach
 from mai.risk.report import FileReport, report_of
-from mai.risk.tampering import judge_guards, judge_tests
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def score_change(
             if before == after and not file.old_path:
                 continue
             if after is not None:
-                findings.extend(_judge_content(file.path, after, before))
+                findings.extend(judge_content(file.path, after, before))
             version = _version(parser, file, before, after)
             if version is not None:
                 findings.extend(_problems(version))
@@ -70,19 +70,8 @@ def score_change(
                 lambda path, data: _facts(parser, path, data, in_full=True),
             )
         )
-    findings.extend(_judge_gains(versions, Project(change.base).has))
+    findings.extend(judge_gains(versions, Project(change.base).has))
     return report_of(findings, policy)
-
-
-def _judge_gains(
-    versions: Sequence[Version], has_capability: Callable[[str], bool] | None
-) -> Iterator[Finding]:
-    gained = gains(versions, has_capability)
-    yield from (found for gain in gained if (found := finding_of(gain)) is not None)
-    yield from combinations(gained, versions)
-    yield from judge_tests(versions, gained)
-    for version in versions:
-        yield from judge_guards(version)
 
 
 def _judge_paths(change: Change, policy: Policy, *, is_own_repo: bool) -> Iterator[Finding]:
@@ -97,19 +86,6 @@ def _judge_paths(change: Change, policy: Policy, *, is_own_repo: bool) -> Iterat
 
 def _read(snapshot: Snapshot, path: str, *, exists: bool) -> bytes | None:
     return snapshot.read(path) if exists else None
-
-
-def _judge_content(path: str, data: bytes, base: bytes | None) -> Iterator[Finding]:
-    """Yield what can be said of any file's content without parsing Python."""
-    yield from text.judge_bytes(path, data, base)
-    if manifests.judges(path):
-        yield from manifests.judge_manifest(path, data, base)
-    elif notebooks.is_notebook(path):
-        yield from notebooks.judge_magic(path, data, base)
-    elif path.rpartition("/")[2] == ".gitattributes":
-        yield from text.judge_attributes(path, data, base)
-    if not is_python(path, data):
-        yield from scripts.judge_script(path, data, base)
 
 
 def _version(
@@ -170,13 +146,13 @@ def _judge_whole(parser: Parser, path: Path) -> Iterator[Finding]:
     except OSError as error:
         yield paths.finding("text.unreadable", str(path), f"It cannot be read: {error.strerror}.")
         return
-    yield from _judge_content(shown, data, None)
+    yield from judge_content(shown, data, None)
     facts = _facts(parser, shown, data, in_full=False)
     if facts is None:
         return
     version = Version(shown, None, facts)
     yield from _problems(version)
-    yield from _judge_gains([version], None)
+    yield from judge_gains([version], None)
 
 
 def _from_here(path: Path) -> str:
@@ -188,10 +164,11 @@ def _from_here(path: Path) -> str:
     return "/".join(part for part in relative.parts if part != "..")
 
 
-def score_hunks(patch: str, policy: Policy) -> RiskReport:
+def score_hunks(patch: str, policy: Policy, *, is_own_repo: bool = False) -> RiskReport:
     """Score a unified diff whose blobs are not there: its added and removed lines alone.
 
-    The report says `"context": "hunks"`. What the hunks cannot show is not judged, so the level is
-    never below MEDIUM where a Python file changed and its hunks could not be parsed.
+    The report says `"context": "hunks"`. What the hunks cannot show is not judged; hunks of Python
+    that make no sense alone are MEDIUM at least.
     """
-    return report_of(judge_hunks(patch, policy), policy, context="hunks")
+    findings = judge_hunks(patch, policy, is_own_repo=is_own_repo)
+    return report_of(findings, policy, context="hunks")

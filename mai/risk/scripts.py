@@ -164,7 +164,7 @@ def _judge_lines(path: str, new: list[tuple[int, str]]) -> Iterator[Finding]:
             )
         for word in _WORDS.findall(stripped)[:200]:
             rule = next((r for r in sensitive.rules_of(word) if not r.startswith("mark.")), None)
-            if rule and not (word.startswith("/bin/") or word.startswith("#!")):
+            if rule and not word.startswith(("/bin/", "#!")):
                 yield finding(
                     rule, path, f"It now names {word[:60]}, which no project's file is.", number
                 )

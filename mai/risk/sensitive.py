@@ -34,7 +34,8 @@ _STARTUP_FILES = re.compile(
 )
 _GATE = re.compile(
     r"\brefs/mai/|\bMAI_(?:HEADLESS_APPROVAL|APPROVAL_PIN|AUTO_LAND_LOW|RISK_LEVELS|CONFIG_DIR)\b"
-    r"|\bcore\.(?:hooksPath|fsmonitor|sshCommand)\b|(?:^|[/\\])\.git[/\\]hooks\b|\bmai\.toml$|^mai (?:approve|submit)\b"
+    r"|\bcore\.(?:hooksPath|fsmonitor|sshCommand)\b|(?:^|[/\\])\.git[/\\]hooks\b"
+    r"|\bmai\.toml$|^mai (?:approve|submit)\b"
     r"|\bmai\.(?:risk|store|repo|sandbox|pipeline)\.",
 )
 _FORMAT_LADDER = re.compile(r"\{[^{}]*(?:\.__\w+__|\[__\w+__\])")

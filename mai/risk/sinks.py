@@ -1,4 +1,4 @@
-"""Which names can do what: dotted names, methods by their own name, and modules with one purpose."""
+"""Which names can do what: dotted names, methods by name alone, modules with one purpose."""
 
 from __future__ import annotations
 
@@ -23,125 +23,130 @@ def _table(text: str) -> dict[str, str]:
 # A reference to one of these is a use, whether it is called, passed on or assigned.
 NAMES: Mapping[str, str] = _table(
     """
-process.shell: os system popen popen2 popen3 popen4 startfile; subprocess getoutput getstatusoutput;
-  asyncio create_subprocess_shell; commands getoutput getstatusoutput; platform popen;
-  asyncio.subprocess create_subprocess_shell; anyio run_process open_process
+deserialise.pickle: _pickle Unpickler load loads; cPickle Unpickler load loads; cloudpickle load
+  loads; copy_reg pickle; copyreg pickle; dill load loads; joblib load; jsonpickle decode;
+  keras.models load_model; marshal load; multiprocessing.reduction ForkingPickler; pandas
+  read_pickle; pickle Unpickler _Unpickler _load _loads load loads; shelve DbfilenameShelf Shelf
+  open; torch load; xmlrpc.client loads
 
-process.start: subprocess run call check_call check_output Popen;
-  os execl execle execlp execlpe execv execve execvp execvpe spawnl spawnle spawnlp spawnlpe spawnv
-  spawnve spawnvp spawnvpe posix_spawn posix_spawnp fork forkpty; pty spawn fork;
-  asyncio create_subprocess_exec; asyncio.subprocess create_subprocess_exec;
-  webbrowser open open_new open_new_tab get; pexpect spawn run; sh Command; plumbum local;
-  _posixsubprocess fork_exec; multiprocessing.util spawnv_passfds; distutils.spawn spawn;
-  _winapi CreateProcess; win32api ShellExecute WinExec; win32process CreateProcess;
-  psutil Popen; trio run_process; invoke run; fabric Connection; paramiko SSHClient
+deserialise.yaml: ruamel.yaml YAML_unsafe load; yaml CLoader FullLoader Loader UnsafeLoader
+  full_load full_load_all load load_all unsafe_load unsafe_load_all
 
-process.signal: os kill killpg; signal pthread_kill pidfd_send_signal; _signal pthread_kill;
-  psutil Process process_iter; os setpriority nice setsid; resource setrlimit prlimit
+dynamic-code.load: _frozen_importlib _load; _imp create_builtin create_dynamic exec_dynamic;
+  builtins __loader__; imp load_compiled load_dynamic load_module load_source new_module;
+  importlib reload; importlib._bootstrap _load; importlib.machinery ExtensionFileLoader ModuleSpec
+  SourceFileLoader SourcelessFileLoader; importlib.metadata entry_points; importlib.util
+  module_from_spec spec_from_file_location spec_from_loader; pkg_resources load_entry_point;
+  pkgutil find_loader get_loader; site addsitedir; sys.path append extend insert; types
+  ModuleType; zipimport zipimporter
 
-process.privilege: os setuid setgid seteuid setegid setreuid setregid setresuid setresgid setgroups
-  initgroups chroot unshare setns
+dynamic-code.run: _interpreters exec run_string; _xxsubinterpreters run_string; bdb Bdb; builtins
+  compile eval exec execfile; cProfile run runctx; code InteractiveConsole InteractiveInterpreter
+  compile_command interact; codeop compile_command; concurrent.interpreters create; doctest
+  testfile testmod; idlelib.run Executive; jinja2 Template; mako.template Template; numexpr
+  evaluate; os execfile; pandas eval; pdb run runcall runeval; profile run runctx; runpy
+  run_module run_path; site execsitecustomize; timeit Timer repeat timeit; trace Trace; types
+  CodeType FunctionType LambdaType
 
-fs-write.delete: os remove unlink rmdir removedirs truncate ftruncate; shutil rmtree;
-  posix remove unlink rmdir
+env.write: dotenv load_dotenv; os putenv unsetenv
 
-fs-write.move: os rename renames replace copy_file_range sendfile; shutil move copy copy2 copyfile copytree
-  copyfileobj copymode copystat unpack_archive; distutils.dir_util copy_tree;
-  distutils.file_util copy_file move_file
+fs-write.delete: os ftruncate remove removedirs rmdir truncate unlink; posix remove rmdir unlink;
+  shutil rmtree
 
-fs-write.write: os mkdir makedirs mknod mkfifo write pwrite writev utime; zipfile.ZipFile() extractall extract;
-  tarfile.open() extractall extract; tarfile.TarFile() extractall extract; logging FileHandler;
-  logging.handlers RotatingFileHandler TimedRotatingFileHandler WatchedFileHandler; shutil make_archive;
-  shelve open; dbm open; numpy save savez savetxt; sqlite3 connect; plistlib dump;
-  readline write_history_file append_history_file; fileinput input FileInput
+fs-write.mode: os chflags chmod chown fchmod fchown lchmod lchown link removexattr setxattr
+  symlink umask; pathlib.Path() hardlink_to link_to symlink_to; shutil chown
 
-fs-write.mode: os chmod fchmod lchmod chown fchown lchown symlink link chflags umask setxattr
-  removexattr; shutil chown; pathlib.Path() symlink_to hardlink_to link_to
+fs-write.move: distutils.dir_util copy_tree; distutils.file_util copy_file move_file; os
+  copy_file_range rename renames replace sendfile; shutil copy copy2 copyfile copyfileobj copymode
+  copystat copytree move unpack_archive
 
-dynamic-code.run: builtins eval exec compile; code interact InteractiveInterpreter InteractiveConsole
-  compile_command; codeop compile_command; runpy run_path run_module; pdb run runeval runcall;
-  cProfile run runctx; profile run runctx; timeit timeit repeat Timer; trace Trace; bdb Bdb;
-  types FunctionType CodeType LambdaType; numexpr evaluate; pandas eval; 
-  os execfile; site execsitecustomize; doctest testmod testfile; jinja2 Template; mako.template Template;
-  builtins execfile; concurrent.interpreters create; _xxsubinterpreters run_string; _interpreters exec run_string;
-  idlelib.run Executive; imp load_source
+fs-write.write: dbm open; fileinput FileInput input; logging FileHandler; logging.handlers
+  RotatingFileHandler TimedRotatingFileHandler WatchedFileHandler; numpy save savetxt savez; os
+  makedirs mkdir mkfifo mknod pwrite utime write writev; plistlib dump; readline
+  append_history_file write_history_file; shutil make_archive; sqlite3 connect; tarfile.TarFile()
+  extract extractall; tarfile.open() extract extractall; zipfile.ZipFile() extract extractall
 
-dynamic-code.load: importlib.util spec_from_file_location spec_from_loader module_from_spec;
-  importlib.machinery SourceFileLoader SourcelessFileLoader ExtensionFileLoader ModuleSpec;
-  sys.path insert append extend; importlib reload; imp load_source load_module load_compiled load_dynamic new_module; zipimport zipimporter;
-  pkgutil get_loader find_loader; types ModuleType; pkg_resources load_entry_point;
-  importlib.metadata entry_points; marshal load loads; builtins __loader__; site addsitedir;
-  importlib._bootstrap _load; _imp create_dynamic exec_dynamic create_builtin; _frozen_importlib _load
+mark.exit: _thread interrupt_main; builtins exit quit; faulthandler dump_traceback_later; os _exit
+  abort; sys exit
 
-reflection.hook: sys settrace setprofile addaudithook meta_path path_hooks excepthook displayhook
-  unraisablehook breakpointhook set_asyncgen_hooks path_importer_cache _settraceallthreads; threading settrace
-  setprofile settrace_all_threads; atexit register; os register_at_fork; gc callbacks; faulthandler register; sys.monitoring register_callback
-  use_tool_id; weakref finalize; _thread start_joinable_thread
+native.load: _ctypes call_function dlopen dlsym; cffi FFI; ctypes CDLL CFUNCTYPE LibraryLoader
+  OleDLL POINTER PYFUNCTYPE PyDLL WinDLL cast cdll from_address memmove memset oledll py_object
+  pydll pythonapi string_at windll wstring_at; ctypes.util find_library; llvmlite.binding
+  load_library_permanently; mmap mmap; numpy.ctypeslib load_library; win32api LoadLibrary
 
-reflection.inside: sys _getframe _current_frames _getframemodulename; inspect currentframe stack getouterframes
-  getinnerframes trace; gc get_objects get_referrers get_referents; types FrameType;
-  inspect getclosurevars; builtins breakpoint
+net.http: aiohttp ClientSession TCPConnector request; anthropic Anthropic; azure.storage blob;
+  boto3 Session client resource; botocore.session get_session; discord Client Webhook; docker
+  DockerClient from_env; ftplib FTP FTP_TLS; git.Repo clone_from; google.cloud storage; grequests
+  get map post; http.client HTTPConnection HTTPSConnection; httplib HTTPConnection
+  HTTPSConnection; httpx AsyncClient Client delete get head options patch post put request stream;
+  huggingface_hub hf_hub_download snapshot_download; imaplib IMAP4 IMAP4_SSL; logging.handlers
+  DatagramHandler HTTPHandler SMTPHandler SocketHandler SysLogHandler; mechanize Browser; niquests
+  Session get post; nntplib NNTP NNTP_SSL; openai Client OpenAI; pandas read_html; pip main;
+  pip._internal main; playwright.sync_api sync_playwright; poplib POP3 POP3_SSL; pycurl Curl;
+  requests Session adapters api delete get head options patch post put request session; selenium
+  webdriver; slack_sdk WebClient; smtplib LMTP SMTP SMTP_SSL; telegram Bot; torch.hub load;
+  tornado.httpclient AsyncHTTPClient HTTPClient; treq get post; twilio.rest Client; urllib
+  URLopener urlopen urlretrieve; urllib.request FancyURLopener OpenerDirector Request URLopener
+  build_opener install_opener urlopen urlretrieve; urllib2 Request build_opener urlopen; urllib3
+  HTTPConnectionPool HTTPSConnectionPool PoolManager ProxyManager connection_from_url request;
+  wget download; xmlrpc.client Server ServerProxy Transport
 
-native.load: ctypes CDLL PyDLL WinDLL OleDLL cdll windll oledll pydll pythonapi LibraryLoader
-  memmove memset string_at wstring_at CFUNCTYPE PYFUNCTYPE POINTER cast from_address py_object;
-  cffi FFI; _ctypes dlopen call_function; mmap mmap; llvmlite.binding load_library_permanently;
-  numpy.ctypeslib load_library; ctypes.util find_library; win32api LoadLibrary; _ctypes dlsym
+net.listen: BaseHTTPServer HTTPServer; SocketServer TCPServer; aiohttp.web Application run_app;
+  asyncio start_server start_unix_server; bottle route run; fastapi FastAPI; flask Flask; grpc
+  server; http.server BaseHTTPRequestHandler CGIHTTPRequestHandler HTTPServer
+  SimpleHTTPRequestHandler ThreadingHTTPServer test; logging.config listen;
+  multiprocessing.managers BaseManager; sanic Sanic; smtpd SMTPServer; socketserver
+  BaseRequestHandler ForkingTCPServer StreamRequestHandler TCPServer ThreadingMixIn
+  ThreadingTCPServer ThreadingUDPServer UDPServer UnixStreamServer; starlette.applications
+  Starlette; tornado.web Application; uvicorn run; websockets serve; wsgiref.simple_server
+  WSGIServer make_server; xmlrpc.server SimpleXMLRPCServer
 
-env.whole: os environ environb getenvb
+net.socket: _socket socket; anyio connect_tcp; asynchat async_chat; asyncio open_connection
+  open_unix_connection; asyncore dispatcher; dns.resolver query resolve;
+  multiprocessing.connection Client Listener; netifaces interfaces; pika BlockingConnection; redis
+  Redis StrictRedis; scapy.all send sniff sr1; socket SocketType create_connection create_server
+  fromfd getaddrinfo gethostbyaddr gethostbyname gethostbyname_ex socket socketpair; socks
+  socksocket; ssl create_default_context get_server_certificate wrap_socket; telnetlib Telnet;
+  trio open_tcp_stream; websocket WebSocketApp create_connection; websockets connect; zmq Context
 
-env.get: os getenv
+net.unverified: ssl CERT_NONE _create_unverified_context; urllib3 disable_warnings
 
-env.write: os putenv unsetenv; dotenv load_dotenv
+process.privilege: os chroot initgroups setegid seteuid setgid setgroups setns setregid setresgid
+  setresuid setreuid setuid unshare
 
-net.socket: socket socket create_connection socketpair fromfd getaddrinfo gethostbyname gethostbyname_ex
-  gethostbyaddr create_server SocketType; _socket socket; asyncio open_connection open_unix_connection; ssl wrap_socket get_server_certificate
-  create_default_context; websocket create_connection WebSocketApp; websockets connect; dns.resolver query resolve;
-  scapy.all sr1 send sniff; multiprocessing.connection Client Listener; asyncore dispatcher; asynchat async_chat;
-  telnetlib Telnet; zmq Context; redis Redis StrictRedis; pika BlockingConnection; trio open_tcp_stream;
-  anyio connect_tcp; netifaces interfaces; socks socksocket
+process.shell: anyio open_process run_process; asyncio create_subprocess_shell; asyncio.subprocess
+  create_subprocess_shell; commands getoutput getstatusoutput; os popen popen2 popen3 popen4
+  startfile system; platform popen; subprocess getoutput getstatusoutput
 
-net.http: requests get post put patch delete head options request Session session api adapters; httpx get post put patch
-  delete head options request stream Client AsyncClient; aiohttp ClientSession request TCPConnector;
-  urllib.request urlopen urlretrieve Request build_opener install_opener URLopener FancyURLopener OpenerDirector;
-  urllib urlopen urlretrieve URLopener; urllib2 urlopen Request build_opener; http.client HTTPConnection
-  HTTPSConnection; httplib HTTPConnection HTTPSConnection; urllib3 PoolManager request ProxyManager
-  HTTPConnectionPool HTTPSConnectionPool connection_from_url; xmlrpc.client ServerProxy Server Transport;
-  ftplib FTP FTP_TLS; smtplib SMTP SMTP_SSL LMTP; imaplib IMAP4 IMAP4_SSL; poplib POP3 POP3_SSL;
-  nntplib NNTP NNTP_SSL; boto3 client resource Session; botocore.session get_session; pycurl Curl;
-  discord Client Webhook; slack_sdk WebClient; telegram Bot; openai OpenAI Client; anthropic Anthropic;
-  google.cloud storage; azure.storage blob; git.Repo clone_from; wget download; tornado.httpclient
-  AsyncHTTPClient HTTPClient; treq get post; niquests get post Session; grequests get post map;
-  huggingface_hub hf_hub_download snapshot_download; torch.hub load; twilio.rest Client; selenium webdriver;
-  playwright.sync_api sync_playwright; logging.handlers HTTPHandler SocketHandler DatagramHandler SMTPHandler SysLogHandler;
-  pandas read_html; docker from_env DockerClient; mechanize Browser; pip main; pip._internal main
+process.signal: _signal pthread_kill; os kill killpg nice setpriority setsid; psutil Process
+  process_iter; resource prlimit setrlimit; signal pidfd_send_signal pthread_kill
 
-net.listen: http.server HTTPServer ThreadingHTTPServer SimpleHTTPRequestHandler BaseHTTPRequestHandler
-  CGIHTTPRequestHandler test; socketserver TCPServer UDPServer ThreadingTCPServer BaseRequestHandler
-  ThreadingUDPServer ForkingTCPServer UnixStreamServer StreamRequestHandler ThreadingMixIn; asyncio start_server start_unix_server; xmlrpc.server
-  SimpleXMLRPCServer; wsgiref.simple_server make_server WSGIServer; flask Flask; fastapi FastAPI;
-  uvicorn run; aiohttp.web Application run_app; bottle run route; websockets serve; smtpd SMTPServer;
-  BaseHTTPServer HTTPServer; SocketServer TCPServer; tornado.web Application; logging.config listen;
-  multiprocessing.managers BaseManager; sanic Sanic; starlette.applications Starlette; grpc server
+process.start: _posixsubprocess fork_exec; _winapi CreateProcess; asyncio create_subprocess_exec;
+  asyncio.subprocess create_subprocess_exec; distutils.spawn spawn; fabric Connection; invoke run;
+  multiprocessing.util spawnv_passfds; os execl execle execlp execlpe execv execve execvp execvpe
+  fork forkpty posix_spawn posix_spawnp spawnl spawnle spawnlp spawnlpe spawnv spawnve spawnvp
+  spawnvpe; paramiko SSHClient; pexpect run spawn; plumbum local; psutil Popen; pty fork spawn; sh
+  Command; subprocess Popen call check_call check_output run; trio run_process; webbrowser get
+  open open_new open_new_tab; win32api ShellExecute WinExec; win32process CreateProcess
 
-net.unverified: ssl _create_unverified_context CERT_NONE; urllib3 disable_warnings
+reflection.hook: _thread start_joinable_thread; atexit register; faulthandler register; gc
+  callbacks; os register_at_fork; sys _settraceallthreads addaudithook breakpointhook displayhook
+  excepthook meta_path path_hooks path_importer_cache set_asyncgen_hooks setprofile settrace
+  unraisablehook; sys.monitoring register_callback use_tool_id; threading setprofile settrace
+  settrace_all_threads; weakref finalize
 
-deserialise.pickle: pickle load loads Unpickler _Unpickler _load _loads; cPickle load loads Unpickler; _pickle load loads Unpickler;
-  dill load loads; cloudpickle load loads; joblib load; shelve open Shelf DbfilenameShelf; jsonpickle decode;
-  pandas read_pickle; torch load; xmlrpc.client loads; multiprocessing.reduction
-  ForkingPickler; marshal load loads; keras.models load_model; copyreg pickle; copy_reg pickle
+reflection.inside: builtins breakpoint; gc get_objects get_referents get_referrers; inspect
+  currentframe getclosurevars getinnerframes getouterframes stack trace; sys _current_frames
+  _getframe _getframemodulename; types FrameType
 
-deserialise.yaml: yaml load load_all unsafe_load unsafe_load_all full_load full_load_all Loader
-  UnsafeLoader FullLoader CLoader; ruamel.yaml load; ruamel.yaml YAML_unsafe
+sensitive-path.secrets: ImageGrab grab; PIL.ImageGrab grab; _winreg CreateKey OpenKey SetValueEx;
+  browser_cookie3 chrome firefox load; cv2 VideoCapture; getpass getpass; keyboard hook on_press
+  read_event; keyring get_password set_password; mss mss; netrc netrc; pyautogui screenshot;
+  pynput keyboard mouse; pynput.keyboard Listener; pyperclip paste; secretstorage dbus_init;
+  sounddevice rec; spwd getspall getspnam; win32crypt CryptUnprotectData; winreg CreateKey OpenKey
+  QueryValueEx SetValueEx
 
-sensitive-path.secrets: keyring get_password set_password; getpass getpass; netrc netrc; browser_cookie3 chrome
-  firefox load; win32crypt CryptUnprotectData; secretstorage dbus_init; pyperclip paste; pynput keyboard mouse;
-  pynput.keyboard Listener; keyboard on_press hook read_event; ImageGrab grab; PIL.ImageGrab grab; mss mss;
-  pyautogui screenshot; winreg OpenKey SetValueEx CreateKey QueryValueEx; _winreg OpenKey SetValueEx CreateKey;
-  spwd getspnam getspall; cv2 VideoCapture; sounddevice rec
-
-sensitive-path.system: pwd getpwall getpwnam getpwuid; grp getgrall
-
-mark.exit: os _exit abort; sys exit; builtins exit quit; faulthandler dump_traceback_later; _thread interrupt_main
+sensitive-path.system: grp getgrall; pwd getpwall getpwnam getpwuid
 """
 )
 

@@ -1,4 +1,4 @@
-"""Names that are harmless or not depending on how they are used: `open`, `getattr`, `getenv` …"""
+"""Names such as `open` and `getattr`, which are harmless or not by how they are used."""
 
 from __future__ import annotations
 

@@ -28,9 +28,9 @@ _ENDS = frozenset({"skip", "exit", "_exit", "fail", "xfail", "skipTest"})
 def promises_of(tree: ast.Module) -> dict[str, dict[str, Any]]:
     """Return what each test of a file promises, by qualified name.
 
-    `asserts` lists `[fingerprint, strength, line]` with strength from 0 (always true) to 3 (one exact
-    value); `skips` and `patches` count; `print` is the body's fingerprint; `line` its first line. The
-    entry `""` stands for the file: `hooks` are the pytest hooks it defines, `skips` its own marks.
+    `asserts` lists `[fingerprint, strength, line]`, strength from 0 (always true) to 3 (one exact
+    value); `skips` and `patches` count; `print` is the body's fingerprint; `line` its first line.
+    The entry `""` stands for the file: `hooks` are the pytest hooks it defines, `skips` its marks.
     """
     found: dict[str, dict[str, Any]] = {
         "": {"hooks": _hooks(tree), "skips": _file_skips(tree), "line": 1}
@@ -167,7 +167,7 @@ def _callee(node: ast.AST) -> ast.AST:
     return node.func if isinstance(node, ast.Call) else node
 
 
-def strength_of(test: ast.AST) -> int:
+def strength_of(test: ast.AST) -> int:  # noqa: PLR0911 - one return per kind of assert
     """Return how much an assert demands: 3 one exact value, 2 a relation, 1 truth, 0 nothing."""
     if isinstance(test, ast.Constant):
         return 0

@@ -78,6 +78,8 @@ class Walker(Binder):
                 survey.local_calls.setdefault(function.attr, []).append((node, scope))
                 if not isinstance(function.value, ast.Name):
                     self.visit(function.value, scope)
+                elif function.attr in _FILLERS:
+                    self.fill(function.value, node, scope)
             else:
                 self.visit(function, scope)
         for argument in node.args:
@@ -212,6 +214,7 @@ class Walker(Binder):
     }
 
 
+_FILLERS = frozenset({"append", "extend", "insert", "add", "update", "appendleft", "put"})
 _MAIN_GUARDS = frozenset(
     ast.dump(ast.parse(text, mode="eval").body)
     for text in ("__name__ == '__main__'", "'__main__' == __name__")

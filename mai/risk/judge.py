@@ -1,0 +1,28 @@
+"""Judges parsed files: their gains, what those make together, and what was taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from mai.proposal import Finding
+from mai.risk.combine import combinations
+from mai.risk.gain import Version, finding_of, gains
+from mai.risk.tampering import judge_guards, judge_tests
+
+
+def judge_gains(
+    versions: Sequence[Version], has_capability: Callable[[str], bool] | None
+) -> Iterator[Finding]:
+    """Yield every finding that both versions of the Python files give.
+
+    Args:
+        versions: every Python file of the change.
+        has_capability: says whether the base project uses a capability anywhere; None where each
+            file is judged as wholly new.
+    """
+    gained = gains(versions, has_capability)
+    yield from (found for gain in gained if (found := finding_of(gain)) is not None)
+    yield from combinations(gained, versions)
+    yield from judge_tests(versions, gained)
+    for version in versions:
+        yield from judge_guards(version)
