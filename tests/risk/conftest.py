@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
-from mai.proposal import FileChange, RiskReport
-from mai.risk import Change, Policy, score_change
+from mai.proposal import FileChange, Level, RiskReport
+from mai.risk import Change, FileReport, Policy, score_change, score_paths
+from tests.snapshots import MemorySnapshot
 
 Content = str | bytes
 Tree = Mapping[str, Content]
+Score = Callable[..., RiskReport]
+ScoreSource = Callable[[str], FileReport]
 
 
-@dataclass
-class MemoryTree:
-    """A `Snapshot` whose files are given."""
-
-    files: Tree
-    commit: str = "0" * 40
-    reads: list[str] = field(default_factory=list)
-
-    def paths(self) -> Sequence[str]:
-        return sorted(self.files)
-
-    def read(self, path: str) -> bytes | None:
-        self.reads.append(path)
-        content = self.files.get(path)
-        return content.encode() if isinstance(content, str) else content
+def as_bytes(tree: Tree) -> dict[str, bytes]:
+    return {
+        path: content.encode() if isinstance(content, str) else content
+        for path, content in tree.items()
+    }
 
 
 def changes_between(base: Tree, head: Tree) -> tuple[FileChange, ...]:
@@ -43,9 +36,6 @@ def changes_between(base: Tree, head: Tree) -> tuple[FileChange, ...]:
     return tuple(changes)
 
 
-Score = Callable[..., RiskReport]
-
-
 @pytest.fixture
 def score() -> Score:
     """Score the step from `base` to `head`, both `{path: content}`."""
@@ -58,8 +48,26 @@ def score() -> Score:
         policy: Policy | None = None,
         is_own_repo: bool = False,
     ) -> RiskReport:
-        changes = tuple(files) if files is not None else changes_between(base, head)
-        change = Change(MemoryTree(base), MemoryTree(head), changes)
+        before, after = as_bytes(base), as_bytes(head)
+        changes = tuple(files) if files is not None else changes_between(before, after)
+        change = Change(MemorySnapshot(before), MemorySnapshot(after), changes)
         return score_change(change, policy or Policy(), is_own_repo=is_own_repo)
 
     return run
+
+
+@pytest.fixture
+def score_source(tmp_path: Path) -> ScoreSource:
+    """Score one program as if wholly new."""
+
+    def run(source: str) -> FileReport:
+        path = tmp_path / "program.py"
+        path.write_text(source)
+        (report,) = score_paths([path], Policy())
+        return report
+
+    return run
+
+
+def rules(report: RiskReport | FileReport, at_least: Level = Level.LOW) -> set[str]:
+    return {finding.rule for finding in report.findings if finding.level >= at_least}

