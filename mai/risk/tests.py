@@ -35,8 +35,9 @@ def promises_of(tree: ast.Module) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {
         "": {"hooks": _hooks(tree), "skips": _file_skips(tree), "line": 1}
     }
+    classes = _test_classes(tree)
     for name, function in functions_of(tree.body):
-        if is_test_name(name):
+        if _is_collected(name, classes):
             asserts = [
                 [_dump(node), strength, node.lineno] for node, strength in _asserts(function.body)
             ]
@@ -50,15 +51,19 @@ def promises_of(tree: ast.Module) -> dict[str, dict[str, Any]]:
     return found
 
 
-def is_test_name(name: str) -> bool:
+def _is_collected(name: str, classes: set[str]) -> bool:
     """Whether pytest collects a function of this qualified name."""
-    parts = name.split(".")
-    return parts[-1].startswith("test") and all(
-        part.startswith("Test")
-        or part.endswith(("Test", "Tests", "TestCase"))
-        or part[:1].isupper()
-        for part in parts[:-1]
-    )
+    *owners, last = name.split(".")
+    return last.startswith("test") and all(owner in classes for owner in owners)
+
+
+def _test_classes(tree: ast.Module) -> set[str]:
+    """Return the classes that pytest may look into: `Test…`, and heirs of anything."""
+    return {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and (node.name.startswith("Test") or node.bases)
+    }
 
 
 def _hooks(tree: ast.Module) -> list[list[Any]]:

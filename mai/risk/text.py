@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 import io
+import keyword
 import re
+import sys
 import tokenize
 import unicodedata
 from collections.abc import Iterator
@@ -20,9 +23,8 @@ _INVISIBLE = re.compile(
     "\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e01ef\u2028\u2029]|(?!\\A)\ufeff"
 )
 _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
-_PLAIN_CODINGS = frozenset({"utf-8", "utf8", "utf-8-sig", "ascii", "us-ascii", "latin-1", "u8"})
+_PLAIN_CODINGS = frozenset({"utf-8", "utf8", "utf-8-sig", "ascii", "us-ascii", "u8"})
 _WORD = re.compile(r"[^\W\d]\w*")
-_LATIN_LOOK_ALIKES = frozenset({"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"})
 _ODD_CONTROLS = re.compile(r"[\x01-\x08\x0b\x0e-\x1f\x7f]")
 
 
@@ -132,25 +134,16 @@ def _is_hiding(text: str, match: re.Match[str]) -> bool:
 
 
 def _scripts(word: str) -> set[str]:
-    found = set()
-    for character in word:
-        if character.isalpha():
-            name = unicodedata.name(character, "UNKNOWN")
-            found.add(
-                "LATIN"
-                if name.startswith(("LATIN", "FULLWIDTH LATIN", "MATHEMATICAL"))
-                else name.split(" ")[0]
-            )
-    return found
+    return {
+        "LATIN" if name.startswith(("LATIN", "FULLWIDTH", "MATHEMATICAL")) else name.split(" ")[0]
+        for name in (unicodedata.name(letter, "UNKNOWN") for letter in word if letter.isalpha())
+    }
 
 
 def _judge_names(path: str, text: str, base: str) -> Iterator[Finding]:
-    known = set(_WORD.findall(base))
-    suspicious = {
-        word
-        for word in set(_WORD.findall(text)) - known
-        if not word.isascii() and _looks_like_latin(word)
-    }
+    words = set(_WORD.findall(text))
+    foreign = {word for word in words - set(_WORD.findall(base)) if not word.isascii()}
+    suspicious = {word for word in foreign if _imitates(word, words)}
     if not suspicious:
         return
     for token in _name_tokens(text):
@@ -160,24 +153,29 @@ def _judge_names(path: str, text: str, base: str) -> Iterator[Finding]:
             yield finding(
                 "text.look-alike",
                 path,
-                f"The name at this place mixes or imitates "
-                f"scripts ({scripts}), so it can pass for another name.",
+                f"The name here mixes or imitates scripts ({scripts}), so it can pass for another.",
                 token.start[0],
                 token.start[1],
             )
 
 
-def _looks_like_latin(word: str) -> bool:
+def _imitates(word: str, others: set[str]) -> bool:
+    """Whether a name reads like another one in scope, or mixes scripts that nobody mixes."""
     scripts = _scripts(word)
-    if len(scripts) > 1 and "LATIN" in scripts:
-        return bool(scripts & _LATIN_LOOK_ALIKES)
-    # A whole name in look-alike letters, such as Cyrillic `ехес`: every letter has a Latin twin.
-    return bool(scripts & _LATIN_LOOK_ALIKES) and all(
-        character in _TWINS for character in word if not character.isascii()
-    )
+    if "LATIN" in scripts and scripts & _NEVER_MIXED:
+        return True
+    shown = word.translate(_TWINS)
+    return shown != word and shown.isascii() and (shown in others or shown in _KNOWN)
 
 
-_TWINS = frozenset("асеорхуіјѕһԁԛԝАВЕКМНОРСТХУЅІЈαικνορυΑΒΕΖΗΙΚΜΝΟΡΤΥΧ")
+# Greek letters stand beside Latin ones in any formula; these scripts do not.
+_NEVER_MIXED = frozenset({"CYRILLIC", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"})
+_KNOWN = frozenset({*dir(builtins), *keyword.kwlist, *sys.stdlib_module_names, "self", "cls"})
+# Letters that most fonts draw like a Latin one (Unicode's confusables.txt, single letters only).
+_TWINS = str.maketrans(
+    "асеорхуіјѕһԁԛԝАВЕКМНОРСТХУЅІЈαικνορυΑΒΕΖΗΙΚΜΝΟΡΤΥΧօսոհɑɡı",
+    "aceopxyijshdqwABEKMHOPCTXYSIJaikvopuABEZHIKMNOPTYXounhagi",
+)
 
 
 def _name_tokens(text: str) -> Iterator[tokenize.TokenInfo]:

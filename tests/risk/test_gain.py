@@ -8,6 +8,17 @@ from mai.proposal import FileChange, Level
 from tests.risk.conftest import Score, rules
 
 RUN = "import subprocess\n\n\ndef go(command):\n    return subprocess.run(command)\n"
+METHOD = """
+import os
+
+
+class A:
+    def __init__(self):
+        self.c = "WORD"
+
+    def f(self):
+        os.system(self.c)
+"""
 
 
 def test_what_stood_before_costs_nothing(score: Score) -> None:
@@ -89,10 +100,8 @@ def test_a_moved_body_that_means_something_else_is_a_gain(score: Score) -> None:
             "import os\n\n\ndef f(c=[]):\n    c.append('rm')\n    os.execv('x', c)\n",
         ),
         (
-            "import os\n\n\nclass A:\n    def __init__(self):\n        self.c = 'ls'\n\n"
-            "    def f(self):\n        os.system(self.c)\n",
-            "import os\n\n\nclass A:\n    def __init__(self):\n        self.c = 'rm'\n\n"
-            "    def f(self):\n        os.system(self.c)\n",
+            METHOD.replace("WORD", "ls"),
+            METHOD.replace("WORD", "rm"),
         ),
         (
             "import os\n\n\ndef name():\n    return 'ls'\n\n\nos.system(name())\n",

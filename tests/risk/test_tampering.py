@@ -1,0 +1,168 @@
+"""Tests that promise less, and checks that are gone."""
+
+from __future__ import annotations
+
+import pytest
+
+from mai.proposal import Level
+from tests.risk.conftest import Score, rules
+
+BASE = """
+import pytest
+from app import parse
+
+
+def test_one():
+    assert parse("1") == 1
+    assert parse("2") == 2
+
+
+def test_bad():
+    with pytest.raises(ValueError, match="bad"):
+        parse("x")
+
+
+class TestMore:
+    def test_two(self):
+        assert parse("3") == 3
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule"),
+    [
+        ('    assert parse("2") == 2\n', "", "test-tampering.weaker"),
+        ('assert parse("2") == 2', 'assert parse("2")', "test-tampering.weaker"),
+        ('assert parse("2") == 2', "assert True", "test-tampering.weaker"),
+        ('assert parse("2") == 2', 'assert parse("2") == parse("2")', "test-tampering.weaker"),
+        ('assert parse("2") == 2', 'assert parse("2") == 2 or True', "test-tampering.weaker"),
+        ('assert parse("2") == 2', 'assert parse("2") != 9', "test-tampering.weaker"),
+        ('    assert parse("1")', '    return\n    assert parse("1")', "test-tampering.weaker"),
+        (
+            '    assert parse("2") == 2',
+            '    if False:\n        assert parse("2") == 2',
+            "test-tampering.weaker",
+        ),
+        (
+            '    assert parse("2") == 2',
+            '    try:\n        assert parse("2") == 2\n    except AssertionError:\n        pass',
+            "test-tampering.weaker",
+        ),
+        ("ValueError, match", "Exception, match", "test-tampering.weaker"),
+        (', match="bad"', "", "test-tampering.weaker"),
+        ("def test_one", "@pytest.mark.skip\ndef test_one", "test-tampering.skip"),
+        ("def test_one", "@pytest.mark.xfail(strict=False)\ndef test_one", "test-tampering.skip"),
+        (
+            '    assert parse("1")',
+            "    pytest.skip('x')\n    assert parse(\"1\")",
+            "test-tampering.skip",
+        ),
+        ("class TestMore", "@pytest.mark.skip\nclass TestMore", "test-tampering.skip"),
+        ("def test_one", "pytestmark = pytest.mark.skip\n\n\ndef test_one", "test-tampering.skip"),
+        ("class TestMore:\n", "class TestMore:\n    __test__ = False\n", "test-tampering.skip"),
+        ("def test_one", "def one", "test-tampering.dropped"),
+        ("class TestMore", "class More", "test-tampering.dropped"),
+        (
+            "def test_bad",
+            "def pytest_runtest_makereport(item):\n    pass\n\n\ndef test_bad",
+            "test-tampering.hook",
+        ),
+        (
+            "def test_bad",
+            "@pytest.fixture(autouse=True)\ndef calm():\n    yield\n\n\ndef test_bad",
+            "test-tampering.hook",
+        ),
+        ("import pytest", "import os, pytest\nos._exit(0)", "test-tampering.exit"),
+        ("def test_one():", "def test_one():\n    import sys; sys.exit(0)", "test-tampering.exit"),
+        ("import pytest", "import atexit, pytest\natexit.register(print)", "test-tampering.exit"),
+    ],
+)
+def test_a_test_that_shows_less_is_high(score: Score, old: str, new: str, rule: str) -> None:
+    assert old in BASE
+    head = BASE.replace(old, new, 1)
+    report = score({"tests/test_app.py": BASE}, {"tests/test_app.py": head})
+    assert report.level is Level.HIGH
+    assert rule in rules(report, Level.HIGH)
+
+
+def test_a_deleted_test_file_is_high(score: Score) -> None:
+    assert "test-tampering.dropped" in rules(score({"tests/test_app.py": BASE}, {}), Level.HIGH)
+
+
+def test_a_test_moved_to_another_file_is_low(score: Score) -> None:
+    report = score({"tests/test_app.py": BASE}, {"tests/unit/test_parse.py": BASE})
+    assert report.level is Level.LOW
+
+
+def test_a_renamed_test_with_the_same_body_is_low(score: Score) -> None:
+    head = BASE.replace("test_one", "test_first")
+    assert score({"tests/test_app.py": BASE}, {"tests/test_app.py": head}).level is Level.LOW
+
+
+def test_more_tests_and_more_asserts_are_low(score: Score) -> None:
+    head = BASE.replace(
+        '    assert parse("2") == 2', '    assert parse("2") == 2\n    assert parse("9") == 9'
+    )
+    head += "\n\ndef test_new(tmp_path):\n    (tmp_path / 'x').write_text('1')\n"
+    head += "    assert parse('4') == 4\n"
+    assert score({"tests/test_app.py": BASE}, {"tests/test_app.py": head}).level is Level.LOW
+
+
+def test_another_expected_value_is_for_a_person_to_see(score: Score) -> None:
+    head = BASE.replace("== 2", "== 3")
+    assert score({"tests/test_app.py": BASE}, {"tests/test_app.py": head}).level is Level.MEDIUM
+
+
+def test_replacing_the_code_under_test_is_medium(score: Score) -> None:
+    head = BASE.replace(
+        "def test_one():", "def test_one(monkeypatch):\n    monkeypatch.setattr('app.parse', int)"
+    )
+    report = score({"tests/test_app.py": BASE}, {"tests/test_app.py": head})
+    assert "test-tampering.patch" in rules(report, Level.MEDIUM)
+
+
+CODE = """
+import requests
+
+
+def fetch(user, url):
+    if not user.is_allowed(url):
+        raise PermissionError(url)
+    assert url
+    try:
+        return requests.get(url, timeout=5, verify=True)
+    except requests.ConnectionError:
+        return None
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule", "level"),
+    [
+        (", timeout=5", "", "removed.safeguard", Level.MEDIUM),
+        ("timeout=5", "timeout=None", "removed.safeguard", Level.MEDIUM),
+        ("verify=True", "verify=False", "net.unverified", Level.MEDIUM),
+        ("not user.is_allowed(url)", "not url", "removed.check", Level.MEDIUM),
+        ("    assert url\n", "", "removed.assert", Level.LOW),
+        ("except requests.ConnectionError", "except KeyError", "removed.handler", Level.LOW),
+        ("        raise PermissionError(url)", "        return None", "removed.raise", Level.LOW),
+    ],
+)
+def test_a_check_that_is_gone_is_found(
+    score: Score, old: str, new: str, rule: str, level: Level
+) -> None:
+    assert old in CODE
+    report = score({"a.py": CODE}, {"a.py": CODE.replace(old, new)})
+    assert rule in rules(report, level)
+
+
+def test_a_check_moved_into_a_helper_is_no_loss(score: Score) -> None:
+    head = CODE.replace(
+        "    if not user.is_allowed(url):\n        raise PermissionError(url)\n",
+        "    guard(user, url)\n",
+    )
+    head += (
+        "\n\ndef guard(user, url):\n    if not user.is_allowed(url):\n"
+        "        raise PermissionError(url)\n"
+    )
+    assert not {rule for rule in rules(score({"a.py": CODE}, {"a.py": head})) if "removed" in rule}

@@ -1,0 +1,87 @@
+"""Bytes: what a reader sees must be what Python runs."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mai.proposal import Level
+from mai.risk.text import MAXIMUM_BYTES, judge_bytes
+from tests.risk.conftest import Score, rules
+
+
+@pytest.mark.parametrize(
+    ("data", "rule"),
+    [
+        (b"x = 1\n\0import os\n", "text.nul"),
+        (b"x = '\xff'\n", "text.encoding"),
+        (b"# -*- coding: utf-7 -*-\nx = 1\n", "text.encoding"),
+        (b"#!/usr/bin/python\n# vim: set fileencoding=rot13 :\nx = 1\n", "text.encoding"),
+        (b"# coding: latin-1\nx = '\xe9'\n", "text.encoding"),
+        ("x = 1  # \u202e evil\n".encode(), "text.bidi"),
+        ("x = '\u2066a\u2069'\n".encode(), "text.bidi"),
+        ("\u0430dmin = 1\n".encode(), "text.look-alike"),
+        ("def \u0440ay(): pass\n".encode(), "text.look-alike"),
+        ("\u0435\u0445\u0435\u0441 = 1\n".encode(), "text.look-alike"),
+        (b"def (:\n", "text.unreadable"),
+        (b"x = " + b"(" * 500 + b")" * 500 + b"\n", "text.unreadable"),
+        (b"x = 1\n" * (MAXIMUM_BYTES // 6 + 1), "text.too-large"),
+    ],
+)
+def test_what_cannot_be_read_is_blocked(score: Score, data: bytes, rule: str) -> None:
+    report = score({}, {"a.py": data})
+    assert report.level is Level.BLOCKED
+    assert rule in rules(report, Level.BLOCKED)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# -*- coding: utf-8 -*-\nx = 1\n",
+        "# coding: ascii\nx = 1\n",
+        "\ufeffx = 1\n",
+        "größe = 'Ähre'\n",
+        "имя = 'Анна'\n",
+        "名前 = 1\n",
+        "# 👍🏽 👩‍💻 ❤️\nx = '✅'\n",
+        "λ = 0.5\nΔt = 1\nπ = 3.14\n",
+        "μ_max = 2\n",
+        "x = 1\r\ny = 2\r\n",
+        "x = 1\n\x0c\ny = 2\n",
+        "",
+    ],
+)
+def test_other_languages_are_welcome(score: Score, text: str) -> None:
+    assert score({}, {"a.py": text}).level is Level.LOW
+
+
+def test_bidi_controls_are_blocked_in_any_text(score: Score) -> None:
+    assert score({}, {"README.md": "a \u202e b\n"}).level is Level.BLOCKED
+
+
+def test_what_the_base_already_had_is_no_gain(score: Score) -> None:
+    base = "x = 1  # \u202e\n"
+    assert score({"a.py": base}, {"a.py": base + "y = 2\n"}).level is Level.LOW
+
+
+def test_an_invisible_character_in_code_is_seen(score: Score) -> None:
+    assert score({}, {"a.py": "x = 'a\u200bb'\n"}).level is Level.MEDIUM
+
+
+def test_a_file_that_did_not_parse_before_does_not_block_its_repair(score: Score) -> None:
+    assert score({"a.py": "def (:\n"}, {"a.py": "x = 1\n"}).level is Level.LOW
+
+
+@given(st.binary(max_size=400), st.none() | st.binary(max_size=400))
+def test_no_bytes_are_too_odd_to_judge(data: bytes, base: bytes | None) -> None:
+    for path in ("a.py", "a.txt"):
+        for finding in judge_bytes(path, data, base):
+            assert finding.path == path
+
+
+@given(st.text(max_size=200))
+def test_a_file_never_gains_over_itself(text: str) -> None:
+    data = text.encode("utf-8", "replace")
+    found = {finding.rule for finding in judge_bytes("a.py", data, data)}
+    assert not found & {"text.nul", "text.bidi", "text.invisible", "text.look-alike"}
