@@ -10,6 +10,7 @@ from mai.digest import Shown, canonical_json
 from mai.events import Cancel
 from mai.pipeline.services import Outcome, Services
 from mai.proposal import Proposal, ReviewReport
+from mai.text import one_line, without_mentions
 
 
 def review(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
@@ -26,6 +27,8 @@ def review(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
         return Outcome("reviewed", {"review": earlier, "seen": seen})
     reviewer = services.reviewer(proposal)
     report = reviewer.review(proposal, diff, cancel) if reviewer else ReviewReport()
+    concerns = tuple(without_mentions(one_line(each, 400)) for each in report.concerns)
+    report = replace(report, concerns=concerns)
     return Outcome("reviewed", {"review": asdict(report), "seen": seen})
 
 
