@@ -70,11 +70,8 @@ def test_a_transcript_plays_without_any_model(workspace: Workspace) -> None:
     ran = workspace.mai("improve", "--path", "calc/core.py", "--json", environment=scripted)
     (proposal,) = ran.json["proposals"]
     assert proposal["state"] == "pending", ran.out + ran.err
-    assert proposal["review"] == {
-        "verdict": "approve",
-        "reviewer": "scripted (scripted)",
-        "concerns": [],
-    }
+    assert proposal["review"]["verdict"] == "approve"
+    assert proposal["review"]["reviewer"] == "transcript.jsonl (scripted)"
 
 
 def test_an_idea_that_does_not_apply_is_said_and_leaves_nothing(workspace: Workspace) -> None:
@@ -135,8 +132,12 @@ def test_a_new_test_that_fails_fails_the_trial(workspace: Workspace) -> None:
 
 
 def test_a_flaky_test_is_reported_and_decides_nothing(workspace: Workspace) -> None:
-    flaky = "import random\n\n\ndef test_coin():\n    assert random.SystemRandom().random() < 0.5\n"
-    workspace.repo.commit({f"tests/test_flaky{n}.py": flaky for n in range(12)}, "Coins")
+    # Sixty coins: that none of them changes its mind is less likely than a cosmic ray.
+    flaky = (
+        "import random\n\nimport pytest\n\n\n@pytest.mark.parametrize('coin', range(60))\n"
+        "def test_flaky(coin):\n    assert random.SystemRandom().random() < 0.5\n"
+    )
+    workspace.repo.commit({"tests/test_flaky.py": flaky}, "Coins")
     ran = workspace.submit(FIX)
     trial = ran.json["trial"]
     assert "tests/test_core.py::test_mean" in trial["fixed"]
