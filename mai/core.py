@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from mai.errors import MaiError, UnsuitableRepo
 from mai.events import Cancel, EventBus, ProposalChanged, Said
-from mai.pipeline.keeping_up import claimed, expire, refresh, resume
+from mai.pipeline.keeping_up import claimed, expire, outdated, refresh, resume
 from mai.pipeline.propose import Submission, new_id, propose
 from mai.pipeline.rollback import take_back
 from mai.pipeline.run import follow, run
@@ -23,14 +23,17 @@ from mai.proposal import Json, Proposal, State
 from mai.protocols import Clock, Provider, Sandbox, SystemClock
 from mai.repo.repository import Repo
 from mai.settings import Settings, is_checkout, load, own_checkout
+from mai.store.cards import Cards
 from mai.store.db import Database
 from mai.store.inbox import Inbox
 from mai.store.ledger import Ledger
 from mai.store.verify import Verification
 from mai.system.logs import configure
+from mai.text import prose
 from mai.workshop import Workshop
 
 _POLL_S = 0.2
+_REASON_CHARACTERS = 1000
 _NOT_AGAIN = frozenset({State.REJECTED, State.BLOCKED, State.FAILED})
 
 
@@ -46,6 +49,8 @@ class Core:
         folder = settings.data_dir
         ledger = Ledger(database, repo.key, folder / "repos" / f"{repo.key}.head", clock)
         self.inbox = Inbox(ledger, clock)
+        self.cards = Cards(database, repo.key, clock)
+        self.clock = clock
         self._ledger = ledger
         self._services = Services(
             settings=settings,
@@ -189,6 +194,15 @@ class Core:
         """Say no. The reason is kept, and kept from being proposed again."""
         return self._told(self.inbox.reject(self.inbox.get(prefix).id, reason, by))
 
+    def explain(self, prefix: str, reason: str, by: str) -> Proposal:
+        """Say why, after a no that counted at once. Kept like a reason given with it."""
+        data = {"reason": prose(reason, _REASON_CHARACTERS), "by": by}
+        return self._told(self.inbox.record(self.inbox.get(prefix).id, "reasoned", data))
+
+    def note(self, proposal_id: str, data: Json) -> None:
+        """Put on record what happened around a proposal and changes nothing about it."""
+        self.inbox.record(proposal_id, "noted", data)
+
     def withdraw(self, prefix: str, by: str) -> Proposal:
         """Take a proposal out of the inbox without judging it."""
         return self._told(self.inbox.withdraw(self.inbox.get(prefix).id, by))
@@ -231,6 +245,10 @@ class Core:
     def resume(self, cancel: Cancel | None = None, *, follow_branch: bool = True) -> list[Proposal]:
         """Finish what a process that died left, close what expired, follow a branch that moved."""
         return resume(self._services, cancel or Cancel(), follow_branch=follow_branch)
+
+    def outdated(self) -> list[Proposal]:
+        """Return what waits for an answer although its branch moved, the oldest first."""
+        return outdated(self._services)
 
     def refresh(self, prefix: str, cancel: Cancel | None = None) -> Proposal:
         """Return one proposal as it stands on its branch's tip now, judged again if need be."""

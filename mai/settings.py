@@ -12,7 +12,7 @@ import subprocess
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from platformdirs import user_config_path, user_data_path, user_state_path
 from pydantic import (
@@ -120,6 +120,22 @@ class Settings(BaseSettings):
     )
     discord_gateway: str | None = Field(
         None, description="Another Discord-compatible gateway. Environment only."
+    )
+    discord_channel: int | None = Field(
+        None, description="The channel that cards go to. Unset: a direct message to you."
+    )
+    discord_status_channel: int | None = Field(
+        None, description="A channel for one message that says what Mai does and what waits."
+    )
+    discord_strangers: Literal["refuse", "silence"] = Field(
+        "refuse", description="What others hear who talk to Mai there: `refuse` or `silence`."
+    )
+    sandbox_pool: int | None = Field(
+        None,
+        ge=0,
+        le=64,
+        description="Containers that wait for a trial while the console or `mai serve` runs. "
+        "Unset: two per core, at most 8.",
     )
     limits: dict[str, dict[str, float]] = Field(
         default_factory=dict,

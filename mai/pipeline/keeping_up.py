@@ -18,6 +18,7 @@ from mai.proposal import Proposal, State
 
 _CLAIM_WAIT_S = 120.0
 _POLL_S = 0.05
+_Tips = dict[str, str | None]
 
 
 def resume(services: Services, cancel: Cancel, *, follow_branch: bool) -> list[Proposal]:
@@ -26,8 +27,9 @@ def resume(services: Services, cancel: Cancel, *, follow_branch: bool) -> list[P
     What a living process works on is left to it. One that cannot go on is said, not raised.
     """
     changed = expire(services)
+    tips: _Tips = {}
     for proposal in services.inbox.all():
-        if not _is_due(proposal, services, follow_branch=follow_branch) or cancel.is_set:
+        if cancel.is_set or not _is_due(proposal, services, tips, follow_branch=follow_branch):
             continue
         with contextlib.suppress(RepoBusy), services.repo.claim(proposal.id):
             fresh = services.inbox.get(proposal.id)
@@ -39,14 +41,25 @@ def resume(services: Services, cancel: Cancel, *, follow_branch: bool) -> list[P
             except MaiError as error:
                 sentence = f"{fresh.short_id}: {error.sentence}"
                 services.events.publish(Said(sentence, is_problem=True))
+            tips.clear()  # what was brought on may have landed
     return changed
+
+
+def outdated(services: Services) -> list[Proposal]:
+    """Return what waits for an answer although its branch moved, the oldest first."""
+    tips: _Tips = {}
+    return [
+        proposal
+        for proposal in reversed(services.inbox.pending())
+        if _is_due(proposal, services, tips, follow_branch=True)
+    ]
 
 
 def refresh(proposal_id: str, services: Services, cancel: Cancel) -> Proposal:
     """Return one proposal as it stands on its branch's tip now, judged again if need be."""
     expire(services)
     proposal = services.inbox.get(proposal_id)
-    if not _is_due(proposal, services, follow_branch=True):
+    if not _is_due(proposal, services, {}, follow_branch=True):
         return proposal
     with claimed(proposal.id, services) as fresh:
         return _brought_on(fresh, services, cancel)
@@ -88,12 +101,14 @@ def _brought_on(proposal: Proposal, services: Services, cancel: Cancel) -> Propo
     return proposal
 
 
-def _is_due(proposal: Proposal, services: Services, *, follow_branch: bool) -> bool:
+def _is_due(proposal: Proposal, services: Services, tips: _Tips, *, follow_branch: bool) -> bool:
     if proposal.state.is_working:
         return True
     if proposal.state is not State.PENDING or not follow_branch:
         return False
-    try:
-        return services.repo.tip(proposal.branch) != proposal.tip
-    except MaiError:
-        return True
+    if proposal.branch not in tips:  # one look at a branch, however many wait for it
+        try:
+            tips[proposal.branch] = services.repo.tip(proposal.branch)
+        except MaiError:
+            tips[proposal.branch] = None
+    return tips[proposal.branch] != proposal.tip

@@ -18,6 +18,7 @@ from mai.proposal import Proposal, State
 from mai.store.ledger import Entry
 from mai.text import one_line
 
+_ASIDES = frozenset({"noted", "reasoned"})
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{6,64})")
 
 
@@ -45,7 +46,7 @@ def checked_digest(proposal: Proposal, digest: str, entries: Sequence[Entry]) ->
 def refusal(proposal: Proposal, entries: Sequence[Entry]) -> MaiError:
     """Return why nothing more can be said about `proposal`: who ended it, how and when."""
     name, state = f"Proposal {proposal.short_id}", proposal.state
-    end = next((entry for entry in reversed(entries) if entry.kind != "noted"), entries[-1])
+    end = next((entry for entry in reversed(entries) if entry.kind not in _ASIDES), entries[-1])
     who = f" by {one_line(str(end.data['by']), 80)}" if end.data.get("by") else ""
     error: MaiError
     match state:

@@ -51,6 +51,8 @@ ALLOWED: Mapping[str, frozenset[State]] = {
     "expired": _UNANSWERED,
     "withdrawn": _UNANSWERED,
     "rolled_back": frozenset({State.LANDED}),
+    # A no counts at once; why, a person may say after it.
+    "reasoned": frozenset({State.REJECTED}),
     "noted": frozenset(State),
 }
 
@@ -217,6 +219,10 @@ def _rolled_back(proposal: Proposal, entry: Entry) -> Proposal:
     return replace(proposal, state=State.ROLLED_BACK, reason=f"rolled back by {by_proposal}")
 
 
+def _reasoned(proposal: Proposal, entry: Entry) -> Proposal:
+    return replace(proposal, reason=decode(str, entry.data["reason"]))
+
+
 def _unchanged(proposal: Proposal, _entry: Entry) -> Proposal:
     return proposal
 
@@ -243,6 +249,7 @@ _STEPS: Mapping[str, Callable[[Proposal, Entry], Proposal]] = {
     "conflicted": _ended,
     "withdrawn": _ended,
     "rolled_back": _rolled_back,
+    "reasoned": _reasoned,
     "noted": _unchanged,
 }
 

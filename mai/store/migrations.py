@@ -47,6 +47,38 @@ def _ledger(database: sqlite_utils.Database) -> None:
         database.execute(statement)
 
 
+_CARDS = (
+    """
+    CREATE TABLE cards (
+        repo TEXT NOT NULL,
+        proposal TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        nonce TEXT NOT NULL,
+        state TEXT NOT NULL,
+        wanted_at TEXT NOT NULL,
+        attempted_at TEXT,
+        channel INTEGER,
+        message INTEGER,
+        posts INTEGER NOT NULL DEFAULT 0,
+        pressed TEXT NOT NULL DEFAULT '',
+        question INTEGER,
+        outcome TEXT NOT NULL DEFAULT '',
+        reminded INTEGER NOT NULL DEFAULT 0,
+        told_stale INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (repo, proposal, digest)
+    )
+    """,
+    "CREATE INDEX cards_message ON cards (repo, message)",
+    "CREATE INDEX cards_open ON cards (repo, state)",
+    "CREATE TABLE surface_facts (repo TEXT, name TEXT, value TEXT, PRIMARY KEY (repo, name))",
+)
+
+
+def _cards(database: sqlite_utils.Database) -> None:
+    for statement in _CARDS:
+        database.execute(statement)
+
+
 @dataclass(frozen=True, slots=True)
 class Migration:
     """One step. `apply` runs inside a transaction that the caller commits."""
@@ -56,4 +88,7 @@ class Migration:
     apply: Callable[[sqlite_utils.Database], None]
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(1, "ledger", _ledger),)
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(1, "ledger", _ledger),
+    Migration(2, "cards", _cards),
+)

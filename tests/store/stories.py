@@ -69,6 +69,7 @@ def data_of(kind: str, proposal_id: str) -> dict[str, Any]:
         "landing": {"plan": {"tree": "3" * 40}},
         "landed": {"commit": "6" * 40, "branch": "main", "is_beside": True, "note": "beside"},
         "rolled_back": {"by_proposal": "f" * 12, "commit": "7" * 40},
+        "reasoned": {"reason": "too clever", "by": "terminal:ana"},
         "noted": {"anything": [1, None, "x"]},
     }
     return known.get(kind, end)

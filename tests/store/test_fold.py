@@ -93,10 +93,17 @@ def test_the_ends_allow_nothing_but_notes_and_taking_back() -> None:
         allowed = {kind for kind, states in ALLOWED.items() if state in states}
         if state is State.LANDED:
             assert allowed == {"noted", "rolled_back"}
+        elif state is State.REJECTED:
+            assert allowed == {"noted", "reasoned"}
         elif state.is_end:
             assert allowed == {"noted"}
         else:
             assert {"noted", "moved", "failed", "conflicted", "blocked"} <= allowed
+
+
+def test_a_no_may_be_explained_after_it_counted() -> None:
+    refused = fold(story(*JUDGED, "rejected", "reasoned"))
+    assert (refused.state, refused.reason) == (State.REJECTED, "too clever")
 
 
 def test_only_a_pending_proposal_is_approved_and_only_an_approved_one_lands() -> None:
