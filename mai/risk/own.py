@@ -25,22 +25,32 @@ APPROVAL = (
     "*pending*",
     "*rollback*",
     "*reject*",
-    "mai/cli/main.py",
+    "*answer*",
+    "*question*",
     "mai/cli/__init__.py",
-    "mai/cli/app.py",
-    "mai/cli/run*",
-    "mai/cli/*submit*",
-    "mai/cli/*history*",
-    "mai/cli/*config*",
-    "mai/tui/app.py",
+    "mai/cli/main.py",
+    "mai/cli/history.py",
+    "mai/cli/output.py",
+    "mai/cli/plain.py",
+    "mai/cli/session.py",
+    "mai/cli/show.py",
+    "mai/cli/submit.py",
     "mai/tui/__init__.py",
+    "mai/tui/app.py",
+    "mai/tui/commands.py",
+    "mai/tui/handlers.py",
+    "mai/tui/messages.py",
+    "mai/prompting/__init__.py",
+    "mai/prompting/*review*",
+    "mai/prompting/blocks.py",
+    "mai/prompting/templates.py",
     "prompts/*review*",
 )
 _GUARDED_FOLDERS = ("mai/", "prompts/")
 _NOT_CODE = ("prompts/", "docs/", "tests/")
 
 
-def may_change(path: str, *, is_new: bool) -> bool:
+def may_change(path: str, *, is_new: bool = False) -> bool:
     """Whether a change to `path` is outside the protected core. Tests may only be added."""
     lowered = path.casefold()
     if lowered != path or not any(fnmatchcase(path, glob) for glob in ALLOWED):

@@ -127,6 +127,8 @@ _NATIVE_SUFFIXES = (
 
 def folded(path: str) -> str:
     """Return `path` as the most forgiving file system compares it."""
+    if path.isascii():
+        return path.lower()
     stripped = path.translate(_IGNORED_BY_HFS)
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", stripped).casefold())
 

@@ -11,6 +11,7 @@ from mai.proposal import FileChange, Level, RiskReport
 from mai.risk import Change, FileReport, Policy, score_change, score_paths
 from tests.snapshots import MemorySnapshot
 
+CORPORA = Path(__file__).parent / "corpora"
 Content = str | bytes
 Tree = Mapping[str, Content]
 Score = Callable[..., RiskReport]
@@ -71,3 +72,10 @@ def score_source(tmp_path: Path) -> ScoreSource:
 
 def rules(report: RiskReport | FileReport, at_least: Level = Level.LOW) -> set[str]:
     return {finding.rule for finding in report.findings if finding.level >= at_least}
+
+
+def corpus(name: str) -> list[tuple[str, str]]:
+    """Read `corpora/<name>.txt`: programs, each under a line `### <title>`."""
+    text = (CORPORA / f"{name}.txt").read_text("utf-8")
+    pairs = (part.partition("\n") for part in text.split("### ")[1:])
+    return [(title, source) for title, _, source in pairs]

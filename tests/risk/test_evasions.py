@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 
 from mai.proposal import Level
 from mai.risk import FileReport, Policy, score_paths
+from tests.risk.conftest import CORPORA
 
 CASES = [
-    line.replace("\\n", "\n")
-    for line in (Path(__file__).parent / "evasions.txt").read_text("utf-8").splitlines()
+    line.replace("\\n", "\n") for line in (CORPORA / "evasions.txt").read_text("utf-8").splitlines()
 ]
 
 
