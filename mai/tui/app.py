@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from mai.tui.screens.approval import Yes
     from mai.tui.surroundings import Tell
     from mai.tui.watch import Watcher
-    from mai.tui.widgets.turns import Turn
+    from mai.tui.widgets.conversation import Block
 
 #: A proposal nobody answered for so long is mentioned once more.
 _ASK_AGAIN_S = 300.0
@@ -48,7 +48,7 @@ _ASK_AGAIN_S = 300.0
 class MaiApp(App[None]):
     """Mai at the terminal, on the repo around `directory`."""
 
-    CSS_PATH = "mai.tcss"
+    CSS_PATH = Path(__file__).with_name("mai.tcss")
     TITLE = "mai"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q,ctrl+c", "quit", "Leave", show=False),
@@ -72,9 +72,10 @@ class MaiApp(App[None]):
         self._told: set[tuple[str, ...]] = set()
         self._said: set[str] = set()
         self._waiting_since_s: dict[str, float] = {}
-        self._live: Turn | None = None
+        self._live: Block | None = None
         self._paths: tuple[str, ...] = ()
         self._early: list[str] = []
+        self._is_finishing = False
 
     # --- beginning and end -------------------------------------------------------------------
 
@@ -91,8 +92,15 @@ class MaiApp(App[None]):
         self.call_after_refresh(threading.Thread(target=self._open_core, daemon=True).start)
 
     async def on_unmount(self) -> None:
-        """Stop what runs and let go of everything."""
+        """Let go of everything, where the end came some other way than by `leave`."""
         await asyncio.to_thread(self._close)
+
+    async def finish(self) -> None:
+        """Stop what runs, then end: while threads still tell of it, there is a screen to tell."""
+        if not self._is_finishing:
+            self._is_finishing = True
+            await asyncio.to_thread(self._close)
+            self.exit()
 
     def on_core_opened(self, event: messages.CoreOpened) -> None:
         """Begin: what was left unfinished first."""
@@ -111,7 +119,7 @@ class MaiApp(App[None]):
             self.say(waiting_line(len(waiting)))
         self._watcher = Watcher(core, self.post_message)
         self._watcher.start()
-        self.desk.at_once(Job("catching up", core.resume))
+        self.desk.at_once(Job("catching up", core.resume, holds_up=True))
         for look in (
             surroundings.look_at_repo,
             surroundings.look_at_model,
@@ -132,7 +140,7 @@ class MaiApp(App[None]):
         from mai.tui.screens.question import SureScreen
 
         if not self.desk.holds_up:
-            self.exit()
+            self.run_worker(self.finish())
             return
         question = Content.assemble(
             f"I still work ({', '.join(self.desk.holds_up)}).\n\n",
@@ -141,7 +149,12 @@ class MaiApp(App[None]):
             ("Esc", "bold"),
             " stays.",
         )
-        self.push_screen(SureScreen(question), lambda is_yes: self.exit() if is_yes else None)
+
+        def answered(is_yes: bool | None) -> None:
+            if is_yes:
+                self.run_worker(self.finish())
+
+        self.push_screen(SureScreen(question), answered)
 
     async def action_quit(self) -> None:
         """Leave."""
@@ -311,7 +324,7 @@ class MaiApp(App[None]):
 
         core = self._core
         if core is not None and "catching up" not in self.desk.running:
-            self.desk.at_once(Job("catching up", core.resume))
+            self.desk.at_once(Job("catching up", core.resume, holds_up=True))
             look = partial(_look_around, surroundings.look_at_repo, core, self)
             self.desk.at_once(Job("looking around", look))
 
@@ -329,9 +342,10 @@ class MaiApp(App[None]):
 
     def on_reply_grew(self, message: messages.ReplyGrew) -> None:
         """Show more of the answer."""
+        conversation = self.console_screen.conversation
         if self._live is None:
-            self._live = self.console_screen.conversation.say("mai", "", is_markdown=True)
-        self._live.grow(message.text, is_live=not message.is_whole)
+            self._live = conversation.begin("mai")
+        conversation.grow(self._live, message.text, is_live=not message.is_whole)
         if not message.is_whole:
             return
         self._live = None
@@ -378,12 +392,22 @@ class MaiApp(App[None]):
     def _heard(self, event: Event) -> None:
         self.post_message(messages.Happened(event))
 
+    def _fatal_error(self) -> None:
+        """Leave with a sentence where Textual would print a traceback, local variables and all."""
+        from mai.tui.work import as_sentence
+
+        error = self._exception
+        self.fault = self.fault or as_sentence(error or RuntimeError("The screen failed."))
+        self._close_messages_no_wait()
+
     def _close(self) -> None:
-        if self._watcher is not None:
-            self._watcher.stop()
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.stop()
         self.desk.close()
-        if self._core is not None:
-            self._core.close()
+        core, self._core = self._core, None
+        if core is not None:
+            core.close()
 
     def _take(self, text: str) -> None:
         try:

@@ -26,6 +26,15 @@ _LISTS = (
     ("flaky", "▲", "$warning", "change their mind on the same code; they decide nothing"),
 )
 _MOST_TESTS = 200
+#: What to tell of an entry beside its kind; of the others, its message.
+_TELLING = {
+    "proposed": "title",
+    "pending": "digest",
+    "approved": "by",
+    "landed": "commit",
+    "moved": "tip",
+    "rolled_back": "by_proposal",
+}
 
 
 def findings_page(proposal: Proposal) -> Content:
@@ -90,7 +99,7 @@ def story_page(proposal: Proposal, story: Sequence[Mapping[str, Any]]) -> Conten
         lines.append(
             Content.assemble(
                 (f"{at}  ", "$muted"),
-                f"{kind:<11} {_detail(entry['data'])}",
+                f"{kind:<11} {_detail(kind, entry['data'])}",
                 (f"  {one_line(str(entry['hash']), 64)[:10]}", "$frame"),
             )
         )
@@ -116,12 +125,11 @@ def _counts(counts: TestCounts) -> str:
     return ", ".join(f"{getattr(counts, name)} {name}" for name in names)
 
 
-def _detail(data: object) -> str:
+def _detail(kind: str, data: object) -> str:
     """Return the one thing of an entry that a reader of the story wants."""
-    if not isinstance(data, Mapping):
+    name = _TELLING.get(kind, "message")
+    value = data.get(name) if isinstance(data, Mapping) else None
+    if not isinstance(value, str):
         return ""
-    for name in ("message", "by", "commit", "digest", "title"):
-        value = data.get(name)
-        if isinstance(value, str) and value:
-            return one_line(value, 90)
-    return ""
+    is_hash = name in {"commit", "digest", "tip"}
+    return value.removeprefix("sha256:")[:12] if is_hash else one_line(value, 90)

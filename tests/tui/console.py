@@ -115,6 +115,7 @@ class Desktop:
             console = Console(app, pilot)
             await console.until(lambda: app._core is not None, "the core")
             yield console
+            await app.finish()
 
     def pending(self, **more: object) -> Proposal:
         """Make a proposal that waits, as another process would."""

@@ -108,7 +108,7 @@ async def render_demo(path: Path) -> None:
             )
             await console.pilot.pause(0.3)
             picture(app, path)
-            app.desk.stop()
+            await app.finish()
 
 
 if __name__ == "__main__":

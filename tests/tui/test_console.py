@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from mai.errors import UnsuitableRepo
 from mai.proposal import Level, State
 from mai.tui.app import MaiApp
 from mai.tui.screens.console import ConsoleScreen
+from mai.tui.widgets.conversation import MOST_APART
 from mai.tui.widgets.frame import FrameLine
 from mai.tui.widgets.machine import Machine
 from mai.tui.widgets.prompt import Prompt
@@ -159,6 +161,50 @@ async def test_a_model_that_fails_gives_a_sentence(desktop: Desktop) -> None:
         await console.hears("The server [red]went[/red] away.")
 
 
+async def test_a_long_conversation_stays_whole_and_is_few_widgets(desktop: Desktop) -> None:
+    async with desktop.console() as console:
+        conversation = console.app.console_screen.conversation
+        for number in range(3 * MOST_APART):
+            conversation.say("you", f"question {number}")
+            block = conversation.begin("mai")
+            conversation.grow(block, f"*answer* {number}", is_live=False)
+        await console.pilot.pause()
+        assert len(conversation.children) < 2 * MOST_APART
+        assert f"question {3 * MOST_APART - 1}" in console.transcript
+        assert console.transcript.count("question") == 3 * MOST_APART
+        assert conversation.scroll_y == conversation.max_scroll_y
+        conversation.scroll_to(0, 0, animate=False)
+        await console.pilot.pause()
+        conversation.say("mai", "something new")
+        await console.pilot.pause()
+        assert conversation.scroll_y == 0
+
+
+async def test_what_was_said_can_be_selected(desktop: Desktop) -> None:
+    async with desktop.console() as console:
+        conversation = console.app.console_screen.conversation
+        conversation.clear()
+        conversation.say("you", "The mean is wrong.")
+        await console.pilot.pause()
+        (block,) = conversation.children
+        await console.pilot.mouse_down(block, offset=(6, 1))
+        await console.pilot.hover(block, offset=(9, 1))
+        await console.pilot.mouse_up(block, offset=(9, 1))
+        assert console.app.screen.get_selected_text() == "mean"
+        await console.press("ctrl+c")
+        assert console.app.clipboard == "mean"
+
+
+async def test_a_fault_of_the_screen_ends_with_a_sentence(desktop: Desktop) -> None:
+    app = MaiApp(desktop.workspace.repo.root)
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012 - the app raises it again as it ends
+        async with app.run_test(size=(100, 28)) as pilot:
+            app.call_later(lambda: 1 / 0)
+            await Console(app, pilot).until(lambda: app.fault is not None, "the fault")
+    assert "This is a fault of mine: ZeroDivisionError" in str(app.fault)
+    assert not app._exit_renderables
+
+
 async def test_reflexes_excuse_themselves_once(desktop: Desktop) -> None:
     async with desktop.console() as console:
         await console.say("hello")
@@ -191,6 +237,30 @@ async def test_looking_commands_answer(desktop: Desktop) -> None:
         await console.hears("python")
         await console.say("/clear")
         await console.until(lambda: console.transcript == "", "an empty conversation")
+
+
+async def test_what_nobody_answers_is_mentioned_again(desktop: Desktop) -> None:
+    proposal = desktop.pending()
+    async with desktop.console() as console:
+        await console.hears("1 proposal waits for you")
+        assert "still waits" not in console.transcript
+        console.app._waiting_since_s[proposal.id] = time.monotonic() - 301
+        await console.hears(f"{proposal.short_id} still waits for you.")
+
+
+@pytest.mark.docker
+async def test_a_machine_without_the_image_says_so(desktop: Desktop) -> None:
+    desktop.set(SANDBOX_DOCKER_IMAGE="mai.example/none:none")
+    async with desktop.console() as console:
+        machine = console.app.console_screen.query_one(Machine)
+        await console.until(lambda: "no image" in machine.render().plain, "no image")
+
+
+async def test_a_machine_without_an_engine_says_so(desktop: Desktop) -> None:
+    desktop.set(DOCKER_HOST=f"unix://{desktop.workspace.folder}/nobody.sock")
+    async with desktop.console() as console:
+        machine = console.app.console_screen.query_one(Machine)
+        await console.until(lambda: "absent" in machine.render().plain, "no engine")
 
 
 async def test_what_another_process_does_is_seen(desktop: Desktop) -> None:
@@ -279,6 +349,11 @@ async def test_the_pages_of_a_proposal(desktop: Desktop) -> None:
         assert proposal.digest in text["story"]
         await console.press("tab", "tab")
         assert screen.query_one("#trial").display
+        tabs = screen.query_one("#proposal-tabs", FrameLine).render()
+        shown = [
+            tabs.plain[one.start : one.end] for one in tabs.spans if one.style == "bold reverse"
+        ]
+        assert shown == [" Trial "]
         await console.press("escape")
         await console.shows("ConsoleScreen")
 

@@ -17,11 +17,11 @@ from mai.proposal import Proposal, State
 from mai.text import one_line
 from mai.tui.messages import Answering, Stopped
 from mai.tui.proposal_words import SPINNER, Seen, rows
+from mai.tui.widgets.conversation import Conversation
 from mai.tui.widgets.frame import Edge, FrameLine, hints
 from mai.tui.widgets.machine import Machine
 from mai.tui.widgets.prompt import Offers, Prompt
 from mai.tui.widgets.proposals import ProposalList
-from mai.tui.widgets.turns import Conversation
 
 _FRAME_S = 0.12
 _SIDE_CELLS = 36

@@ -38,7 +38,8 @@ class FrameLine(Widget):
         """Put words into the line; None leaves a side as it is."""
         left = self._left if left is None else left
         right = self._right if right is None else right
-        if (left, right) != (self._left, self._right):
+        # Contents of other colours are equal by `==`.
+        if not (left.is_same(self._left) and right.is_same(self._right)):
             self._left, self._right = left, right
             self.refresh()
 

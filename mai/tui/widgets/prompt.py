@@ -191,7 +191,7 @@ class Offers(Widget):
         lines = []
         for at, one in enumerate(shown, first):
             line = Content.assemble(f"{plain(one.label):<{width}}  ", (plain(one.help), "$muted"))
-            room = max(1, self.size.width - 6)
+            room = max(1, self.content_size.width - 2)
             line = line.truncate(room, ellipsis=True, pad=True)
             is_chosen = at == self._chosen
             sign = Content.styled("› " if is_chosen else "  ", "bold")
