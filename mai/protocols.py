@@ -215,7 +215,8 @@ class Job:
     """One run of a command over a tree.
 
     `command` None means pytest under the harness; `only` names the test ids to run, all where it
-    is empty; `junit` is where a command of the repo's own leaves its JUnit report.
+    is empty; `junit` is where a command of the repo's own leaves its JUnit report. `is_followed`
+    promises another run of about this size, so that a container can be made for it meanwhile.
     """
 
     files: Iterable[TreeFile]
@@ -223,6 +224,7 @@ class Job:
     command: tuple[str, ...] | None = None
     only: tuple[str, ...] = ()
     junit: str | None = None
+    is_followed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

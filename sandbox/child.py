@@ -1,189 +1,26 @@
 """The process that code under test runs in: pytest with a reporter in it, or a command.
 
-Started ahead of the job, so that pytest is imported by the time a tree arrives. It imports nothing
-of Mai's: whatever the tree calls `sandbox` or `pytest.py` stays the tree's.
-
-Reports are lines on a pipe: a number used once, a space, a JSON list. The supervisor believes no
-line without the number. Code under test shares this process, so the number stops accidents and
-look-alikes, not code that goes looking for it; that is what the risk scorer and the reviewer are
-for. What the container isolates does not rest on it.
+Started ahead of the job, so that pytest is imported and has run once by the time a tree arrives. It
+keeps no module of Mai's: whatever the tree calls `sandbox` or `pytest.py` stays the tree's.
 """
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import resource
 import signal
 import sys
-from collections.abc import Generator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-_LONGEST_ID = 1000
+from sandbox.reporter import Reporter
+from sandbox.warming import warm_up
+
 _QUIETED = ("PytestConfigWarning", "PytestUnknownMarkWarning", "PytestAssertRewriteWarning")
-_CAUSES = {errno.ENOMEM: "oom", errno.ENOSPC: "disk", errno.EFBIG: "disk", errno.EAGAIN: "pids"}
-
-
-class TimeUp(BaseException):
-    """Raised inside a test that used up its time. No `except Exception` swallows it."""
-
-
-class Reporter:
-    """Tells the supervisor what starts and how it ends, and stops a test that takes too long."""
-
-    def __init__(self, job: dict[str, Any], report_fd: int, control_fd: int) -> None:
-        self._report_fd, self._control_fd = report_fd, control_fd
-        self._prefix = job["nonce"].encode() + b" "
-        self._only, self._done = frozenset(job["only"]), frozenset(job["done"])
-        self._root = job["root"]
-        self._pid = os.getpid()
-        self._sequence = self._running = 0
-        self._is_sending = self._was_interrupted = False
-        self._phases: dict[str, str] = {}
-        self._has_failed_report = False
-        self._cause = ""
-
-    # --- talking to the supervisor
-
-    def send(self, *record: Any) -> None:
-        """Send one record, unless this is a process that a test forked."""
-        if os.getpid() != self._pid:
-            return
-        self._is_sending = True
-        view = memoryview(self._prefix + json.dumps(record).encode() + b"\n")
-        while view:
-            view = view[os.write(self._report_fd, view) :]
-        self._is_sending = False
-
-    def _start(self, kind: str, name: str) -> None:
-        self._sequence += 1
-        self._running, self._was_interrupted = self._sequence, False
-        self.send(kind, self._sequence, name)
-
-    def interrupt(self, *_: object) -> None:
-        """Handle the supervisor's signal: raise in the test it is meant for, if that still runs."""
-        try:
-            wanted = os.read(self._control_fd, 4096).split()
-        except BlockingIOError:
-            return
-        if not self._is_sending and str(self._running).encode() in wanted:
-            self._was_interrupted = True
-            raise TimeUp("this took longer than a test may take here")
-
-    # --- collection
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
-        """Leave out files that could not be collected in an earlier process."""
-        try:
-            name = identify(str(collection_path.relative_to(self._root).as_posix()))
-        except ValueError:
-            return None
-        return True if name in self._done else None
-
-    def pytest_collectstart(self, collector: pytest.Collector) -> None:
-        """Say which file is being imported."""
-        if isinstance(collector, (pytest.File, pytest.Class)):
-            self._start("collecting", identify(collector.nodeid.split("::")[0]))
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Say how the import went."""
-        name = identify(report.nodeid.split("::")[0] or ".")
-        if report.failed:
-            self.send("outcome", name, "timeout" if self._was_interrupted else "error", "")
-        elif report.skipped:
-            self.send("outcome", name, "skipped", "")
-        if self._running:
-            self._running = 0
-            self.send("collected-file", name)
-
-    @pytest.hookimpl(hookwrapper=True, trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, Any, None]:
-        """Keep what was asked for and is not done yet, after every other plugin had its say."""
-        yield
-        total = len(items)
-        if self._only:
-            items[:] = [item for item in items if identify(item.nodeid) in self._only]
-        wanted = [identify(item.nodeid) for item in items]
-        items[:] = [item for item in items if identify(item.nodeid) not in self._done]
-        self.send("collected", total, wanted)
-
-    # --- tests
-
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
-        """Say that a test starts and how it ended."""
-        self._phases, self._has_failed_report, self._cause = {}, False, ""
-        name = identify(item.nodeid)
-        self._start("test", name)
-        result = yield
-        self._running = 0
-        # Only what is meant to end the whole session comes through here: a test's doing.
-        outcome = self._outcome() if result.excinfo is None else "crash"
-        self.send("outcome", name, outcome, self._cause)
-
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
-        """Note how a phase ended. What was raised outweighs what other plugins made of it."""
-        result = yield
-        report = result.get_result()
-        if call.when == "setup":
-            self._phases = {}  # a plugin that runs a test again starts over
-        raised = call.excinfo.value if call.excinfo else None
-        outcome = report.outcome
-        if isinstance(raised, TimeUp):
-            outcome = "timeout"
-        elif raised is not None and outcome == "passed":
-            outcome = "failed"
-        if raised is not None:
-            self._cause = self._cause or cause_of(raised)
-        self._phases[call.when] = outcome
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note failures that other plugins add, such as those of subtests."""
-        self._has_failed_report |= report.failed
-
-    def _outcome(self) -> str:
-        phases = self._phases
-        # The first that holds. Whatever is not known to have gone well is an error.
-        answers = {
-            "timeout": self._was_interrupted or "timeout" in phases.values(),
-            "error": phases.get("setup") != "passed" and "skipped" not in phases.values(),
-            "failed": phases.get("call") == "failed",
-            " error": phases.get("teardown") == "failed",
-            " failed": self._has_failed_report,
-            "skipped": "skipped" in phases.values(),
-            "passed": set(phases) == {"setup", "call", "teardown"},
-        }
-        return next((answer.strip() for answer, holds in answers.items() if holds), "error")
-
-
-def identify(node_id: str) -> str:
-    """Return pytest's node id as printable text of bounded length, the same for equal ids."""
-    text = "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode()
-        for c in node_id
-    )
-    return text if len(text) <= _LONGEST_ID else f"{text[:_LONGEST_ID]}…{len(text)}"
-
-
-def cause_of(raised: BaseException | None) -> str:
-    """Return which limit of the container an error speaks of: oom, disk, pids, or nothing."""
-    for _ in range(10):
-        if isinstance(raised, MemoryError):
-            return "oom"
-        if isinstance(raised, OSError) and raised.errno in _CAUSES:
-            return _CAUSES[raised.errno]
-        if isinstance(raised, RuntimeError) and "start new thread" in str(raised):
-            return "pids"
-        if raised is None:
-            break
-        raised = raised.__cause__ or raised.__context__
-    return ""
 
 
 def confine(job: dict[str, Any]) -> None:
@@ -206,10 +43,20 @@ def run_pytest(job: dict[str, Any], report_fd: int, control_fd: int) -> None:
     reporter.send("exit", int(exit_code))
 
 
+def _become_nobody() -> None:
+    """Leave the tree every name but pytest's, and `multiprocessing` nothing to import again."""
+    del sys.path[0], sys.argv[1:]
+    for name in [name for name in sys.modules if name.partition(".")[0] == "sandbox"]:
+        del sys.modules[name]
+    sys.modules["__main__"] = ModuleType("__main__")
+
+
 def main() -> None:
     """Get ready, wait for the job, carry it out."""
-    report_fd, control_fd = int(sys.argv[1]), int(sys.argv[2])
-    del sys.path[0], sys.argv[1:]
+    report_fd, control_fd, is_first = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "first"
+    _become_nobody()
+    if is_first:  # later ones start with a job waiting, and where code under test has been
+        warm_up()
     os.write(report_fd, b"ready\n")
     line = sys.stdin.buffer.readline()
     if not line:

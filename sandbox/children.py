@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-_SCRIPT = str(Path(__file__).with_name("child.py"))
+_HOME = str(Path(__file__).parent.parent)
 
 #: All that code under test finds in its environment, besides PYTHONPATH.
 ENVIRONMENT = {
@@ -28,21 +28,22 @@ ENVIRONMENT = {
 class Child:
     """A process with pytest imported that waits for its job. Descriptors are ours to close."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_first: bool = True) -> None:
         self.report_fd, report_end = os.pipe()
         control_end, self.control_fd = os.pipe()
         self.output_fd, output_end = os.pipe()
         self.errors_fd, errors_end = os.pipe()
         theirs = (report_end, control_end, output_end, errors_end)
+        words = (str(report_end), str(control_end), "first" if is_first else "again")
         environment = {"PATH": os.environ.get("PATH", os.defpath), **ENVIRONMENT}
         self._process = subprocess.Popen(
-            [sys.executable, "-s", _SCRIPT, str(report_end), str(control_end)],
+            [sys.executable, "-s", "-m", "sandbox.child", *words],
             stdin=subprocess.PIPE,
             stdout=output_end,
             stderr=errors_end,
             pass_fds=(report_end, control_end),
             env=environment,
-            cwd="/",
+            cwd=_HOME,
             start_new_session=True,
         )
         for descriptor in theirs:

@@ -83,7 +83,7 @@ class TestRun(Run):
                 if idle_rounds > _RESTARTS_WITHOUT_PROGRESS:
                     raise Stop("error", "The test runner ended before it had run every test.")
             self.child.close()
-            self.child = Child()
+            self.child = Child(is_first=False)
             self.child.wait_ready()
 
     def exit_code(self) -> int | None:

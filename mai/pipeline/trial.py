@@ -58,7 +58,7 @@ class _Runs:
     def judge(self) -> TrialReport:
         """Run what must be run and compare."""
         base = self._base(0)
-        head = self._run(self._mixed)
+        head = self._run(self._mixed, is_followed=self._touches_tests())
         own = self._run(self._head) if self._touches_tests() else head
         if not (base.has_tests or head.has_tests or own.has_tests):
             return self._report(Verdict.SKIPPED, base, own, message="There are no tests to run.")
@@ -140,7 +140,7 @@ class _Runs:
         key = cache.key(repo.tree(tip), self.sandbox.image, command, self.limits, repeat)
         known = cache.get(key)
         if known is None:
-            known = self._run(lambda: repo.tree_files(tip))
+            known = self._run(lambda: repo.tree_files(tip), is_followed=repeat == 0)
             cache.put(key, known)
         return known
 
@@ -157,8 +157,16 @@ class _Runs:
             if is_test_path(file.path):
                 yield file
 
-    def _run(self, files: Callable[[], Iterator[TreeFile]]) -> RunResult:
-        job = Job(files(), self.limits, self._command(), junit=self.policy.test_report)
+    def _run(
+        self, files: Callable[[], Iterator[TreeFile]], *, is_followed: bool = False
+    ) -> RunResult:
+        job = Job(
+            files(),
+            self.limits,
+            self._command(),
+            junit=self.policy.test_report,
+            is_followed=is_followed,
+        )
         result = self.sandbox.run(job, self.cancel)
         self.seconds += result.seconds
         self.cpu_s += result.cpu_s

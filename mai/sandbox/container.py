@@ -30,6 +30,9 @@ OWNER, STARTED, HOST, SESSION = "mai.owner", "mai.started", "mai.host", "mai.ses
 _USER = 65534
 _SHARED_MEMORY_BYTES = 16 << 20
 _SPARE_INODES = 16_384
+_READY_S = 60
+#: The engine's frame (standard output, six bytes) around what a harness that waits has said.
+_READY = b"\1\0\0\0\0\0\0\x06ready\n"
 _SESSION = uuid.uuid4().hex[:12]
 
 
@@ -45,6 +48,39 @@ class Waiting:
     stream: Stream
     #: What the SDK wraps around the stream; were it collected, the stream would be closed.
     wrapper: Any
+    #: Whether its harness has said that it waits.
+    is_ready: bool = False
+
+    def await_ready(self, timeout_s: float = _READY_S) -> None:
+        """Return once its harness waits for a job.
+
+        Raises:
+            SandboxError: it ended, said something else, or nothing in time.
+        """
+        self.stream.settimeout(timeout_s)
+        said = b""
+        try:
+            while len(said) < len(_READY) and (data := self.stream.recv(len(_READY) - len(said))):
+                said += data
+        except OSError as error:
+            raise SandboxError("A container did not get ready.") from error
+        if said != _READY:
+            raise SandboxError("A container ended before it was ready.")
+        self.stream.settimeout(None)
+        self.is_ready = True
+
+    def is_alive(self) -> bool:
+        """Whether one that is ready still waits: it has neither ended nor said anything more."""
+        self.stream.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        try:
+            self.stream.recv(1)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return True
+        except OSError:
+            return False
+        finally:
+            self.stream.settimeout(None)
+        return False
 
     def kill(self) -> None:
         """Stop it at once; one that has ended already is as good."""
@@ -57,13 +93,19 @@ class Waiting:
         Raises:
             SandboxError: the engine would not.
         """
-        # Closed first: an attached stream that nobody reads blocks the engine's own kill.
+        self.disconnect()
+        remove(self.client, self.id)
+
+    def disconnect(self) -> None:
+        """Close the stream. Before a removal: one that nobody reads blocks the engine's own kill.
+
+        A container that loses its stream ends by itself.
+        """
         with suppress(OSError):
             self.stream.shutdown(socket.SHUT_RDWR)
         self.stream.close()
         # The SDK's wrapper keeps the socket open after `close` for as long as itself is.
         self.wrapper.close()
-        remove(self.client, self.id)
 
     def was_out_of_memory(self) -> bool:
         """Whether the kernel killed its first process for memory. Only known once it ended."""

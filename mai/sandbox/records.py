@@ -73,16 +73,19 @@ class Received:
 Listener = Callable[[bool, bytes], None]
 
 
-def receive(stream: Stream, token: bytes, listener: Listener | None = None) -> Received:
+def receive(
+    stream: Stream, token: bytes, listener: Listener | None = None, *, is_ready: bool = False
+) -> Received:
     """Read until the container closes its output or has sent its result. Memory stays bounded.
 
     Args:
         stream: the attached stream.
         token: what records must begin with.
         listener: is given each piece of output as it comes, and whether it is an error stream's.
+        is_ready: whether the harness's first words have been read already.
     """
     received = Received()
-    parser = _Parser(token)
+    parser = _Parser(token, is_ready=is_ready)
     # A connection that breaks off is a container that ended; what is missing shows by itself.
     with suppress(OSError):
         for is_error, data in _frames(stream):
@@ -132,10 +135,10 @@ def _frames(stream: Stream) -> Iterator[tuple[bool, bytes]]:
 
 
 class _Parser:
-    def __init__(self, token: bytes) -> None:
+    def __init__(self, token: bytes, *, is_ready: bool) -> None:
         self._token = token
         self._buffer = bytearray()
-        self._is_ready = False
+        self._is_ready = is_ready
 
     def feed(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
         buffer = self._buffer

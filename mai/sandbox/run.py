@@ -41,26 +41,25 @@ def carry_out(
     image: str,
     listener: Listener | None = None,
 ) -> RunResult:
-    """Run `job` in `waiting` and remove it, whatever happens.
+    """Run `job` in `waiting`, which is of no use to anybody afterwards.
 
     Raises:
         Cancelled: `cancel` was set.
-        SandboxError: the container could not be removed.
     """
     started = time.monotonic()
     token = secrets.token_bytes(TOKEN_BYTES)
-    try:
-        with _watchdog(waiting, job.limits, cancel) as overdue:
-            sender = threading.Thread(
-                target=_send, args=(waiting, _header(job, packed, token), packed), daemon=True
-            )
-            sender.start()
-            received = receive(waiting.stream, token, listener)
+    with _watchdog(waiting, job.limits, cancel) as overdue:
+        sender = threading.Thread(
+            target=_send, args=(waiting, _header(job, packed, token), packed), daemon=True
+        )
+        sender.start()
+        try:
+            received = receive(waiting.stream, token, listener, is_ready=waiting.is_ready)
             is_silent = received.result is None and not received.problem
             was_oom = is_silent and waiting.was_out_of_memory()
-    finally:
-        waiting.remove()
-    sender.join()
+        finally:
+            waiting.disconnect()  # ends a sender that still has something to send
+            sender.join()
     if cancel.is_set:
         raise Cancelled("The run was stopped; its container is gone.", stage="trial")
     result = _judge(received, job, is_overdue=overdue.is_set(), was_oom=was_oom)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
-from mai.errors import SandboxError
+from mai.errors import Cancelled, MaiError, SandboxError
 from mai.events import Cancel
 from mai.proposal import Level, Verdict
 from mai.protocols import Job, Limits, RunResult, TreeFile
-from mai.sandbox.container import Waiting, start_waiting
+from mai.sandbox.container import Waiting
 from mai.sandbox.engine import Engine, connect
 from mai.sandbox.image import ensure_image
 from mai.sandbox.limits import limits_for
 from mai.sandbox.packing import pack
+from mai.sandbox.pool import Pool, Shape, pool_size
 from mai.sandbox.reap import reap
 from mai.sandbox.records import Listener
 from mai.sandbox.run import carry_out
@@ -25,6 +29,7 @@ from mai.settings import Settings
 from mai.text import plain
 
 Say = Callable[[str], None]
+_TURN_POLL_S = 0.2
 _INSIDE = ("python3", "/opt/mai/sandbox/inside.py")
 
 
@@ -42,6 +47,13 @@ class Printer:
         stream.flush()
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    engine: Engine
+    image: str
+    pool: Pool
+
+
 class DockerSandbox:
     """Runs jobs in hardened, single-use containers. Safe to use from several threads.
 
@@ -50,15 +62,16 @@ class DockerSandbox:
 
     def __init__(self, settings: Settings, say: Say = lambda _: None) -> None:
         self._settings, self._say = settings, say
-        self._engine: Engine | None = None
-        self._image = ""
+        self._connected: _Ready | None = None
         self._lock = threading.Lock()
         self._running: dict[str, Waiting] = {}
+        self._cores = settings.cpu_cores_available or os.cpu_count() or 1
+        self._turns = threading.BoundedSemaphore(max(1, round(self._cores)))
 
     @property
     def image(self) -> str:
         """The id of the image that runs happen in, `sha256:…`."""
-        return self._ready()[1]
+        return self._ready().image
 
     def run(
         self, job: Job, cancel: Cancel | None = None, listener: Listener | None = None
@@ -75,27 +88,60 @@ class DockerSandbox:
             NoEngine: no engine answers, or it cannot isolate.
             SandboxError: the tree cannot be put into a container, or that could not be made.
         """
-        engine, image = self._ready()
+        ready, cancel = self._ready(), cancel or Cancel()
         packed = pack(job.files)
         try:
-            waiting = start_waiting(
-                engine.client,
-                image,
-                job.limits,
-                tree_bytes=packed.disk_bytes,
-                tree_inodes=packed.inodes,
-            )
-            with self._lock:
-                self._running[waiting.id] = waiting
-            try:
-                return carry_out(
-                    waiting, job, packed, cancel or Cancel(), image=image, listener=listener
-                )
-            finally:
-                with self._lock:
-                    self._running.pop(waiting.id, None)
+            shape = Shape.of(ready.image, job.limits, packed)
+            with self._turn(cancel), self._container(ready, shape) as waiting:
+                if job.is_followed or ready.pool.is_kept:
+                    ready.pool.expect(shape)
+                return carry_out(waiting, job, packed, cancel, image=ready.image, listener=listener)
         finally:
             packed.close()
+
+    @contextmanager
+    def _turn(self, cancel: Cancel) -> Iterator[None]:
+        """Wait until a processor is free: runs that share one only get late, not further."""
+        while not self._turns.acquire(timeout=_TURN_POLL_S):
+            if cancel.is_set:
+                raise Cancelled("The run was stopped before it began.", stage="trial")
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    @contextmanager
+    def _container(self, ready: _Ready, shape: Shape) -> Iterator[Waiting]:
+        waiting = ready.pool.take(shape)
+        try:
+            if waiting is None:
+                waiting = shape.start(ready.engine.client)
+            with self._lock:
+                self._running[waiting.id] = waiting
+            yield waiting
+        finally:
+            if waiting is not None:
+                with self._lock:
+                    self._running.pop(waiting.id, None)
+            ready.pool.done(waiting)
+
+    def keep_warm(self, *, may_wait: bool = False) -> None:
+        """Have containers wait from here on: this process stays, and its trials should be quick.
+
+        Connects and builds the image where need be, in the background unless it `may_wait`. An
+        engine that is not there is told where it is needed, not here.
+        """
+        if may_wait:
+            self._keep_warm()
+        else:
+            threading.Thread(target=self._keep_warm, daemon=True).start()
+
+    def _keep_warm(self) -> None:
+        with suppress(MaiError):
+            ready = self._ready()
+            ready.pool.keep()
+            for level in (Level.MEDIUM, Level.LOW):  # the latest gets the most
+                ready.pool.expect(Shape(ready.image, self.limits_for(level)))
 
     def limits_for(self, level: Level) -> Limits:
         """Return the limits that a change of this risk level gets."""
@@ -108,7 +154,7 @@ class DockerSandbox:
             NoEngine: no engine answers, or it cannot isolate.
             SandboxError: a container did not say.
         """
-        engine, _ = self._ready()
+        ready = self._ready()
         pieces: list[bytes] = []
         result = self.run(
             Job(files=(), limits=self.limits_for(Level.HIGH), command=_INSIDE),
@@ -119,9 +165,10 @@ class DockerSandbox:
         except ValueError as error:
             raise SandboxError("A container did not say how it is isolated.") from error
         return {
-            "engine": engine.version,
-            "rootless": engine.is_rootless,
+            "engine": ready.engine.version,
+            "rootless": ready.engine.is_rootless,
             "image": result.image,
+            "pool": ready.pool.status(),
             "profiles": {level.value: self.limits_for(level).profile for level in Level},
             **inside,
         }
@@ -152,27 +199,42 @@ class DockerSandbox:
 
     def reap(self) -> int:
         """Remove what dead processes left behind; return how many containers that were."""
-        return reap(self._ready()[0])
+        return reap(self._ready().engine)
+
+    def pool(self) -> Pool:
+        """Return the containers that wait, for whoever wants to look at or wait for them."""
+        return self._ready().pool
 
     def close(self) -> None:
-        """Remove what this process has running."""
+        """Remove what this process has running and waiting; return when it is gone."""
         with self._lock:
             running, self._running = list(self._running.values()), {}
-            engine, self._engine = self._engine, None
+            ready, self._connected = self._connected, None
+        for waiting in running:
+            waiting.kill()
+        if ready is not None:
+            ready.pool.close()
         for waiting in running:
             waiting.remove()
-        if engine is not None:
-            engine.close()
+        if ready is not None:
+            ready.engine.close()
 
-    def _ready(self) -> tuple[Engine, str]:
+    def _ready(self) -> _Ready:
         with self._lock:
-            if self._engine is None:
+            if self._connected is None:
                 engine = connect(self._settings)
                 try:
                     reap(engine)
-                    self._image = ensure_image(engine, self._settings, self._say)
+                    image = ensure_image(engine, self._settings, self._say)
                 except BaseException:
                     engine.close()
                     raise
-                self._engine = engine
-            return self._engine, self._image
+                wanted = self._settings.sandbox_pool
+                pool = Pool(
+                    engine.client,
+                    pool_size(self._cores) if wanted is None else wanted,
+                    say=self._say,
+                    reap=lambda: reap(engine),
+                )
+                self._connected = _Ready(engine, image, pool)
+            return self._connected

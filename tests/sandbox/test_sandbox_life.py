@@ -58,7 +58,7 @@ def until(condition: Callable[[], bool]) -> bool:
 def test_a_run_leaves_no_container(trial: Trial, engine: Engine) -> None:
     result = trial({"test_a.py": "def test_x(): pass\n"})
     assert result.outcomes == {"test_a.py::test_x": TestOutcome.PASSED}
-    assert own_containers(engine, psutil.Process().pid) == []
+    assert until(lambda: own_containers(engine, psutil.Process().pid) == [])
 
 
 def test_a_run_that_is_stopped_ends_at_once_and_leaves_no_container(
@@ -81,7 +81,7 @@ def test_a_run_that_is_stopped_ends_at_once_and_leaves_no_container(
     worker.join(PATIENCE_S)
     assert not worker.is_alive()
     assert len(ended) == 1
-    assert own_containers(engine, psutil.Process().pid) == []
+    assert until(lambda: own_containers(engine, psutil.Process().pid) == [])
 
 
 def test_a_run_that_was_stopped_before_it_began_runs_nothing(
@@ -91,7 +91,7 @@ def test_a_run_that_was_stopped_before_it_began_runs_nothing(
     cancel.set()
     with pytest.raises(Cancelled):
         sandbox.run(Job(files=(), limits=limits, command=("true",)), cancel)
-    assert own_containers(engine, psutil.Process().pid) == []
+    assert until(lambda: own_containers(engine, psutil.Process().pid) == [])
 
 
 def test_runs_side_by_side_do_not_mix(sandbox: DockerSandbox, limits: Limits) -> None:
@@ -125,7 +125,7 @@ def test_closing_the_sandbox_ends_what_runs(limits: Limits, engine: Engine) -> N
     worker.join(PATIENCE_S)
     assert not worker.is_alive()
     assert [str(result.limit) for result in results] == ["error"]
-    assert own_containers(engine, psutil.Process().pid) == []
+    assert until(lambda: own_containers(engine, psutil.Process().pid) == [])
 
 
 OWNER_SCRIPT = """\
@@ -191,7 +191,7 @@ def test_a_tree_that_is_refused_costs_no_container(
 ) -> None:
     with pytest.raises(SandboxError, match="leaves the tree"):
         sandbox.run(Job(files=[TreeFile("../x", 0o100644, b"")], limits=limits))
-    assert own_containers(engine, psutil.Process().pid) == []
+    assert until(lambda: own_containers(engine, psutil.Process().pid) == [])
 
 
 def test_limits_that_the_engine_refuses_are_one_sentence(
@@ -200,7 +200,7 @@ def test_limits_that_the_engine_refuses_are_one_sentence(
     with pytest.raises(SandboxError, match="cannot start a container") as caught:
         sandbox.run(Job(files=(), limits=replace(limits, cpus=4096)))
     assert "\n" not in str(caught.value)
-    assert own_containers(engine, psutil.Process().pid) == []
+    assert until(lambda: own_containers(engine, psutil.Process().pid) == [])
 
 
 @pytest.mark.parametrize(
