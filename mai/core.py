@@ -268,6 +268,13 @@ class Core:
         """Connect to the engine, once. Raises NoEngine; there is no other place to run."""
         return self._workshop.sandbox()
 
+    def keep_warm(self) -> None:
+        """Have containers wait for trials: for a front end that stays. Returns at once.
+
+        Does nothing where no engine answers; that is said where it is needed.
+        """
+        self._workshop.keep_warm()
+
     def provider(self) -> Provider:
         """Choose what to think with, once, and say so where it is not what one would expect."""
         return self._workshop.provider()

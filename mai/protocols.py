@@ -271,6 +271,15 @@ class Sandbox(Protocol):
         ...
 
 
+@runtime_checkable
+class CanWait(Protocol):
+    """A sandbox that can have containers ready before there is a job for them."""
+
+    def keep_warm(self) -> None:
+        """Have some wait from here on, in the background."""
+        ...
+
+
 # --- meeting people --------------------------------------------------------------------------
 
 

@@ -137,13 +137,6 @@ class Settings(BaseSettings):
         description="Containers that wait for a trial while the console or `mai serve` runs. "
         "Unset: two per core, at most 8.",
     )
-    sandbox_pool: int | None = Field(
-        None,
-        ge=0,
-        le=64,
-        description="Containers that wait for a trial while the console or `mai serve` runs. "
-        "Unset: two per core, at most 8.",
-    )
     limits: dict[str, dict[str, float]] = Field(
         default_factory=dict,
         description="Per profile (trusted, untrusted, unknown): cpus, memory_mb, cpu_s, wall_s, "

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from mai.pipeline.own import is_mai
 from mai.proposal import Proposal
-from mai.protocols import Provider, Reviewer, Sandbox
+from mai.protocols import CanWait, Provider, Reviewer, Sandbox
 from mai.repo.repository import Repo
 from mai.settings import Settings
 
@@ -32,6 +32,12 @@ class Workshop:
             if self._sandbox is None:
                 self._sandbox = DockerSandbox(self._settings, self._say)
             return self._sandbox
+
+    def keep_warm(self) -> None:
+        """Have containers wait for trials from here on, in the background."""
+        sandbox = self.sandbox()
+        if isinstance(sandbox, CanWait):
+            sandbox.keep_warm()
 
     def provider(self) -> Provider:
         """Choose what to think with, once, and say so where it is not what one would expect."""
