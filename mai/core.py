@@ -117,6 +117,7 @@ class Core:
             NoEngine: it was assessed but cannot be tried; it stays and is resumed later.
         """
         proposal_id = new_id()
+        self._workshop.expect_trial()
         with self.repo.claim(proposal_id):
             proposal = propose(submission, self._services, proposal_id)
             self.events.publish(ProposalChanged(proposal))
@@ -269,10 +270,7 @@ class Core:
         return self._workshop.sandbox()
 
     def keep_warm(self) -> None:
-        """Have containers wait for trials: for a front end that stays. Returns at once.
-
-        Does nothing where no engine answers; that is said where it is needed.
-        """
+        """Say that this process stays: from the first proposal on, containers wait for trials."""
         self._workshop.keep_warm()
 
     def provider(self) -> Provider:

@@ -23,6 +23,7 @@ class Workshop:
         self._sandbox: Sandbox | None = None
         self._provider: Provider | None = None
         self._unsaid: list[str] = []
+        self._stays = False
 
     def sandbox(self) -> Sandbox:
         """Connect to the engine, once. Raises NoEngine; there is no other place to run."""
@@ -34,8 +35,12 @@ class Workshop:
             return self._sandbox
 
     def keep_warm(self) -> None:
-        """Have containers wait for trials from here on, in the background."""
-        sandbox = self.sandbox()
+        """From the first trial on, have containers wait for the next: this process stays."""
+        self._stays = True
+
+    def expect_trial(self) -> None:
+        """Get ready for a trial in the background, where this process stays."""
+        sandbox = self.sandbox() if self._stays else None
         if isinstance(sandbox, CanWait):
             sandbox.keep_warm()
 

@@ -39,6 +39,7 @@ def converse(repo: Path | None) -> None:
     with Core.open(repo) as core:
         configure(core.settings, tells_stderr=False)
         core.events.subscribe(_tell)
+        core.keep_warm()
         line(
             f"Mai, on {core.repo.root.name}, branch {core.repo.branch()}. /help lists the commands."
         )

@@ -63,7 +63,8 @@ class DockerSandbox:
     def __init__(self, settings: Settings, say: Say = lambda _: None) -> None:
         self._settings, self._say = settings, say
         self._connected: _Ready | None = None
-        self._lock = threading.Lock()
+        self._lock, self._connecting = threading.Lock(), threading.Lock()
+        self._is_closed = False
         self._running: dict[str, Waiting] = {}
         self._cores = settings.cpu_cores_available or os.cpu_count() or 1
         self._turns = threading.BoundedSemaphore(max(1, round(self._cores)))
@@ -209,7 +210,7 @@ class DockerSandbox:
         """Remove what this process has running and waiting; return when it is gone."""
         with self._lock:
             running, self._running = list(self._running.values()), {}
-            ready, self._connected = self._connected, None
+            ready, self._connected, self._is_closed = self._connected, None, True
         for waiting in running:
             waiting.kill()
         if ready is not None:
@@ -220,21 +221,30 @@ class DockerSandbox:
             ready.engine.close()
 
     def _ready(self) -> _Ready:
-        with self._lock:
-            if self._connected is None:
-                engine = connect(self._settings)
-                try:
-                    reap(engine)
-                    image = ensure_image(engine, self._settings, self._say)
-                except BaseException:
-                    engine.close()
-                    raise
-                wanted = self._settings.sandbox_pool
-                pool = Pool(
-                    engine.client,
-                    pool_size(self._cores) if wanted is None else wanted,
-                    say=self._say,
-                    reap=lambda: reap(engine),
-                )
-                self._connected = _Ready(engine, image, pool)
-            return self._connected
+        # Two locks: building an image takes its time, and `close` must not wait for it.
+        with self._connecting:
+            ready = self._connected
+            if ready is None:
+                ready = self._connect()
+                with self._lock:
+                    if not self._is_closed:
+                        self._connected = ready
+                        return ready
+                ready.pool.close()
+                ready.engine.close()
+                raise SandboxError("The sandbox is closed already.")
+            return ready
+
+    def _connect(self) -> _Ready:
+        engine = connect(self._settings)
+        try:
+            reap(engine)
+            image = ensure_image(engine, self._settings, self._say)
+        except BaseException:
+            engine.close()
+            raise
+        wanted = self._settings.sandbox_pool
+        size = pool_size(self._cores) if wanted is None else wanted
+        return _Ready(
+            engine, image, Pool(engine.client, size, say=self._say, reap=lambda: reap(engine))
+        )

@@ -119,6 +119,7 @@ class MaiApp(App[None]):
             self.say(waiting_line(len(waiting)))
         self._watcher = Watcher(core, self.post_message)
         self._watcher.start()
+        core.keep_warm()
         self.desk.at_once(Job("catching up", core.resume, holds_up=True))
         for look in (
             surroundings.look_at_repo,
