@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 
 class CoreOpened(Message):
-    """The core is there; work can begin."""
+    """The core is there with the proposals it knows, newest first; work can begin."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, proposals: list[Proposal]) -> None:
         super().__init__()
         self.core = core
+        self.proposals = proposals
 
 
 class CoreFailed(Message):

@@ -84,7 +84,9 @@ class Console:
     async def chooses(self, proposal: Proposal) -> None:
         """Wait until a proposal is listed and go to it."""
         app = self.app
-        await self.until(lambda: proposal.id in app._proposals, f"{proposal.short_id} in the list")
+        await self.until(
+            lambda: proposal.id in app.board.proposals, f"{proposal.short_id} in the list"
+        )
         await self.press("tab")
         await self.until(lambda: app.console_screen.chosen is not None, "the list to have the keys")
 

@@ -96,7 +96,7 @@ async def render_demo(path: Path) -> None:
             await console.press("y")
             await console.hears("landed on main")
             await console.say("/change count how often it is used")
-            await console.until(lambda: len(app._proposals) > 1 and not app.desk.current)
+            await console.until(lambda: len(app.board.proposals) > 1 and not app.desk.current)
             await console.say("/clear")
             await console.say("Why is the mean wrong for short lists?")
             await console.hears("I propose the fix")
@@ -104,7 +104,7 @@ async def render_demo(path: Path) -> None:
             await console.until(lambda: console.transcript.count("waits for you") > 0)
             await console.say("/change name the timeout")
             await console.until(
-                lambda: any(one.stage == "trial" for one in app._progress.values()), "a trial"
+                lambda: any(one.stage == "trial" for one in app.board.progress.values()), "a trial"
             )
             await console.pilot.pause(0.3)
             picture(app, path)

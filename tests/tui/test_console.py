@@ -244,7 +244,7 @@ async def test_what_nobody_answers_is_mentioned_again(desktop: Desktop) -> None:
     async with desktop.console() as console:
         await console.hears("1 proposal waits for you")
         assert "still waits" not in console.transcript
-        console.app._waiting_since_s[proposal.id] = time.monotonic() - 301
+        console.app.board.waiting_since_s[proposal.id] = time.monotonic() - 301
         await console.hears(f"{proposal.short_id} still waits for you.")
 
 

@@ -29,7 +29,7 @@ async def test_a_patch_goes_all_the_way(desktop: Desktop) -> None:
         await console.hears("landed on main")
         await console.say("/rollback")
         await console.hears("It lacks something")
-        (landed,) = console.app._proposals
+        (landed,) = console.app.board.proposals
         await console.say(f"/rollback {landed[:6]}")
         await console.until(lambda: console.transcript.count("waits for you") > 1, "the way back")
     assert "Mai-Trial: pass; fixed=1" in desktop.workspace.git("log", "-1", "--format=%B")
@@ -40,7 +40,7 @@ async def test_a_patch_that_breaks_a_test_ends_with_the_reason(desktop: Desktop)
     async with desktop.console() as console:
         await console.say(f"/submit {path}")
         await console.hears("test_double")
-        (proposal,) = console.app._proposals.values()
+        (proposal,) = console.app.board.proposals.values()
         assert proposal.state is State.FAILED
 
 
@@ -52,11 +52,12 @@ async def test_esc_stops_a_trial(desktop: Desktop) -> None:
     async with desktop.console() as console:
         await console.say(f"/submit {path}")
         await console.until(
-            lambda: any(one.stage == "trial" for one in console.app._progress.values()), "the trial"
+            lambda: any(one.stage == "trial" for one in console.app.board.progress.values()),
+            "the trial",
         )
         await console.press("escape")
         await console.hears("Stopped.")
-        (proposal,) = console.app._proposals.values()
+        (proposal,) = console.app.board.proposals.values()
     assert desktop.state(proposal) is State.WITHDRAWN
 
 
