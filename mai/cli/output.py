@@ -10,6 +10,8 @@ from typing import Any
 
 from mai.errors import MaiError
 
+_WORTH_A_BAR = 40
+
 
 class Exit(Exception):
     """End the command with `code`, having said what there was to say."""
@@ -50,6 +52,21 @@ def answering(as_json: bool, empty: Callable[[], dict[str, Any]] | None = None) 
         else:
             note(str(error))
         raise Exit(error.exit_code) from error
+
+
+@contextlib.contextmanager
+def progress(total: int) -> Iterator[Callable[[object], None]]:
+    """Show how far a long run is, on a terminal's stderr; call what is yielded with each item."""
+    if total < _WORTH_A_BAR or not sys.stderr.isatty():
+        yield lambda _item: None
+        return
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("judging", total=total)
+        yield lambda _item: bar.advance(task)
 
 
 def is_terminal() -> bool:

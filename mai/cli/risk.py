@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -14,10 +17,13 @@ if TYPE_CHECKING:
     from mai.proposal import Finding, RiskReport
 
 
+_CODE = frozenset({".py", ".pyi", ".pyw", ".ipynb"})
+
+
 def risk(
     paths: Annotated[
         Optional[list[Path]],  # noqa: UP045 - typer reads the annotation at run time
-        typer.Argument(metavar="PATH…", help="Files and folders, each judged as wholly new."),
+        typer.Argument(metavar="PATH…", help="Files, folders or -, judged as wholly new."),
     ] = None,
     diff: Annotated[
         Optional[str],  # noqa: UP045 - likewise
@@ -28,22 +34,39 @@ def risk(
         Optional[str],  # noqa: UP045 - likewise
         typer.Option("--fail-on", metavar="LEVEL", help="Exit 3 from this level on."),
     ] = None,
+    as_sarif: Annotated[
+        bool, typer.Option("--sarif", help="Print SARIF 2.1.0, for code-scanning viewers.")
+    ] = False,
     repo: RepoOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Score what code could do: LOW, MEDIUM, HIGH or BLOCKED."""
     from mai.cli.output import Exit, answering, print_json
+    from mai.errors import UsageError
 
     empty: dict[str, Any] = {"level": None, "score": 0, "files": []}
     with answering(as_json, lambda: empty):
+        if as_json and as_sarif:
+            raise UsageError("Give --json or --sarif, not both.")
         limit = _level(fail_on)
         judged = _judge(paths or [], diff, repo, is_staged=staged)
         if as_json:
             print_json(judged)
+        elif as_sarif:
+            print_json(_sarif(judged))
         else:
             _print(judged)
         if limit is not None and limit <= judged["level"]:
             raise Exit(3)
+
+
+def _sarif(judged: dict[str, Any]) -> dict[str, Any]:
+    from mai import __version__
+    from mai.proposal import Finding
+    from mai.risk.sarif import sarif
+
+    found = (Finding(**each) for file in judged["files"] for each in file["findings"])
+    return sarif(found, __version__)
 
 
 def _level(text: str | None) -> Any:
@@ -77,45 +100,70 @@ def _judge(
     return {**_grouped(report), "context": report.context, "error": None}
 
 
-def _files(paths: list[Path]) -> list[Path]:
-    """Return the files named, and for a folder every Python file in it, none of them a link out."""
-    from mai.errors import UsageError
+def _files(paths: list[Path], stdin: Path) -> Iterator[Path]:
+    """Yield the files named, and for a folder the code in it: no links, no hidden folders.
 
-    found: list[Path] = []
+    `-` stands for standard input, which goes to the file `stdin` first.
+    """
+    from mai.errors import UsageError
+    from mai.text import one_line
+
     for path in paths:
         if path.is_dir():
-            inside = (file for file in path.rglob("*") if file.suffix in {".py", ".pyi", ".ipynb"})
-            found += sorted(file for file in inside if file.is_file() and not file.is_symlink())
+            yield from _inside(path)
+        elif str(path) == "-":
+            stdin.write_bytes(sys.stdin.buffer.read())
+            yield stdin
         elif path.is_file():
-            found.append(path)
+            yield path
         else:
-            raise UsageError(f"There is no file {path}.")
-    return found
+            raise UsageError(f"There is no file {one_line(str(path))}.")
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__pycache__")))
+        for name in sorted(names):
+            file = Path(place, name)
+            if file.suffix in _CODE and file.is_file() and not file.is_symlink():
+                yield file
 
 
 def _judge_paths(paths: list[Path]) -> dict[str, Any]:
+    from mai.cli.output import progress
     from mai.proposal import Level
     from mai.repo_policy import RepoPolicy
     from mai.risk.policy import Policy
     from mai.risk.score import score_paths
     from mai.settings import load
 
-    reports = list(score_paths(_files(paths), Policy.of(load(), RepoPolicy()), progress=None))
-    files = [
+    policy = Policy.of(load(), RepoPolicy())
+    with tempfile.TemporaryDirectory(prefix="mai-risk-") as folder:
+        stdin = Path(folder, "stdin.py")
+        files = list(_files(paths, stdin))
+        with progress(len(files)) as step:
+            reports = list(score_paths(files, policy, progress=step))
+    judged = [
         {
-            "path": str(report.path),
+            "path": _shown(report.path, stdin),
             "level": report.level,
             "score": report.score,
-            "findings": [_finding(found) for found in report.findings],
+            "findings": [
+                {**_finding(found), "path": _shown(found.path, stdin)} for found in report.findings
+            ],
         }
         for report in reports
     ]
     return {
         "level": Level.highest(report.level for report in reports),
         "score": sum(report.score for report in reports),
-        "files": files,
+        "files": judged,
         "error": None,
     }
+
+
+def _shown(path: Path | str, stdin: Path) -> str:
+    return "<stdin>" if str(path) == str(stdin) else str(path)
 
 
 def _grouped(report: RiskReport) -> dict[str, Any]:

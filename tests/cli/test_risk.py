@@ -1,0 +1,108 @@
+"""`mai risk` for pre-commit, CI and code-scanning viewers, without engine, model or database."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.workspace import FIX, Workspace
+
+SINK = "import socket\n\nsocket.create_connection(('127.0.0.1', 1))\n"
+ADDS_SINK = (
+    "--- a/calc/core.py\n+++ b/calc/core.py\n@@ -1,2 +1,5 @@\n"
+    "+import socket\n+\n+socket.create_connection(('127.0.0.1', 1))\n"
+    " def mean(xs):\n     return sum(xs) / (len(xs) - 1)\n"
+)
+
+
+def test_paths_and_folders_are_judged_as_new(workspace: Workspace) -> None:
+    root = workspace.repo.root
+    (root / "calc/net.py").write_text(SINK)
+    (root / ".hidden").mkdir()
+    (root / ".hidden/x.py").write_text(SINK)
+    ran = workspace.mai("risk", "calc", "README.md", "--json")
+    assert ran.code == 0
+    judged = {file["path"]: file["level"] for file in ran.json["files"]}
+    assert judged["calc/core.py"] == "LOW"
+    assert judged["calc/net.py"] in {"MEDIUM", "HIGH"}
+    assert ".hidden/x.py" not in judged
+    assert ran.json["error"] is None
+    finding = next(f for file in ran.json["files"] for f in file["findings"])
+    assert finding.keys() == {"rule", "capability", "level", "path", "line", "column", "message"}
+
+
+def test_only_what_a_diff_gains_counts(workspace: Workspace) -> None:
+    workspace.repo.commit({"calc/net.py": SINK}, "It was there")
+    quiet = workspace.mai("risk", "--diff", "-", "--json", data=FIX)
+    assert quiet.json["level"] == "LOW"
+    assert quiet.json["context"] == "tree"
+    loud = workspace.mai("risk", "--diff", "-", "--fail-on", "MEDIUM", "--json", data=ADDS_SINK)
+    assert loud.code == 3
+    assert loud.json["files"][0]["findings"][0]["path"] == "calc/core.py"
+
+
+def test_without_the_blobs_the_hunks_are_scored(workspace: Workspace, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    ran = workspace.mai("risk", "--diff", "-", "--json", data=ADDS_SINK, cwd=elsewhere)
+    assert ran.json["context"] == "hunks"
+    assert ran.json["level"] != "LOW"
+
+
+def test_what_is_staged_is_judged_and_the_index_left_alone(workspace: Workspace) -> None:
+    (workspace.repo.root / "calc/net.py").write_text(SINK)
+    assert workspace.mai("risk", "--staged", "--json").json["level"] == "LOW"
+    workspace.git("add", "calc/net.py")
+    index = (workspace.repo.root / ".git/index").read_bytes()
+    ran = workspace.mai("risk", "--staged", "--fail-on", "medium")
+    assert ran.code == 3
+    assert "calc/net.py:3" in ran.out
+    assert (workspace.repo.root / ".git/index").read_bytes() == index
+
+
+def test_standard_input_is_a_file_too(workspace: Workspace) -> None:
+    ran = workspace.mai("risk", "-", "--json", data=SINK)
+    assert ran.json["files"][0]["path"] == "<stdin>"
+    assert ran.json["files"][0]["findings"][0]["path"] == "<stdin>"
+
+
+def test_sarif_has_what_viewers_ask_for(workspace: Workspace) -> None:
+    (workspace.repo.root / "calc/net.py").write_text(SINK)
+    log = json.loads(workspace.mai("risk", "calc", "--sarif").out)
+    assert log["version"] == "2.1.0"
+    (run,) = log["runs"]
+    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    assert len(rules) == len(set(rules))
+    assert run["results"]
+    for result in run["results"]:
+        assert rules[result["ruleIndex"]] == result["ruleId"]
+        assert result["level"] in {"note", "warning", "error"}
+        place = result["locations"][0]["physicalLocation"]
+        assert not place["artifactLocation"]["uri"].startswith("/")
+        assert place.get("region", {"startLine": 1})["startLine"] >= 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("calc", "--staged"),
+        ("nowhere.py",),
+        ("calc", "--fail-on", "SOME"),
+        ("calc", "--json", "--sarif"),
+        ("--diff", "nowhere.patch"),
+    ],
+)
+def test_a_bad_call_is_one_sentence(workspace: Workspace, arguments: tuple[str, ...]) -> None:
+    ran = workspace.mai("risk", *arguments)
+    assert ran.code == 2, ran.out + ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_file_that_cannot_be_parsed_is_blocked(workspace: Workspace) -> None:
+    (workspace.repo.root / "calc/odd.py").write_text("def (:\n")
+    ran = workspace.mai("risk", "calc/odd.py", "--json", "--fail-on", "BLOCKED")
+    assert ran.code == 3
+    assert ran.json["level"] == "BLOCKED"
