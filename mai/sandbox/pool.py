@@ -257,6 +257,7 @@ class Pool:
             is_wanted = self._shelves.get(shape) is shelf and len(shelf.ready) < shelf.wanted
             if waiting is not None and is_wanted and not self._is_closed:
                 shelf.ready.append(waiting)
+                shelf.used_at = time.monotonic()
                 waiting = None
             self._changed.notify_all()
         if waiting is not None:

@@ -44,7 +44,7 @@ def box() -> Iterator[DockerSandbox]:
 
 @pytest.fixture
 def pool(engine: Engine) -> Iterator[Pool]:
-    pool = Pool(engine.client, 2, idle_s=0.5)
+    pool = Pool(engine.client, 2)
     yield pool
     pool.close()
 
@@ -149,14 +149,16 @@ def test_a_container_that_has_ended_is_passed_over(pool: Pool, shape: Shape) -> 
     pool.done(None)
 
 
-def test_what_nobody_takes_is_let_go(pool: Pool, shape: Shape, engine: Engine) -> None:
+def test_what_nobody_takes_is_let_go(engine: Engine, shape: Shape) -> None:
+    pool = Pool(engine.client, 2, idle_s=0.2)
     pool.keep()
     pool.expect(shape)
-    assert pool.wait_full(PATIENCE_S)
-    ids = {waiting.id for waiting in pool._shelves[shape].ready}
-    assert len(ids) == 2
-    assert until(lambda: not ids & containers(engine, psutil.Process().pid))
-    assert pool.status()["waiting"] == {}
+    try:
+        assert pool.wait_full(PATIENCE_S)
+        assert until(lambda: pool.status()["waiting"] == {})
+        assert until(lambda: not containers(engine, psutil.Process().pid))
+    finally:
+        pool.close()
 
 
 def test_closing_takes_what_waits_along(pool: Pool, shape: Shape, engine: Engine) -> None:
