@@ -67,6 +67,7 @@ SAME: Mapping[str, str] = {
     "importlib._bootstrap.__import__": "builtins.__import__",
     "importlib._bootstrap._gcd_import": "importlib.import_module",
     "io.FileIO": "builtins.open",
+    "os.fdopen": "builtins.open",
     "gzip.open": "builtins.open",
     "bz2.open": "builtins.open",
     "lzma.open": "builtins.open",
@@ -92,7 +93,7 @@ SPECIAL = _words(
     builtins.__getattr__ builtins.__import__ builtins.delattr builtins.eval builtins.exec
     builtins.getattr builtins.globals builtins.locals builtins.open builtins.setattr
     builtins.vars importlib.import_module operator.attrgetter operator.methodcaller os.fdopen
-    os.open sys.modules
+    os.open sys.modules os.environ os.environb os.getenv os.getenvb
     """
 )
 # Built-ins that matter when nothing else binds the name.

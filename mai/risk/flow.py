@@ -35,7 +35,7 @@ class Flow:
         for node in nodes:
             self._node(node, scope, 0)
         if self._is_cut:
-            self._pieces.append(self._resolver.print_of_file())
+            self._pieces.append(self._resolver.survey.print_of_file())
         return hashlib.sha256("\x1f".join(self._pieces).encode("utf-8", "replace")).hexdigest()[:16]
 
     def _node(self, node: ast.AST, scope: Scope, depth: int) -> None:

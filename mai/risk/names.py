@@ -8,7 +8,6 @@ file itself. Every question is answered once per node, and a cycle finds nothing
 from __future__ import annotations
 
 import ast
-import hashlib
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
@@ -36,7 +35,6 @@ class Resolver:
         self._scope_of_fold: Scope = survey.module
         self._depth = 0
         self._folder = Folder(self._assigned)
-        self._print_of_file = ""
 
     # --- constants ---
 
@@ -71,13 +69,6 @@ class Resolver:
             expression: ast.expr = bound[0][1]
             return expression
         return None
-
-    def print_of_file(self) -> str:
-        """Return a fingerprint of the whole file as Python reads it."""
-        if not self._print_of_file and self.survey.module.node is not None:
-            dump = ast.dump(self.survey.module.node)
-            self._print_of_file = hashlib.sha256(dump.encode("utf-8", "replace")).hexdigest()[:16]
-        return self._print_of_file
 
     # --- names ---
 

@@ -111,8 +111,19 @@ def judge_call(collector: Collector, call: ast.Call, scope: Scope) -> None:
             if base in POWERFUL:
                 collector.add("dynamic-code.lookup", f"{word}({base})", call, scope)
     for keyword in call.keywords:
-        if keyword.arg in _VERIFIES and collector.resolver.constant(keyword.value, scope) is False:
-            collector.add("net.unverified", f"{keyword.arg}=False", call, scope)
+        _judge_keyword(collector, word, keyword, call, scope)
+
+
+def _judge_keyword(
+    collector: Collector, word: str, keyword: ast.keyword, call: ast.Call, scope: Scope
+) -> None:
+    value = collector.resolver.constant(keyword.value, scope)
+    if keyword.arg in _VERIFIES and value is False:
+        collector.add("net.unverified", f"{keyword.arg}=False", call, scope)
+    elif keyword.arg == "filename" and word == "basicConfig":
+        collector.add("fs-write.write", "logging.basicConfig", call, scope, "", (keyword,))
+    elif keyword.arg == "allow_pickle" and value is not False:
+        collector.add("deserialise.pickle", "allow_pickle", call, scope)
 
 
 def _judge_method(

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from mai.errors import Cancelled
+from mai.events import Cancel
 from mai.risk.facts import Facts
 from mai.risk.worker import HEADER, LENGTH
 
@@ -20,6 +22,9 @@ _PACKAGE_PARENT = str(Path(__file__).resolve().parent.parent.parent)
 # Appended, not put first: the standard library wins over anything that lies beside Mai.
 _BOOT = "import sys; sys.path.append(sys.argv[1]); from mai.risk.worker import main; main()"
 _MAXIMUM_ANSWER_BYTES = 64 * 2**20
+# A pipe that is ready takes this much at once without blocking (POSIX's PIPE_BUF, at least 512).
+_PIPE_BYTES = select.PIPE_BUF
+_LOOK_UP_S = 0.2
 
 
 class Parser:
@@ -27,10 +32,12 @@ class Parser:
 
     Args:
         timeout_s: wall-clock seconds that one file may take.
+        cancel: a request to stop, looked at while waiting.
     """
 
-    def __init__(self, timeout_s: float = 30.0) -> None:
+    def __init__(self, timeout_s: float = 30.0, cancel: Cancel | None = None) -> None:
         self._timeout_s = timeout_s
+        self._cancel = cancel
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
@@ -46,7 +53,11 @@ class Parser:
         self.close()
 
     def facts(self, path: str, source: bytes, *, in_full: bool) -> Facts:
-        """Return the facts of one file; `problem` says so where it could not be parsed."""
+        """Return the facts of one file; `problem` says so where it could not be parsed.
+
+        Raises:
+            Cancelled: the request to stop came.
+        """
         for is_last in (False, True):
             was_fresh = self._process is None
             try:
@@ -99,33 +110,45 @@ class Parser:
         assert process.stdin is not None  # noqa: S101 - both are pipes, as opened above
         assert process.stdout is not None  # noqa: S101 - likewise
         header = json.dumps({"path": path, "in_full": in_full}).encode()
-        _write(process.stdin.fileno(), HEADER.pack(len(header), len(source)) + header + source)
         deadline = time.monotonic() + self._timeout_s
-        (size,) = LENGTH.unpack(_read(process.stdout.fileno(), LENGTH.size, deadline))
+        request = HEADER.pack(len(header), len(source)) + header + source
+        self._write(process.stdin.fileno(), request, deadline)
+        (size,) = LENGTH.unpack(self._read(process.stdout.fileno(), LENGTH.size, deadline))
         if size > _MAXIMUM_ANSWER_BYTES:
             raise ValueError("an answer of impossible size")
-        return Facts.from_json(json.loads(_read(process.stdout.fileno(), size, deadline)))
+        return Facts.from_json(json.loads(self._read(process.stdout.fileno(), size, deadline)))
 
+    def _write(self, descriptor: int, data: bytes, deadline: float) -> None:
+        view = memoryview(data)
+        while view:
+            self._wait(deadline, writing=(descriptor,))
+            view = view[os.write(descriptor, view[:_PIPE_BYTES]) :]
 
-def _write(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+    def _read(self, descriptor: int, size: int, deadline: float) -> bytes:
+        pieces: list[bytes] = []
+        while size:
+            self._wait(deadline, reading=(descriptor,))
+            piece = os.read(descriptor, min(size, 2**20))
+            if not piece:
+                raise EOFError
+            pieces.append(piece)
+            size -= len(piece)
+        return b"".join(pieces)
 
-
-def _read(descriptor: int, size: int, deadline: float) -> bytes:
-    pieces: list[bytes] = []
-    while size:
-        remaining = deadline - time.monotonic()
-        ready, _, _ = select.select([descriptor], [], [], max(remaining, 0))
-        if not ready:
-            raise TimeoutError
-        piece = os.read(descriptor, min(size, 2**20))
-        if not piece:
-            raise EOFError
-        pieces.append(piece)
-        size -= len(piece)
-    return b"".join(pieces)
+    def _wait(
+        self, deadline: float, reading: tuple[int, ...] = (), writing: tuple[int, ...] = ()
+    ) -> None:
+        """Wait until a pipe is ready. Raises TimeoutError or Cancelled."""
+        while True:
+            remaining = deadline - time.monotonic()
+            ready = select.select(reading, writing, (), max(min(remaining, _LOOK_UP_S), 0))
+            if ready[0] or ready[1]:
+                return
+            if self._cancel is not None and self._cancel.is_set:
+                self.close()
+                raise Cancelled(stage="assess")
+            if remaining <= 0:
+                raise TimeoutError
 
 
 def _hostile(message: str) -> Facts:

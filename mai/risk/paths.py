@@ -42,6 +42,7 @@ _BUILD = frozenset(
         "gnumakefile",
         "justfile",
         "hatch_build.py",
+        "entry_points.txt",
         "cmakelists.txt",
         "meson.build",
         "manifest.in",
@@ -108,21 +109,12 @@ _LOCKS = frozenset(
     }
 )
 _NATIVE_SUFFIXES = (
-    ".so",
-    ".pyd",
-    ".dll",
-    ".dylib",
-    ".pyc",
-    ".pyo",
-    ".exe",
-    ".whl",
-    ".egg",
-    ".jar",
-    ".a",
-    ".o",
-    ".node",
-    ".wasm",
+    *(".so", ".pyd", ".dll", ".dylib", ".pyc", ".pyo", ".exe", ".whl", ".egg", ".jar", ".a", ".o"),
+    *(".node", ".wasm"),
 )
+_TEMPLATES = (".example", ".sample", ".template", ".dist")
+# Loading one of these runs what it holds; the oldest kind of pickle is even plain text.
+_PICKLE_SUFFIXES = (".pkl", ".pickle", ".joblib", ".dill", ".pt", ".marshal")
 
 
 def folded(path: str) -> str:
@@ -244,6 +236,16 @@ def _judge_folded(path: str, names: list[str]) -> Iterator[Finding]:
             "path.binary",
             name.endswith(_NATIVE_SUFFIXES),
             "Machine or byte code cannot be read before it runs.",
+        ),
+        (
+            "path.binary",
+            name.endswith(_PICKLE_SUFFIXES),
+            "Loading it runs what it holds, and nobody reads that in a diff.",
+        ),
+        (
+            "path.environment",
+            name == ".env" or (name.startswith(".env.") and not name.endswith(_TEMPLATES)),
+            "It sets the environment of what is started here, secrets and search paths included.",
         ),
     ):
         if applies:

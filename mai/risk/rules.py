@@ -136,6 +136,7 @@ removed.check       | gate-tampering | a check about permission, identity or val
 test-tampering.patch | test-tampering | replace the code under test with something else | `monkeypatch.setattr(app, "check", …)`
 notebook.magic      | process | run shell commands from a notebook | `!pip install x`
 text.invisible      | gate-tampering | invisible characters hide something from a reader | a zero-width space in a name
+path.environment    | env | it sets the environment of what is started here | `.env`
 path.lock           | build-hook | it pins what is installed | `uv.lock`
 """  # noqa: E501 - a table is read across
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,6 +96,14 @@ class Survey:
     returns: dict[ast.AST | None, list[Place]] = field(default_factory=dict)
     local_calls: dict[str, list[tuple[ast.Call, Scope]]] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
+    _print: str = ""
+
+    def print_of_file(self) -> str:
+        """Return a fingerprint of the whole file as Python reads it."""
+        if not self._print and self.module.node is not None:
+            dump = ast.dump(self.module.node)
+            self._print = hashlib.sha256(dump.encode("utf-8", "replace")).hexdigest()[:16]
+        return self._print
 
 
 _NOT_NODES = frozenset(

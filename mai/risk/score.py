@@ -49,7 +49,7 @@ def score_change(
     """
     findings = list(_judge_paths(change, policy, is_own_repo=is_own_repo))
     versions: list[Version] = []
-    with Parser() as parser:
+    with Parser(cancel=cancel) as parser:
         for file in change.files:
             if cancel is not None and cancel.is_set:
                 raise Cancelled(stage="assess")

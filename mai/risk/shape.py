@@ -86,8 +86,20 @@ def guards_of(tree: ast.Module) -> Mapping[str, Mapping[str, int]]:
     found = {"": Counter(_guards(_outside(tree.body)))}
     for name, function in functions_of(tree.body):
         counted = Counter(_guards([*function.decorator_list, *_outside(function.body)]))
+        if _CHECKS.search(name.rpartition(".")[2]):
+            counted.update(_refusals(function))
         found.setdefault(name, Counter()).update(counted)
     return {name: dict(counts) for name, counts in found.items()}
+
+
+def _refusals(function: Function) -> Iterator[str]:
+    """Yield where a function that decides about access, by its name, says no."""
+    for node in ast.walk(function):
+        is_no = isinstance(node, ast.Return) and (
+            node.value is None or (isinstance(node.value, ast.Constant) and not node.value.value)
+        )
+        if is_no or isinstance(node, ast.Raise):
+            yield "check refusal"
 
 
 def _outside(body: list[ast.stmt]) -> list[ast.AST]:
@@ -125,7 +137,9 @@ def _call_guards(call: ast.Call) -> Iterator[str]:
 
 
 def _check_words(test: ast.AST) -> set[str]:
-    words = set()
+    words: set[str] = set()
+    if isinstance(test, ast.BoolOp) and any(isinstance(v, ast.Constant) for v in test.values):
+        return words  # `check(x) or True` checks nothing
     for node in ast.walk(test):
         word = getattr(node, "id", getattr(node, "attr", None))
         if isinstance(word, str) and _CHECKS.search(word):

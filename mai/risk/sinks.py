@@ -147,6 +147,19 @@ sensitive-path.secrets: ImageGrab grab; PIL.ImageGrab grab; _winreg CreateKey Op
   QueryValueEx SetValueEx
 
 sensitive-path.system: grp getgrall; pwd getpwall getpwnam getpwuid
+
+fs-write.write: tempfile NamedTemporaryFile TemporaryDirectory TemporaryFile SpooledTemporaryFile
+  mkdtemp mkstemp mktemp; venv create EnvBuilder; ensurepip bootstrap
+
+process.shell: pydoc pipepager tempfilepager
+
+process.start: test.support.script_helper assert_python_ok assert_python_failure
+
+dynamic-code.run: distutils.core run_setup; setuptools setup; distutils.core setup; cgi test
+
+reflection.inside: inspect getmodule
+
+reflection.hook: codecs register
 """
 )
 

@@ -57,13 +57,18 @@ def _dropped(
 def _file(version: Version, base: Mapping[str, Any], head: Mapping[str, Any]) -> Iterator[Finding]:
     before = {name for name, _ in base.get("hooks", ())}
     for name, line in head.get("hooks", ()):
-        if name not in before and (is_test(version.path) or name.startswith("pytest_")):
-            yield finding(
-                "test-tampering.hook",
-                version.path,
-                f"{name} takes part in every test's run, so it can change what they report.",
-                line,
-            )
+        found = finding(
+            "test-tampering.hook",
+            version.path,
+            f"{name} takes part in every test's run, so it can change what they report.",
+            line,
+        )
+        if name in before:
+            continue
+        if name.startswith("pytest_"):
+            yield found
+        elif version.base is not None:  # a fixture of a new file changes no test that stood
+            yield _lowered(found)
     if is_test(version.path) and head.get("skips", 0) > base.get("skips", 0):
         yield finding(
             "test-tampering.skip",

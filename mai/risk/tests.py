@@ -67,11 +67,18 @@ def _test_classes(tree: ast.Module) -> set[str]:
 
 
 def _hooks(tree: ast.Module) -> list[list[Any]]:
-    return [
+    found: list[list[Any]] = [
         [name, function.lineno]
         for name, function in functions_of(tree.body)
-        if name.rpartition(".")[2].startswith("pytest_") or _is_autouse(function)
+        if name.startswith("pytest_") or _is_autouse(function)
     ]
+    found.extend(
+        ["pytest_plugins", statement.lineno]
+        for statement in tree.body
+        for target in getattr(statement, "targets", ())
+        if _word(target) == "pytest_plugins"
+    )
+    return found
 
 
 def _is_autouse(function: Function) -> bool:

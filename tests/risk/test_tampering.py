@@ -68,8 +68,8 @@ class TestMore:
             "test-tampering.hook",
         ),
         (
-            "def test_bad",
-            "@pytest.fixture(autouse=True)\ndef calm():\n    yield\n\n\ndef test_bad",
+            "import pytest",
+            "import pytest\npytest_plugins = ['x']",
             "test-tampering.hook",
         ),
         ("import pytest", "import os, pytest\nos._exit(0)", "test-tampering.exit"),
@@ -113,6 +113,13 @@ def test_another_expected_value_is_for_a_person_to_see(score: Score) -> None:
     assert score({"tests/test_app.py": BASE}, {"tests/test_app.py": head}).level is Level.MEDIUM
 
 
+def test_a_fixture_that_joins_every_test_of_a_file_that_stood_is_medium(score: Score) -> None:
+    fixture = "\n\n@pytest.fixture(autouse=True)\ndef calm():\n    yield\n"
+    report = score({"tests/test_app.py": BASE}, {"tests/test_app.py": BASE + fixture})
+    assert rules(report, Level.MEDIUM) == {"test-tampering.hook"}
+    assert score({}, {"tests/test_app.py": BASE + fixture}).level is Level.LOW
+
+
 def test_replacing_the_code_under_test_is_medium(score: Score) -> None:
     head = BASE.replace(
         "def test_one():", "def test_one(monkeypatch):\n    monkeypatch.setattr('app.parse', int)"
@@ -133,6 +140,12 @@ def fetch(user, url):
         return requests.get(url, timeout=5, verify=True)
     except requests.ConnectionError:
         return None
+
+
+def is_safe_url(url):
+    if "@" in url:
+        return False
+    return url.startswith("https:")
 """
 
 
@@ -143,6 +156,13 @@ def fetch(user, url):
         ("timeout=5", "timeout=None", "removed.safeguard", Level.MEDIUM),
         ("verify=True", "verify=False", "net.unverified", Level.MEDIUM),
         ("not user.is_allowed(url)", "not url", "removed.check", Level.MEDIUM),
+        (
+            "if not user.is_allowed(url)",
+            "if False and user.is_allowed(url)",
+            "removed.check",
+            Level.MEDIUM,
+        ),
+        ("        return False\n", "        return True\n", "removed.check", Level.MEDIUM),
         ("    assert url\n", "", "removed.assert", Level.LOW),
         ("except requests.ConnectionError", "except KeyError", "removed.handler", Level.LOW),
         ("        raise PermissionError(url)", "        return None", "removed.raise", Level.LOW),
