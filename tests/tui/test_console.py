@@ -94,6 +94,22 @@ async def test_j_and_k_move_through_the_list(desktop: Desktop) -> None:
         assert screen.chosen == newer
 
 
+async def test_the_cursor_waits_on_the_first_and_stays_on_the_chosen(desktop: Desktop) -> None:
+    with desktop.core() as core:
+        first = pend(core, COMMENT, title="Say what it is")
+        async with desktop.console() as console:
+            await console.hears("1 proposal waits")
+            second = pend(core)
+            await console.chooses(second)
+            screen = console.app.console_screen
+            assert screen.chosen == second
+            await console.press("j")
+            assert screen.chosen == first
+            core.reject(second.id, "no", "test")
+            await console.hears("was rejected")
+            assert screen.chosen == first
+
+
 async def test_f1_and_help_list_every_command(desktop: Desktop) -> None:
     async with desktop.console() as console:
         await console.press("f1")

@@ -68,8 +68,12 @@ class ProposalList(ScrollView, can_focus=True):
         return "\n".join(line.plain for _, line in self._lines)
 
     def show(self, proposals: Sequence[Proposal], seen: Seen) -> None:
-        """Show `proposals`, newest first; the cursor stays on the one it is on."""
-        before = self.chosen
+        """Show `proposals`, newest first.
+
+        While the list has the keys, the cursor stays on the proposal it is on, wherever that goes;
+        else it waits on the first.
+        """
+        before = self.chosen if self.has_focus else None
         ordered = sorted(proposals, key=lambda one: one.state.is_end)[:_MOST_LISTED]
         self._proposals, self._seen = ordered, seen
         ids = [one.id for one in ordered]
