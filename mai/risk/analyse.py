@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 import warnings
 
 from mai.risk import sensitive
@@ -44,12 +45,13 @@ def analyse(path: str, source: bytes, *, in_full: bool) -> Facts:
             guards=guards_of(tree),
             tests=promises_of(tree) if is_test(path) else {},
         )
-    except SyntaxError as error:
-        return Facts(
-            problem=("text.unreadable", f"Python cannot parse it: {error.msg}.", error.lineno or 0)
-        )
-    except ValueError as error:
-        return Facts(problem=("text.unreadable", f"Python cannot parse it: {error}.", 0))
+    except (SyntaxError, ValueError) as error:
+        # Newer syntax is no fault of the file: say which Python it was.
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        why = error.msg if isinstance(error, SyntaxError) else str(error)
+        line = (error.lineno or 0) if isinstance(error, SyntaxError) else 0
+        problem = ("text.unreadable", f"Python {version} cannot parse it: {why}.", line)
+        return Facts(problem=problem)
     except RecursionError:
         return Facts(problem=("text.hostile", "It nests deeper than a parser can follow.", 0))
     except MemoryError:

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from mai.proposal import Finding, Level
 from mai.risk.facts import Facts, Use
 from mai.risk.kinds import is_test
+from mai.risk.paths import MAXIMUM_MESSAGE
 from mai.risk.rules import RULE
+from mai.text import one_line
 
 # One more of these in a file that has them is everyday work.
 _EVERYDAY_AGAIN = (
@@ -200,7 +202,8 @@ def finding_of(gained: Gained) -> Finding | None:
 def _finding(gained: Gained, rule: str, level: Level, message: str) -> Finding:
     use = gained.use
     capability = RULE[use.rule].capability
-    return Finding(rule, capability, level, gained.path, use.line, use.column, message)
+    shown = one_line(message, MAXIMUM_MESSAGE)
+    return Finding(rule, capability, level, gained.path, use.line, use.column, shown)
 
 
 _WHY = {

@@ -12,6 +12,9 @@ from collections.abc import Iterator
 
 from mai.proposal import Finding
 from mai.risk.rules import RULE
+from mai.text import one_line
+
+MAXIMUM_MESSAGE = 400
 
 # HFS+ ignores these (Apple TN1150, and git's own list in utf8.c's `next_hfs_char`).
 _IGNORED_BY_HFS = dict.fromkeys(
@@ -126,9 +129,13 @@ def folded(path: str) -> str:
 
 
 def finding(rule: str, path: str, message: str, line: int = 0, column: int = 0) -> Finding:
-    """Return a finding of `rule` at the level the rule asks for."""
+    """Return a finding of `rule` at the level the rule asks for.
+
+    `message` may quote what somebody else wrote; it is made safe to show here.
+    """
     found = RULE[rule]
-    return Finding(rule, found.capability, found.level, path, line, column, message)
+    shown = one_line(message, MAXIMUM_MESSAGE)
+    return Finding(rule, found.capability, found.level, path, line, column, shown)
 
 
 def judge_name(path: str) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from mai.protocols import Snapshot
 from mai.risk import sinks
@@ -12,32 +13,39 @@ _MAXIMUM_FILES = 4000
 _MAXIMUM_BYTES = 24 * 2**20
 
 
+# Modules that some rule knows a name of, and that most programs import for other reasons.
+_GENERAL = frozenset(
+    {
+        *("asyncio", "builtins", "cgi", "codecs", "doctest", "gc", "inspect", "logging", "os"),
+        *("platform", "resource", "signal", "site", "sys", "threading", "timeit", "trace", "types"),
+        *("docker", "jinja2", "numpy", "pandas", "pip", "setuptools", "torch", "pydoc", "pdb"),
+    }
+)
+
+
 def _pattern(capability: str) -> re.Pattern[bytes]:
-    modules = {
-        name.partition(".")[0]
-        if name.startswith(("os.", "builtins."))
-        else name.rpartition(".")[0].removesuffix("()")
-        for name, rule in sinks.NAMES.items()
-        if rule in RULE and RULE[rule].capability == capability
-    }
-    modules |= {name for name, rule in sinks.MODULES.items() if RULE[rule].capability == capability}
-    direct = {
-        name
-        for name, rule in sinks.NAMES.items()
-        if rule in RULE
-        and RULE[rule].capability == capability
-        and name.startswith(("os.", "builtins."))
-    }
-    calls = "|".join(re.escape(name.removeprefix("builtins.")) for name in sorted(direct))
-    names = "|".join(
-        re.escape(name)
-        for name in sorted(modules - {"os", "builtins", "sys", "asyncio", "logging.handlers"})
+    """Return what the source of a file that uses `capability` most likely contains."""
+    names = [name for name, rule in sinks.NAMES.items() if _capability(rule) == capability]
+    modules = {name.rpartition(".")[0].removesuffix("()") for name in names}
+    modules |= {name for name, rule in sinks.MODULES.items() if _capability(rule) == capability}
+    telling = _any_of(module for module in modules if module.partition(".")[0] not in _GENERAL)
+    calls = _any_of(
+        name.removeprefix("builtins.") for name in names if name.startswith(("os.", "builtins."))
     )
-    parts = [
-        rf"^[ \t]*(?:import|from)[ \t]+(?:{names})\b" if names else "",
-        rf"(?<![\w.])(?:{calls})\(" if calls else "",
-    ]
-    return re.compile("|".join(part for part in parts if part).encode(), re.MULTILINE)
+    return re.compile(
+        rf"^[ \t]*import[ \t][^\n#]*\b{telling}\b|^[ \t]*from[ \t]+{telling}\b"
+        rf"|(?<![\w.]){calls}\(".encode(),
+        re.MULTILINE,
+    )
+
+
+def _capability(rule: str) -> str | None:
+    return RULE[rule].capability if rule in RULE else None
+
+
+def _any_of(words: Iterable[str]) -> str:
+    # A pattern that matches nothing where there is no word at all.
+    return f"(?:{'|'.join(re.escape(word) for word in sorted(words)) or '(?!)'})"
 
 
 class Project:

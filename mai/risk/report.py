@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mai.proposal import Finding, Level, RiskReport
 from mai.risk.policy import Policy
 
 MAXIMUM_SCORE = 100
+_MAXIMUM_ALIKE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +25,30 @@ class FileReport:
 
 
 def ordered(findings: Iterable[Finding], policy: Policy) -> tuple[Finding, ...]:
-    """Return `findings` with the policy's levels, worst first, each only once."""
+    """Return `findings` with the policy's levels, worst first, each only once.
+
+    Of many findings of one rule in one file the first few are kept; the last of them says how
+    many more there are.
+    """
     unique = dict.fromkeys(policy.applied(finding) for finding in findings)
-    return tuple(
-        sorted(
-            unique,
-            key=lambda each: (-each.level.rank, each.path, each.line, each.column, each.rule),
-        )
-    )
+    counts = Counter((each.rule, each.path, each.level) for each in unique)
+    kept: Counter[tuple[str, str, Level]] = Counter()
+    found = []
+    for each in sorted(unique, key=_place):
+        key = (each.rule, each.path, each.level)
+        kept[key] += 1
+        more = counts[key] - _MAXIMUM_ALIKE
+        if kept[key] == _MAXIMUM_ALIKE and more > 0:
+            found.append(
+                replace(each, message=f"{each.message} ({more} more of this in the file.)")
+            )
+        elif kept[key] <= _MAXIMUM_ALIKE:
+            found.append(each)
+    return tuple(found)
+
+
+def _place(finding: Finding) -> tuple[int, str, int, int, str]:
+    return -finding.level.rank, finding.path, finding.line, finding.column, finding.rule
 
 
 def score_of(findings: Iterable[Finding]) -> int:
