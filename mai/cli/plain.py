@@ -34,10 +34,8 @@ def converse(repo: Path | None) -> None:
         MaiError: there is no repo to work on, or the database cannot be used.
     """
     from mai.core import Core
-    from mai.system.logs import configure
 
-    with Core.open(repo) as core:
-        configure(core.settings, tells_stderr=False)
+    with Core.open(repo, tells_stderr=False) as core:
         core.events.subscribe(_tell)
         core.keep_warm()
         line(

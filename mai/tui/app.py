@@ -188,10 +188,8 @@ class MaiApp(InboxApp):
     def _open_core(self) -> None:
         try:
             from mai.core import Core
-            from mai.system.logs import configure
 
-            core = Core.open(self._directory)
-            configure(core.settings, tells_stderr=False)
+            core = Core.open(self._directory, tells_stderr=False)
             proposals = core.inbox.all()
         except MaiError as error:
             self.post_message(messages.CoreFailed(error))
