@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import secrets
 from dataclasses import asdict, dataclass
 
@@ -15,6 +17,9 @@ from mai.proposal import FileChange, Proposal
 from mai.repo.objects import Snapshot
 from mai.text import prose, title_line
 
+_HEAD_CHARACTERS = 4000
+_SUBJECT = re.compile(r"Subject: (?:\[PATCH[^\]]*\] *)?(.+)")
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:
@@ -23,7 +28,7 @@ class Submission:
     text: str | bytes
     title: str = ""
     why: str = ""
-    author: str = "person (submit)"
+    author: str = "patch (submit)"
 
 
 def new_id() -> str:
@@ -58,7 +63,7 @@ def propose(submission: Submission, services: Services, proposal_id: str) -> Pro
     return record(
         services,
         proposal_id,
-        title=submission.title or _title_for(files),
+        title=submission.title or _subject(text) or _title_for(files),
         why=submission.why,
         author=submission.author,
         branch=branch,
@@ -118,6 +123,18 @@ def record(
     crash.point("propose:recorded")
     services.repo.keep(proposal.ref, commit)
     return proposal
+
+
+def _subject(text: str | bytes) -> str:
+    """Return the subject that a mailed patch carries before its first diff, if it does."""
+    head = text[:_HEAD_CHARACTERS]
+    lines = (head.decode("utf-8", "replace") if isinstance(head, bytes) else head).splitlines()
+    for line in itertools.takewhile(
+        lambda line: not line.startswith(("diff --git", "--- ")), lines
+    ):
+        if found := _SUBJECT.match(line):
+            return found[1]
+    return ""
 
 
 def _title_for(files: tuple[FileChange, ...]) -> str:

@@ -265,3 +265,8 @@ def test_what_the_log_says_is_json_and_on_no_stream(workspace: Workspace) -> Non
     lines = (workspace.folder / "logs" / "mai.jsonl").read_text().splitlines()
     stages = [entry["stage"] for entry in map(json.loads, lines) if "stage" in entry]
     assert stages == ["check", "assess", "trial", "review", "approve"]
+
+
+def test_a_mailed_patch_brings_its_subject(workspace: Workspace) -> None:
+    mail = f"From: ana\nSubject: [PATCH 1/2] Divide by the count\n\nBecause.\n---\n\n{FIX}"
+    assert workspace.submit(mail).json["title"] == "Divide by the count"
