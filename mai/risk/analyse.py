@@ -11,7 +11,7 @@ from mai.risk.capabilities import Collector
 from mai.risk.facts import Facts
 from mai.risk.kinds import is_test
 from mai.risk.names import Resolver
-from mai.risk.shape import bodies_of, guards_of
+from mai.risk.shape import bodies_of, guards_of, limits_of
 from mai.risk.tests import promises_of
 from mai.risk.walk import Walker
 
@@ -43,6 +43,7 @@ def analyse(path: str, source: bytes, *, in_full: bool) -> Facts:
             lines=lines,
             bodies=bodies_of(tree),
             guards=guards_of(tree),
+            limits=limits_of(tree),
             tests=promises_of(tree) if is_test(path) else {},
         )
     except (SyntaxError, ValueError) as error:

@@ -34,6 +34,7 @@ class Collector:
         self._found: dict[tuple[str, str, int, int], Use] = {}
         self._qualified: dict[ast.AST, str] = {}
         self._runs_at_import: set[ast.AST] = set()
+        self._imported: list[tuple[str, str, ast.AST, Scope]] = []
 
     def collect(self, *, has_telling_text: bool) -> tuple[Use, ...]:
         """Return every use, in the order of the file."""
@@ -54,6 +55,7 @@ class Collector:
         if has_telling_text:
             for constant, scope in self.survey.strings:
                 self._string(constant, scope)
+        self._judge_imported()
         return tuple(sorted(self._found.values(), key=lambda use: (use.line, use.column, use.rule)))
 
     # --- adding ---
@@ -108,7 +110,14 @@ class Collector:
                 return
         rule = sinks.NAMES.get(full) if member else None
         if rule and rule not in {"mark.exit", "env.whole", "env.get"}:
-            self.add(f"mark.import:{rule}", full, node, scope)
+            self._imported.append((rule, full, node, scope))
+
+    def _judge_imported(self) -> None:
+        """Add what is imported by name and not used here: another file can take it from here."""
+        used = {use.name for use in self._found.values()}
+        for rule, name, node, scope in self._imported:
+            if name not in used:
+                self.add(rule, name, node, scope)
 
     def _name_functions(self) -> None:
         for function, scope in self.survey.functions:
@@ -252,9 +261,11 @@ class Collector:
     def _call_into_project(self, names: Names, call: ast.Call, scope: Scope) -> None:
         for name in names:
             top = name.partition(".")[0]
-            if "." in name and "()" not in name and top not in sys.stdlib_module_names:
+            # A method of a class of the project's own is `util.Store().read`.
+            if "." in name and name.count("()") < 2 and top not in sys.stdlib_module_names:  # noqa: PLR2004 - one instance
                 data = (*call.args, *call.keywords)
-                self.calls.append(self._use("call", name, call, scope, "", data))
+                called = name.replace("()", "")
+                self.calls.append(self._use("call", called, call, scope, "", data))
 
     def _string(self, node: ast.Constant, scope: Scope) -> None:
         value = node.value

@@ -40,8 +40,8 @@ class Facts:
 
     `problem` is a rule id and a sentence where the file could not be read; the rest is then empty.
     `bodies` maps each function's name to a fingerprint of its body; `guards` counts each kind of
-    check per function; `tests` holds what test files
-    promise; `calls` are calls of names imported from elsewhere than the standard library.
+    check per function; `limits` are constants that say what is allowed; `tests` holds what test
+    files promise; `calls` are calls of names imported from elsewhere than the standard library.
     """
 
     uses: tuple[Use, ...] = ()
@@ -50,6 +50,7 @@ class Facts:
     guards: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     tests: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     calls: tuple[Use, ...] = ()
+    limits: Mapping[str, str] = field(default_factory=dict)
     lines: int = 0
 
     def as_json(self) -> dict[str, Any]:
@@ -62,6 +63,7 @@ class Facts:
         }
         if self.bodies or self.guards or self.tests:
             data |= {"bodies": self.bodies, "guards": self.guards, "tests": self.tests}
+            data["limits"] = self.limits
         return data
 
     @classmethod
@@ -75,5 +77,6 @@ class Facts:
             data.get("guards", {}),
             data.get("tests", {}),
             tuple(Use(*row) for row in data["calls"]),
+            data.get("limits", {}),
             data["lines"],
         )

@@ -187,5 +187,14 @@ def judge_patch(collector: Collector, owner: str, key: str, node: ast.AST, scope
         collector.add("dynamic-code.load", name, node, scope)
     elif sinks.NAMES.get(name) == "reflection.hook":
         collector.add("reflection.hook", name, node, scope)
-    elif (base in POWERFUL or base in _RELIED_ON) and not (base == "sys" and key in _OWN_OF_SYS):
+    elif base == "sys" and key in _OWN_OF_SYS:
+        return
+    elif base in POWERFUL or base in _RELIED_ON:
         collector.add("reflection.builtins", name, node, scope)
+    elif not isinstance(node, ast.Subscript) and _is_from_elsewhere(base):
+        collector.add("reflection.patch", name, node, scope)
+
+
+def _is_from_elsewhere(base: str) -> bool:
+    """Whether a dotted name is an imported module or class, not an instance or the file's own."""
+    return "()" not in base and not base.startswith(("@", "builtins.", "sys."))

@@ -49,14 +49,16 @@ def judge_reach(
 
 
 def _new_calls(version: Version) -> Iterator[Use]:
-    before = Counter(
-        (call.name, call.flow) for call in (version.base.calls if version.base else ())
-    )
+    base = version.base.calls if version.base else ()
+    before = Counter((call.name, call.flow, call.at_import) for call in base)
     for call in version.head.calls if version.head else ():
-        if before[call.name, call.flow] > 0:
-            before[call.name, call.flow] -= 1
-        else:
+        # What ran at import before covers what now runs later, not the other way round.
+        keys = ((call.name, call.flow, at_import) for at_import in (call.at_import, True))
+        known = next((key for key in keys if before[key] > 0), None)
+        if known is None:
             yield call
+        else:
+            before[known] -= 1
 
 
 def _is_of(facts: Facts, inner: str, called: str) -> bool:

@@ -132,6 +132,7 @@ deserialise.pickle  | deserialise | run code hidden in data it loads | `pickle.l
 deserialise.yaml    | deserialise | build any object a YAML file names | `yaml.load(text)`
 flow.changed        | dynamic-code | give other data than before to something dangerous that already stood | `exec(x)` where `x` changed
 removed.safeguard   | gate-tampering | a timeout, limit or verification is gone | `timeout=5` deleted
+removed.limit       | gate-tampering | a list of what is allowed says something else | `ALLOWED = {"ls", "rm"}`
 removed.check       | gate-tampering | a check about permission, identity or validity is gone | `if not allowed: raise` deleted
 test-tampering.patch | test-tampering | replace the code under test with something else | `monkeypatch.setattr(app, "check", …)`
 notebook.magic      | process | run shell commands from a notebook | `!pip install x`

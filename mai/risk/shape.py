@@ -13,6 +13,10 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 _SAFEGUARDS = re.compile(
     r"^(?:timeout|.*_timeout|max_\w+|limit|.*_limit|verify|maxsize|check|strict)$"
 )
+_LISTS = re.compile(
+    r"^_?(?=[A-Z0-9_]+$)(?:.*_)?(?:ALLOW|DENY|DENIED|SAFE|TRUST|BLOCK|FORBID|PERMI|WHITELIST|"
+    r"BLACKLIST|PROTECT|SECUR|SENSITIV|PRIVILEG|ROLES?\b)"
+)
 _CHECKS = re.compile(
     r"permi|allowed|authori[sz]|authenticat|\bauth\b|valid|verif|saniti[sz]|escape|digest|signature|"
     r"is_admin|is_staff|csrf|forbid|trusted|is_safe|safe_|login_required|require|owner|credential|"
@@ -100,6 +104,24 @@ def _refusals(function: Function) -> Iterator[str]:
         )
         if is_no or isinstance(node, ast.Raise):
             yield "check refusal"
+
+
+def limits_of(tree: ast.Module) -> dict[str, str]:
+    """Return the values of constants that say what is allowed, as source, by qualified name."""
+    found: dict[str, str] = {}
+    blocks: list[tuple[str, list[ast.stmt]]] = [("", tree.body)]
+    for prefix, body in blocks:
+        for statement in body:
+            if isinstance(statement, ast.ClassDef):
+                blocks.append((f"{prefix}{statement.name}.", statement.body))
+            elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
+                targets = (
+                    statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+                )
+                for target in targets:
+                    if isinstance(target, ast.Name) and _LISTS.search(target.id):
+                        found[prefix + target.id] = ast.dump(statement)[:4000]
+    return found
 
 
 def _outside(body: list[ast.stmt]) -> list[ast.AST]:

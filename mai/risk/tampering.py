@@ -177,6 +177,7 @@ def judge_guards(version: Version) -> Iterator[Finding]:
     """Yield checks that are gone from functions that are still there."""
     if version.base is None or version.head is None or is_test(version.path):
         return
+    yield from _judge_limits(version.path, version.base, version.head)
     total_before, total_after = _total(version.base), _total(version.head)
     for function, before in version.base.guards.items():
         after = version.head.guards.get(function)
@@ -186,6 +187,16 @@ def judge_guards(version: Version) -> Iterator[Finding]:
             # Moved to another function of the file is not gone.
             if after.get(guard, 0) < count and total_after[guard] < total_before[guard]:
                 yield _gone(version.path, function, guard)
+
+
+def _judge_limits(path: str, base: Facts, head: Facts) -> Iterator[Finding]:
+    for name, value in base.limits.items():
+        if head.limits.get(name, value) != value:
+            yield finding(
+                "removed.limit",
+                path,
+                f"{name} says what is allowed, and now says something else.",
+            )
 
 
 def _total(facts: Facts) -> Counter[str]:

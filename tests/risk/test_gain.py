@@ -176,3 +176,26 @@ def test_a_combination_with_what_stood_before_counts_once(score: Score) -> None:
 
 def test_a_deleted_file_gains_nothing(score: Score) -> None:
     assert score({"a.py": RUN, "b.py": ""}, {"b.py": ""}).level is Level.LOW
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import app.util\napp.util.check = print\n",
+        "from app import util\nsetattr(util, 'check', print)\n",
+        "from app.util import Store\nStore.read = print\n",
+    ],
+)
+def test_replacing_part_of_another_module_is_medium(score: Score, line: str) -> None:
+    base = {"app/util.py": "def check():\n    return 1\n", "app/main.py": "x = 1\n"}
+    report = score(base, {**base, "app/main.py": line})
+    assert rules(report, Level.MEDIUM) == {"reflection.patch"}
+
+
+def test_a_sink_that_a_new_module_only_passes_on_is_seen(score: Score) -> None:
+    base = {"app/main.py": "x = 1\n"}
+    head = {
+        "app/compat.py": "from os import system as go\n",
+        "app/main.py": "from app.compat import go\ngo('ls')\n",
+    }
+    assert score(base, head).level >= Level.MEDIUM

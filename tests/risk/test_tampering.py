@@ -131,6 +131,8 @@ def test_replacing_the_code_under_test_is_medium(score: Score) -> None:
 CODE = """
 import requests
 
+ALLOWED = {"a", "b"}
+
 
 def fetch(user, url):
     if not user.is_allowed(url):
@@ -164,6 +166,7 @@ def is_safe_url(url):
         ),
         ("        return False\n", "        return True\n", "removed.check", Level.MEDIUM),
         ("    assert url\n", "", "removed.assert", Level.LOW),
+        ('{"a", "b"}', '{"a", "b", "c"}', "removed.limit", Level.MEDIUM),
         ("except requests.ConnectionError", "except KeyError", "removed.handler", Level.LOW),
         ("        raise PermissionError(url)", "        return None", "removed.raise", Level.LOW),
     ],
