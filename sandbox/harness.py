@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import ctypes
 import faulthandler
+import fcntl
+import io
 import os
 import signal
 import struct
@@ -30,7 +32,7 @@ READY = b"ready\n"
 ROOT = "/repo"
 _RECORD = struct.Struct(">cI")
 _PR_SET_DUMPABLE = 4
-_BACKSTOP_S = 20
+_INLET_BYTES = 1 << 20
 
 
 class Outlet:
@@ -51,6 +53,13 @@ def _hide() -> None:
         sys.exit("prctl failed")
 
 
+def _inlet() -> BinaryIO:
+    """Return standard input in large pieces: in small ones a large tree takes thrice the time."""
+    with suppress(OSError):
+        fcntl.fcntl(0, fcntl.F_SETPIPE_SZ, _INLET_BYTES)
+    return io.BufferedReader(io.FileIO(0, closefd=False), _INLET_BYTES)
+
+
 def _serve(stream: BinaryIO) -> None:
     meter = Meter()
     child = Child()
@@ -63,7 +72,7 @@ def _serve(stream: BinaryIO) -> None:
     outlet = Outlet(bytes.fromhex(job["token"]))
     with Path(os.devnull).open("w", encoding="ascii") as nowhere:
         # Should this process itself ever hang, a thread outside Python's control ends it.
-        faulthandler.dump_traceback_later(job["wall_s"] + _BACKSTOP_S, exit=True, file=nowhere)
+        faulthandler.dump_traceback_later(job["backstop_s"], exit=True, file=nowhere)
         try:
             unpack(stream, ROOT, job["files"])
         except (BadInputError, OSError) as error:
@@ -81,7 +90,7 @@ def main() -> None:
     _hide()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(BrokenPipeError):
-        _serve(sys.stdin.buffer)
+        _serve(_inlet())
     os._exit(0)
 
 

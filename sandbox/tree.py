@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 _HEADER = struct.Struct(">I")
 _ENTRY = struct.Struct(">IHQ")
+_PIECE_BYTES = 1 << 20
 _LINK, _EXECUTABLE = 0o120000, 0o100755
 
 
@@ -43,6 +44,8 @@ def unpack(stream: BinaryIO, root: str, count: int) -> None:
     """
     links: list[tuple[str, str]] = []
     made = {root}
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    # Ten thousand files are to take a tenth of a second: nothing in here that is not needed.
     for _ in range(count):
         mode, path_length, size = _ENTRY.unpack(_exactly(stream, _ENTRY.size))
         path = os.fsdecode(_exactly(stream, path_length))
@@ -51,16 +54,17 @@ def unpack(stream: BinaryIO, root: str, count: int) -> None:
         place = f"{root}/{path}"
         folder = place[: place.rindex("/")]
         if folder not in made:
-            Path(folder).mkdir(parents=True, exist_ok=True)
+            os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - a Path costs more than the call
             made.add(folder)
         if mode == _LINK:
             links.append((place, os.fsdecode(_exactly(stream, size))))
             continue
-        permissions = 0o755 if mode == _EXECUTABLE else 0o644
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        descriptor = os.open(place, flags, permissions)
+        descriptor = os.open(place, flags, 0o755 if mode == _EXECUTABLE else 0o644)
         try:
-            _copy(stream, descriptor, size)
+            while size:
+                data = _exactly(stream, min(size, _PIECE_BYTES))
+                size -= len(data)
+                _write(descriptor, data)
         finally:
             os.close(descriptor)
     for place, target in links:
@@ -71,8 +75,10 @@ def unpack(stream: BinaryIO, root: str, count: int) -> None:
 
 
 def _is_inside(path: str) -> bool:
-    parts = path.split("/")
-    return "\0" not in path and not any(part in {"", ".", ".."} for part in parts)
+    framed = f"/{path}/"
+    return (
+        "//" not in framed and "/./" not in framed and "/../" not in framed and "\0" not in framed
+    )
 
 
 def _stays_inside(target: str, depth: int) -> bool:
@@ -88,13 +94,11 @@ def _stays_inside(target: str, depth: int) -> bool:
     return climbs <= depth and ".." not in parts[climbs:]
 
 
-def _copy(stream: BinaryIO, descriptor: int, size: int) -> None:
-    while size:
-        data = _exactly(stream, min(size, 1 << 20))
-        size -= len(data)
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
+def _write(descriptor: int, data: bytes) -> None:
+    written = os.write(descriptor, data)
+    while written < len(data):  # a tmpfs writes all at once, unless it is about to be full
+        data = data[written:]
+        written = os.write(descriptor, data)
 
 
 def _exactly(stream: BinaryIO, size: int) -> bytes:

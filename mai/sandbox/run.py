@@ -21,8 +21,10 @@ from mai.sandbox.packing import Packed
 from mai.sandbox.records import TOKEN_BYTES, Listener, Received, receive
 from mai.text import one_line, plain
 
-#: What the harness gets on top of its own ceiling before the host ends the container for it.
-_HOST_GRACE_S = 15
+#: A run that waits for a processor may take this often its wall ceiling (`sandbox/runs.py`).
+_LONGEST = 4
+#: What the harness gets on top of that before the host ends the container for it, and itself.
+_HOST_GRACE_S, _OWN_GRACE_S = 15, 20
 _SEND_BYTES = 1 << 18
 _MIB = 1 << 20
 #: The share of a run's memory that one of its processes may claim: a test that wants too much gets
@@ -81,6 +83,7 @@ def _header(job: Job, packed: Packed, token: bytes) -> bytes:
         "junit": job.junit,
         "cpu_s": limits.cpu_s,
         "wall_s": limits.wall_s,
+        "backstop_s": limits.wall_s * _LONGEST + _OWN_GRACE_S,
         "test_s": limits.test_s,
         "output_bytes": limits.output_bytes,
         "rlimits": {
@@ -115,7 +118,7 @@ def _watchdog(waiting: Waiting, limits: Limits, cancel: Cancel) -> Iterator[thre
         overdue.set()
         stop()
 
-    timer = threading.Timer(limits.wall_s + _HOST_GRACE_S, expire)
+    timer = threading.Timer(limits.wall_s * _LONGEST + _HOST_GRACE_S, expire)
     timer.daemon = True
     timer.start()
     cancel.on_set(stop)

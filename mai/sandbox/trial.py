@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,15 +90,12 @@ class DockerSandbox:
             SandboxError: the tree cannot be put into a container, or that could not be made.
         """
         ready, cancel = self._ready(), cancel or Cancel()
-        packed = pack(job.files)
-        try:
+        with self._turn(cancel), closing(pack(job.files)) as packed:
             shape = Shape.of(ready.image, job.limits, packed)
-            with self._turn(cancel), self._container(ready, shape) as waiting:
+            with self._container(ready, shape) as waiting:
                 if job.is_followed or ready.pool.is_kept:
                     ready.pool.expect(shape)
                 return carry_out(waiting, job, packed, cancel, image=ready.image, listener=listener)
-        finally:
-            packed.close()
 
     @contextmanager
     def _turn(self, cancel: Cancel) -> Iterator[None]:
