@@ -243,9 +243,19 @@ class Core:
 
     # --- keeping up ------------------------------------------------------------------------------
 
-    def resume(self, cancel: Cancel | None = None, *, follow_branch: bool = True) -> list[Proposal]:
-        """Finish what a process that died left, close what expired, follow a branch that moved."""
-        return resume(self._services, cancel or Cancel(), follow_branch=follow_branch)
+    def resume(
+        self,
+        cancel: Cancel | None = None,
+        *,
+        follow_branch: bool = True,
+        skip: frozenset[str] = frozenset(),
+    ) -> list[Proposal]:
+        """Finish what a process that died left, close what expired, follow a branch that moved.
+
+        The proposals whose ids are in `skip` are left as they are.
+        """
+        cancel = cancel or Cancel()
+        return resume(self._services, cancel, follow_branch=follow_branch, skip=skip)
 
     def outdated(self) -> list[Proposal]:
         """Return what waits for an answer although its branch moved, the oldest first."""

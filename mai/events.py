@@ -54,7 +54,20 @@ class Progressed:
     detail: str = ""
 
 
-Event = StageStarted | StageFinished | ProposalChanged | Said | Progressed
+@dataclass(frozen=True, slots=True)
+class SurfaceChanged:
+    """A place where people meet Mai can be reached, or not.
+
+    `state`: connecting, connected, refused (a person must do something), elsewhere (another Mai
+    on this machine has it) or off. `detail` is one sentence, or empty.
+    """
+
+    name: str
+    state: str
+    detail: str = ""
+
+
+Event = StageStarted | StageFinished | ProposalChanged | Said | Progressed | SurfaceChanged
 Listener = Callable[[Event], None]
 
 

@@ -19,6 +19,9 @@ _ESCAPE_SEQUENCE = re.compile(
 # git takes any `Token: value` line in the last paragraph for a trailer (git-interpret-trailers(1)).
 # It ends a message at `---`, where a mailed patch would begin, and skips what looks like a comment.
 _TRAILER = re.compile(r"^[ \t]*(?:[A-Za-z0-9][A-Za-z0-9-]*[ \t]*:|---|[#;])", re.MULTILINE)
+# Discord's Markdown: what hides text, or lets it lead somewhere else than it says.
+_HIDING = re.compile(r"\|\||~~|\]\(|<(?=[@#:/a-z0-9])", re.IGNORECASE)
+_BLOCK_MARK = re.compile(r"^([ \t]*)(#{1,3} |>{1,3} |-# )", re.MULTILINE)
 _ZERO_WIDTH_SPACE = "\u200b"
 _ROOM_FOR_BREAKS = 2
 
@@ -62,6 +65,34 @@ def prose(text: str, limit: int = 4000) -> str:
     if len(text) > limit:
         text = text[: limit - 1].rstrip() + "…"
     return without_mentions(text)
+
+
+def chat(text: str, limit: int = 4000) -> str:
+    """Return `prose(text)` with nothing in it that a chat would hide, enlarge or link elsewhere.
+
+    Inline code, bold and lists stay. Spoilers (`||…||`), strike-through, masked links
+    (`[here](https://…)`), headings, quotes, small print and `<@id>`-like tags are broken.
+    """
+    text = _HIDING.sub(_broken, prose(text, limit))
+    text = _BLOCK_MARK.sub(lambda match: match[1] + _ZERO_WIDTH_SPACE + match[2], text)
+    # What was put in between may have made it a little longer than what was asked for.
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _broken(match: re.Match[str]) -> str:
+    mark = match.group()
+    return mark[0] + _ZERO_WIDTH_SPACE + mark[1:]
+
+
+def chat_line(text: str, limit: int = 200) -> str:
+    """Return `text` as one line for a chat, without links that would unfold beside it."""
+    line = chat(one_line(text, limit), limit)
+    return line.replace("://", ":" + _ZERO_WIDTH_SPACE + "//")[:limit]
+
+
+def inside_fence(text: str) -> str:
+    """Return `text` plain and such that it cannot close the fence of three backticks around it."""
+    return plain(text).replace("`" * 3, "``" + _ZERO_WIDTH_SPACE + "`")
 
 
 def commit_prose(text: str, limit: int = 4000) -> str:

@@ -18,6 +18,7 @@ from mai.cli import (
     inbox,
     risk,
     sandbox,
+    serve,
     submit,
 )
 from mai.cli.options import RepoOption
@@ -43,6 +44,7 @@ for command in (
     inbox.withdraw,
     history.history,
     history.rollback,
+    serve.serve,
     doctor.doctor,
     config.config,
 ):

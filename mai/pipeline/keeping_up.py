@@ -21,7 +21,13 @@ _POLL_S = 0.05
 _Tips = dict[str, str | None]
 
 
-def resume(services: Services, cancel: Cancel, *, follow_branch: bool) -> list[Proposal]:
+def resume(
+    services: Services,
+    cancel: Cancel,
+    *,
+    follow_branch: bool,
+    skip: frozenset[str] = frozenset(),
+) -> list[Proposal]:
     """Bring every proposal that nobody works on as far as it can go; return what changed.
 
     What a living process works on is left to it. One that cannot go on is said, not raised.
@@ -29,7 +35,9 @@ def resume(services: Services, cancel: Cancel, *, follow_branch: bool) -> list[P
     changed = expire(services)
     tips: _Tips = {}
     for proposal in services.inbox.all():
-        if cancel.is_set or not _is_due(proposal, services, tips, follow_branch=follow_branch):
+        if cancel.is_set or proposal.id in skip:
+            continue
+        if not _is_due(proposal, services, tips, follow_branch=follow_branch):
             continue
         with contextlib.suppress(RepoBusy), services.repo.claim(proposal.id):
             fresh = services.inbox.get(proposal.id)

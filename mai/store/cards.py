@@ -36,7 +36,7 @@ class Card:
         attempted_at: when posting began; set without `message`, the message may be there.
         posts: how often it was posted: twice where the first message was deleted.
         pressed: `yes` once the owner pressed that button, which leaves no other trace.
-        question: the message that asks for the digest's digits or for a reason.
+        question: the message that asks for the digest's digits or for a reason; 0 while it is sent.
         outcome: what the message was last edited to show.
         reminded: whether the reminder before the end was begun.
         told_stale: whether a late yes was answered.
@@ -107,6 +107,13 @@ class Cards:
     def of(self, proposal: str) -> list[Card]:
         """Return a proposal's cards, the oldest first."""
         return self._found("AND proposal = ? ORDER BY rowid", proposal)
+
+    def all(self) -> dict[str, list[Card]]:
+        """Return every card, the oldest first, by its proposal."""
+        found: dict[str, list[Card]] = {}
+        for card in self._found("ORDER BY rowid"):
+            found.setdefault(card.proposal, []).append(card)
+        return found
 
     def open(self) -> list[Card]:
         """Return the cards that wait to be posted or answered, the oldest first."""

@@ -1,0 +1,186 @@
+"""Keeps cards in step with the inbox: writes them down, posts them, edits them to the outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+from mai import crash
+from mai.proposal import Level, Proposal, State
+from mai.store.cards import Card, CardState
+from mai.surfaces.discord.desk import Desk
+from mai.surfaces.discord.post import ATTACHMENT_BYTES
+from mai.surfaces.discord.reach import Kind, Trouble, reached
+from mai.surfaces.discord.reading import OFFERED
+from mai.surfaces.discord.wording import Face, outcome, question, superseded, whole
+
+#: What a card's `outcome` says of one whose diff Discord cannot show whole.
+TOO_LARGE = "too-large"
+_SUPERSEDED = "superseded"
+_MOST_POSTS = 2
+_NEWS = timedelta(hours=24)
+
+
+class CardKeeper:
+    """Shows one proposal at a time.
+
+    `answer` is poked when a card may have been answered, `again` when one has to be shown again.
+    """
+
+    def __init__(
+        self, desk: Desk, answer: Callable[[str], None], again: Callable[[str], None]
+    ) -> None:
+        self.again = again
+        self._desk = desk
+        self._answer = answer
+        #: Messages that somebody reacted to before they were known to be cards.
+        self.early: set[int] = set()
+
+    async def show(self, proposal_id: str) -> None:
+        """Bring every card of a proposal in step with it.
+
+        Raises:
+            Trouble: Discord did not let it be done; to be done again later.
+        """
+        core = self._desk.core
+        proposal = await self._desk.look(lambda: core.get(proposal_id))
+        for card in await self._desk.look(lambda: core.cards.of(proposal_id)):
+            await self._follow(card, proposal)
+        if proposal.state is State.PENDING:
+            card = await self._desk.look(lambda: core.cards.want(proposal_id, proposal.digest))
+            if card.state is CardState.POSTED or card.attempted_at:
+                self._answer(proposal_id)  # there may be reactions that nobody has read
+            if card.state is CardState.WANTED:
+                card = await self._posted(card, proposal)
+                await self._offer(card, proposal)
+        elif _is_news(proposal, core.clock.now()):
+            digest = "" if proposal.state is State.BLOCKED else proposal.digest
+            card = await self._desk.look(lambda: core.cards.want(proposal_id, digest))
+            if card.state is CardState.WANTED:
+                card = await self._posted(card, proposal)
+                await self._close(card, outcome_of(proposal))
+
+    async def gone(self, card: Card) -> None:
+        """Post a card again whose message was deleted, once; answers to the old one are void."""
+        if card.state is not CardState.POSTED:
+            return
+        if card.posts < _MOST_POSTS:
+            fresh = {"state": CardState.WANTED.value, "attempted_at": None, "message": None}
+            await self._change(card, **fresh, question=None, pressed="")
+            return
+        await self._close(card, "gone")
+        name = card.proposal[:4]
+        self._desk.say(
+            f"Discord: the card of {name} was deleted twice. "
+            f"Answer in the terminal: `mai show {name}`."
+        )
+
+    async def offer_again(self, card: Card) -> None:
+        """Put 👍 and 👎 back where somebody took them away."""
+        core = self._desk.core
+        await self._offer(card, await self._desk.look(lambda: core.get(card.proposal)))
+
+    # --- one card ----------------------------------------------------------------------------
+
+    async def _follow(self, card: Card, proposal: Proposal) -> None:
+        """Edit a card whose proposal has ended, or shows something else by now."""
+        end = outcome_of(proposal)
+        if proposal.state.is_end:
+            if card.state is CardState.CLOSED and card.outcome in {end, _SUPERSEDED, "gone"}:
+                return
+            face = outcome(proposal, card.digest)
+            if card.digest != proposal.digest and card.digest:
+                end, face = _SUPERSEDED, superseded(proposal, card.digest)
+        elif card.digest != proposal.digest and card.state is not CardState.CLOSED:
+            end, face = _SUPERSEDED, superseded(proposal, card.digest)
+        else:
+            return
+        if card.state is CardState.WANTED and card.attempted_at:
+            message = await self._desk.post.find(card)
+            if message is not None:
+                card = await self._change(card, message=message.id, state=CardState.POSTED.value)
+        if card.message is not None:
+            crash.point("card:ending")
+            await self._desk.post.edit(card, face)
+            crash.point("card:ended")
+        await self._close(card, end)
+
+    async def _posted(self, card: Card, proposal: Proposal) -> Card:
+        """Post a card, or find the message that an earlier attempt left."""
+        core, post = self._desk.core, self._desk.post
+        message = await post.find(card) if card.attempted_at else None
+        if message is None:
+            diff = await self._desk.look(lambda: core.diff(proposal))
+            face, note = await asyncio.to_thread(_face, proposal, diff)
+            channel = await post.channel()
+            card = await self._desk.look(partial(core.cards.attempt, card))
+            card = await self._change(card, channel=channel, outcome=note)
+            crash.point("card:attempted")
+            try:
+                message = await post.post(card, proposal, face, diff)
+            except Trouble as trouble:
+                if trouble.kind is not Kind.UNSURE:  # it is certainly not there
+                    await self._change(card, attempted_at=None, posts=card.posts - 1)
+                raise
+            crash.point("card:posted")
+        fresh = {"state": CardState.POSTED.value, "channel": message.channel.id}
+        card = await self._change(card, message=message.id, **fresh)
+        crash.point("card:recorded")
+        if message.id in self.early:
+            self.early.discard(message.id)
+            self._answer(card.proposal)
+        return card
+
+    async def _offer(self, card: Card, proposal: Proposal) -> None:
+        """Put 👍 and 👎 below a card. Without the permission the buttons are still there."""
+        if not is_answerable(card, proposal):
+            return
+        for _, emoji in OFFERED:
+            try:
+                await reached(self._desk.post.partial(card).add_reaction(emoji))
+            except Trouble as trouble:
+                if trouble.kind is Kind.UNSURE:
+                    raise
+                self._desk.say(
+                    f"Discord: I may not react there ({trouble}): give the bot Add Reactions and "
+                    "Read Message History. The buttons work without."
+                )
+                return
+        crash.point("card:offered")
+
+    async def _close(self, card: Card, end: str) -> None:
+        await self._change(card, state=CardState.CLOSED.value, outcome=end)
+
+    async def _change(self, card: Card, **values: object) -> Card:
+        cards = self._desk.core.cards
+        return await self._desk.look(lambda: cards.change(card, **values))
+
+
+def outcome_of(proposal: Proposal) -> str:
+    """Return what the card of an ended proposal has to show: its state, and whether it says why."""
+    return f"{proposal.state}{' why' if proposal.reason else ''}"
+
+
+def is_answerable(card: Card, proposal: Proposal) -> bool:
+    """Whether a yes may come from this card: BLOCKED has none, nor what cannot be seen whole."""
+    return bool(card.digest) and card.outcome != TOO_LARGE and proposal.level < Level.BLOCKED
+
+
+def _is_news(proposal: Proposal, now: datetime) -> bool:
+    """Whether an end is worth a message although nobody was asked."""
+    landed_alone = proposal.approval is not None and proposal.approval.by.startswith("setting:")
+    is_told = proposal.state is State.BLOCKED or (proposal.state is State.LANDED and landed_alone)
+    return is_told and now - datetime.fromisoformat(proposal.created_at) < _NEWS
+
+
+def _face(proposal: Proposal, diff: str) -> tuple[Face, str]:
+    if proposal.state is State.LANDED:
+        return outcome(proposal, proposal.digest), ""
+    face = question(proposal, diff)
+    if len(whole(proposal, diff).encode()) <= ATTACHMENT_BYTES:
+        return face, ""
+    told = f"This is too large to be shown here; look at it with `mai show {proposal.short_id}`."
+    body = face.body.rpartition("\n\n")[0]
+    return Face(face.headline, f"{body}\n\n{told}", face.footer, face.colour), TOO_LARGE

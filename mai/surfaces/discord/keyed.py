@@ -1,0 +1,78 @@
+"""One thing at a time for each key, again if it was asked for meanwhile, later if it failed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+from mai.errors import MaiError
+from mai.surfaces.discord.reach import Trouble
+from mai.system.logs import record_fault
+
+_FIRST_S, _LAST_S = 1.0, 60.0
+
+
+class Keyed:
+    """Runs `action(key)` for keys that are poked, up to `width` at once."""
+
+    def __init__(
+        self,
+        action: Callable[[str], Awaitable[None]],
+        *,
+        width: int,
+        say: Callable[[str], None],
+    ) -> None:
+        self._action = action
+        self._say = say
+        self._room = asyncio.Semaphore(width)
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._again: dict[str, float] = {}
+        self._waits_s: dict[str, float] = {}
+
+    def poke(self, key: str, delay_s: float = 0.0) -> None:
+        """See to `key` soon. What runs for it already is run once more when it ends."""
+        if key in self._running:
+            self._again[key] = min(delay_s, self._again.get(key, delay_s))
+            return
+        task = asyncio.get_running_loop().create_task(self._run(key, delay_s))
+        self._running[key] = task
+        task.add_done_callback(lambda _: self._ended(key))
+
+    @property
+    def busy(self) -> int:
+        """How many keys are seen to or wait for it."""
+        return len(self._running)
+
+    async def close(self) -> None:
+        """Stop everything."""
+        tasks = list(self._running.values())
+        self._again.clear()
+        for task in tasks:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _ended(self, key: str) -> None:
+        self._running.pop(key, None)
+        if (delay_s := self._again.pop(key, None)) is not None:
+            self.poke(key, delay_s)
+
+    async def _run(self, key: str, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
+        async with self._room:
+            try:
+                await self._action(key)
+            except (Trouble, MaiError):
+                self._later(key)
+            except Exception as error:  # noqa: BLE001 - a fault with one card must not take the rest
+                where = record_fault(error)
+                self._say(f"A fault of mine at Discord; the details are in {where}.")
+                self._later(key)
+            else:
+                self._waits_s.pop(key, None)
+
+    def _later(self, key: str) -> None:
+        wait_s = self._waits_s.get(key, _FIRST_S)
+        self._waits_s[key] = min(wait_s * 2, _LAST_S)
+        self._again.setdefault(key, wait_s)

@@ -1,0 +1,189 @@
+"""Messages: sending them, posting cards, finding them again, editing them to their outcome."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import discord
+
+from mai.proposal import Level, Proposal
+from mai.store.cards import Card
+from mai.surfaces.discord.reach import Kind, Trouble, box_for, reached
+from mai.surfaces.discord.settings import Account
+from mai.surfaces.discord.wording import Face, marker, whole
+
+#: Discord takes 10 MB a message; what does not fit cannot be seen, so it cannot be approved there.
+ATTACHMENT_BYTES = 8_000_000
+_LOOK_BACK = timedelta(minutes=5)
+_LOOK_MOST = 5000
+
+
+class Post:
+    """Speaks to the channel that cards go to: the one in the settings, else the owner's DM."""
+
+    def __init__(self, account: Account, say: Callable[[str], None]) -> None:
+        self._account = account
+        self._say = say
+        self._client: discord.Client | None = None
+        self._channel: int | None = None
+
+    def use(self, client: discord.Client) -> None:
+        """Speak through `client` from now on, and try the channel in the settings again."""
+        self._client = client
+        self._channel = self._account.channel
+
+    @property
+    def client(self) -> discord.Client:
+        """The client that is connected, or was last."""
+        if self._client is None:
+            raise Trouble(Kind.UNSURE, "not connected yet")
+        return self._client
+
+    @property
+    def me(self) -> int:
+        """The bot's own id, 0 before it is known."""
+        return self._client.user.id if self._client and self._client.user else 0
+
+    async def channel(self) -> int:
+        """Return the id of the channel that cards go to. Raises Trouble."""
+        if self._channel is None:
+            self._channel = await self.dm()
+        return self._channel
+
+    async def dm(self) -> int:
+        """Return the id of the owner's direct messages. Raises Trouble."""
+        owner = discord.Object(self._account.owner)
+        return (await reached(self.client.create_dm(owner))).id
+
+    async def send(self, text: str, *, channel: int | None = None, **more: Any) -> discord.Message:
+        """Send a message to `channel`, or to where cards go. Nobody is pinged by it."""
+        where = self.client.get_partial_messageable(channel or await self.channel())
+        return await reached(where.send(text, **more))
+
+    async def reply(self, card: Card, text: str) -> discord.Message:
+        """Answer below a card that is posted."""
+        assert card.message is not None  # noqa: S101 - the caller looked
+        assert card.channel is not None  # noqa: S101 - likewise
+        below = discord.MessageReference(
+            message_id=card.message, channel_id=card.channel, fail_if_not_exists=False
+        )
+        return await self.send(text, channel=card.channel, reference=below)
+
+    async def post(self, card: Card, proposal: Proposal, face: Face, diff: str) -> discord.Message:
+        """Post a card. Its nonce makes Discord take a repeated attempt for the same message.
+
+        Raises:
+            Trouble: `unsure` where the message may be there all the same.
+        """
+        data = whole(proposal, diff).encode()[:ATTACHMENT_BYTES]
+        more: dict[str, Any] = {
+            "embed": _embed(face),
+            "file": discord.File(io.BytesIO(data), filename=f"{proposal.short_id}.diff"),
+            "nonce": f"{card.nonce[:-1]}{card.posts % 10}",
+        }
+        if face.answers:
+            more["view"] = _buttons(card, proposal.level)
+        try:
+            return await self.send(face.headline, channel=card.channel, **more)
+        except Trouble as trouble:
+            if trouble.kind is not Kind.UNSURE:
+                await self._complain(trouble, proposal)
+            raise
+
+    async def edit(self, card: Card, face: Face) -> bool:
+        """Show another face on a posted card, without buttons; false where it is not there."""
+        try:
+            await reached(
+                self.partial(card).edit(content=face.headline, embed=_embed(face), view=None)
+            )
+        except Trouble as trouble:
+            if trouble.kind is Kind.UNSURE:
+                raise
+            return False
+        return True
+
+    def partial(self, card: Card) -> discord.PartialMessage:
+        """Return the message of a posted card, to act on without asking for it first."""
+        where = self.client.get_partial_messageable(card.channel or 0)
+        return where.get_partial_message(card.message or 0)
+
+    async def fetch(self, card: Card) -> discord.Message | None:
+        """Return the message of a posted card as it is now, None where it is gone."""
+        return await self.fetch_at(card.channel or 0, card.message or 0)
+
+    async def fetch_at(self, channel: int, message: int) -> discord.Message | None:
+        """Return a message as it is now, None where it is gone."""
+        where = self.client.get_partial_messageable(channel)
+        try:
+            return await reached(where.fetch_message(message))
+        except Trouble as trouble:
+            if trouble.kind is Kind.GONE:
+                return None
+            raise
+
+    async def find(self, card: Card) -> discord.Message | None:
+        """Return the message of a card whose posting was begun, None where it is not there."""
+        began = datetime.fromisoformat(card.attempted_at or card.wanted_at) - _LOOK_BACK
+        mark = marker(card.proposal, card.digest)
+        for message in await self.history(card.channel or await self.channel(), after=began):
+            is_mine = message.author.id == self.me
+            if is_mine and any(embed.footer.text == mark for embed in message.embeds):
+                return message
+        return None
+
+    async def history(
+        self, channel: int, after: datetime | discord.Object
+    ) -> list[discord.Message]:
+        """Return the messages after a time or a message, the oldest first, 5,000 at most."""
+        where = self.client.get_partial_messageable(channel)
+        found = where.history(after=after, oldest_first=True, limit=_LOOK_MOST)
+        try:
+            return await reached(_all(found))
+        except Trouble as trouble:
+            if trouble.kind is Kind.UNSURE:
+                raise
+            return []
+
+    async def _complain(self, trouble: Trouble, proposal: Proposal) -> None:
+        """Say what is in the way and which box mends it; a channel gives way to the owner's DM."""
+        mend = box_for(trouble)
+        self._say(
+            f"Discord: the card of {proposal.short_id} cannot be posted ({trouble})"
+            f"{': ' + mend if mend else ''}. Answer in the terminal until then."
+        )
+        if self._channel is not None and self._channel == self._account.channel:
+            self._channel = await self.dm()
+
+
+async def _all(found: AsyncIterator[discord.Message]) -> list[discord.Message]:
+    return [message async for message in found]
+
+
+def _embed(face: Face) -> discord.Embed:
+    embed = discord.Embed(description=face.body, colour=face.colour)
+    return embed.set_footer(text=face.footer)
+
+
+def _buttons(card: Card, level: Level) -> discord.ui.View:
+    view = discord.ui.View(timeout=None)
+    named = "Land it…" if level >= Level.HIGH else "Land it"
+    view.add_item(
+        discord.ui.Button(
+            style=discord.ButtonStyle.success, label=named, custom_id=custom_id("yes", card)
+        )
+    )
+    view.add_item(
+        discord.ui.Button(
+            style=discord.ButtonStyle.secondary, label="Refuse", custom_id=custom_id("no", card)
+        )
+    )
+    view.stop()  # clicks are routed by their custom id, so that they outlive this process
+    return view
+
+
+def custom_id(answer: str, card: Card) -> str:
+    """Return what a button of this card sends when it is pressed: `mai:yes:<id>:<digest>`."""
+    return f"mai:{answer}:{card.proposal}:{card.digest.removeprefix('sha256:')}"

@@ -1,0 +1,114 @@
+"""Runs what a Mai that people meet at a distance needs: the caretaker and every surface set up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+
+from mai.core import Core
+from mai.events import Said, SurfaceChanged
+from mai.surfaces.caretaker import ASK_HERE_AFTER_S, Caretaker
+from mai.surfaces.lane import Lane
+from mai.system.logs import get, record_fault
+
+_PAUSED = "paused"
+_SAME_AGAIN_S = 600.0
+
+
+class Host:
+    """Threads of its own, from `start` to `stop`. Tells everything through `core.events`."""
+
+    def __init__(self, core: Core, *, asks_after_s: float = ASK_HERE_AFTER_S) -> None:
+        """`asks_after_s` is how long nobody answers before the terminal is asked too."""
+        self._core = core
+        self._said: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._lanes = {
+            "look": Lane("mai-look", 4),
+            "refuse": Lane("mai-refuse"),
+            "land": Lane("mai-land"),
+            "work": Lane("mai-work"),
+        }
+        self._caretaker = Caretaker(
+            core,
+            idle_s=lambda: self._lanes["land"].idle_s,
+            is_paused=lambda: bool(core.cards.fact(_PAUSED)),
+            say=self.say,
+            asks_after_s=asks_after_s,
+        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin: keep the inbox, and be at Discord where it is set up."""
+        from mai.surfaces.discord.settings import Account
+
+        self._caretaker.start()
+        account = Account.of(self._core.settings)
+        if account is None:
+            self._tell("off", "")
+            return
+        self._thread = threading.Thread(
+            target=self._run_discord, args=(account,), name="mai-discord", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self, grace_s: float) -> bool:
+        """End everything; return whether all work had ended within `grace_s` seconds.
+
+        What had not is left as a crash leaves it: the next start goes on from there.
+        """
+        deadline = time.monotonic() + grace_s
+        with self._lock:
+            loop, task = self._loop, self._task
+        if loop is not None and task is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended by itself
+                loop.call_soon_threadsafe(task.cancel)
+        if self._thread is not None:
+            self._thread.join(grace_s)
+        has_ended = self._caretaker.stop(max(0.0, deadline - time.monotonic()))
+        for lane in self._lanes.values():
+            has_ended &= lane.close(max(0.0, deadline - time.monotonic()))
+        return has_ended and not (self._thread and self._thread.is_alive())
+
+    def say(self, text: str) -> None:
+        """Tell the terminal a line, the same one not twice in ten minutes."""
+        now_s = time.monotonic()
+        with self._lock:
+            if now_s - self._said.get(text, float("-inf")) < _SAME_AGAIN_S:
+                return
+            self._said = {
+                line: at_s for line, at_s in self._said.items() if now_s - at_s < _SAME_AGAIN_S
+            }
+            self._said[text] = now_s
+        self._core.events.publish(Said(text))
+
+    def _tell(self, state: str, detail: str) -> None:
+        get("surfaces").info("surface changed", surface="discord", state=state, detail=detail)
+        self._core.events.publish(SurfaceChanged("discord", state, detail))
+
+    # --- Discord's thread --------------------------------------------------------------------
+
+    def _run_discord(self, account: object) -> None:
+        try:
+            asyncio.run(self._discord(account))
+        except asyncio.CancelledError:
+            pass
+        except Exception as error:  # noqa: BLE001 - the inbox is kept whatever becomes of Discord
+            where = record_fault(error)
+            self.say(f"Discord: a fault of mine ended it; the details are in {where}.")
+            self._tell("off", "it ended by a fault")
+
+    async def _discord(self, account: object) -> None:
+        from mai.surfaces.discord.desk import Lanes
+        from mai.surfaces.discord.settings import Account
+        from mai.surfaces.discord.surface import DiscordSurface
+
+        assert isinstance(account, Account)  # noqa: S101 - `start` made it
+        surface = DiscordSurface(self._core, account, Lanes(**self._lanes), self.say, self._tell)
+        with self._lock:
+            self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        await surface.run()
