@@ -24,7 +24,11 @@ MaiError                    1  internal
 ├── SandboxError            1  sandbox
 ├── ProviderError           1  provider
 │   ├── ProviderUnreachable 1  provider-unreachable
+│   │   ├── ProviderDied    1  provider-died
+│   │   └── ProviderStalled 1  provider-stalled
 │   ├── ModelNotFound       1  model-not-found
+│   ├── OutOfMemory         1  out-of-memory
+│   ├── BadAnswer           1  bad-answer
 │   └── ContextOverflow     1  context-overflow
 └── Cancelled               7  cancelled
 
@@ -202,6 +206,30 @@ class ProviderUnreachable(ProviderError):
     """No server answers, or it went away."""
 
     code = "provider-unreachable"
+
+
+class ProviderDied(ProviderUnreachable):
+    """The model server went away in the middle of an answer."""
+
+    code = "provider-died"
+
+
+class ProviderStalled(ProviderUnreachable):
+    """The model server holds the connection and sends nothing."""
+
+    code = "provider-stalled"
+
+
+class OutOfMemory(ProviderError):
+    """The model, or its context, does not fit the memory that is free."""
+
+    code = "out-of-memory"
+
+
+class BadAnswer(ProviderError):
+    """What came back is not the server's protocol, or not what was asked for."""
+
+    code = "bad-answer"
 
 
 class ModelNotFound(ProviderError):

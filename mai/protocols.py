@@ -34,11 +34,35 @@ class SystemClock:
 
 
 @dataclass(frozen=True, slots=True)
+class Tool:
+    """Something a model may ask for. `parameters` is the JSON schema of its arguments."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A model asks for `name`. The arguments are what it wrote: check them against the schema."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    call_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a conversation. `role`: system, user, assistant or tool."""
+    """One message of a conversation. `role`: system, user, assistant or tool.
+
+    An assistant's may hold `tool_calls`; a tool's names the tool and the call that it answers.
+    """
 
     role: str
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_name: str = ""
+    call_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,35 +70,56 @@ class ChatRequest:
     """What a provider is asked.
 
     `schema` is a JSON schema the answer must meet; `answer_tokens` is the room kept for the
-    answer; `temperature` None leaves the model's own.
+    answer; `temperature` None leaves the model's own. `tools` are offered natively where the model
+    can call them and there is no schema.
     """
 
     messages: tuple[Message, ...]
     schema: Mapping[str, Any] | None = None
     answer_tokens: int = 1024
     temperature: float | None = None
+    tools: tuple[Tool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of an answer as it arrives. The last one has `is_last` and the server's counts."""
+    """A piece of an answer as it arrives. The last one has `is_last` and the server's counts.
+
+    `is_cut` on the last one: the answer ended because its room did.
+    """
 
     text: str = ""
     thinking: str = ""
     is_last: bool = False
     prompt_tokens: int = 0
     answer_tokens: int = 0
+    tool_calls: tuple[ToolCall, ...] = ()
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a long step of a model server is. `fraction` from 0 to 1, None if not known."""
+
+    text: str
+    fraction: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """A model a provider has. `size_bytes` on disk; `context_length` in tokens, 0 if unknown."""
+    """A model a provider has. `size_bytes` on disk; `context_length` in tokens, 0 if unknown.
+
+    `kv_bytes_per_token` is what each token of context costs in memory, 0 if unknown. Of the
+    capabilities, `completion` can chat, `embedding` can embed, `tools` calls tools natively.
+    """
 
     name: str
     provider: str
     size_bytes: int = 0
     context_length: int = 0
     capabilities: tuple[str, ...] = ()
+    kv_bytes_per_token: int = 0
+    is_loaded: bool = False
 
 
 class Provider(Protocol):
@@ -93,6 +138,46 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+@runtime_checkable
+class KnowsContext(Protocol):
+    """A provider that can say how many tokens its model holds."""
+
+    async def context_length(self) -> int:
+        """Return the number of tokens, 0 where it is not known."""
+        ...
+
+
+@runtime_checkable
+class CanEmbed(Protocol):
+    """A provider whose model turns texts into vectors."""
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """Return one vector per text, all of one length."""
+        ...
+
+
+@runtime_checkable
+class CanLoad(Protocol):
+    """A provider that can put its model into memory and take it out again."""
+
+    async def load(self, context_tokens: int = 0) -> None:
+        """Load the model, with this context or its own choice of one."""
+        ...
+
+    async def unload(self) -> None:
+        """Free the model's memory; harmless where it is not loaded."""
+        ...
+
+
+@runtime_checkable
+class CanPull(Protocol):
+    """A provider whose server can fetch its model."""
+
+    def pull(self) -> AsyncIterator[Progress]:
+        """Fetch the model, telling how far it is. Closing the iterator stops the download."""
         ...
 
 

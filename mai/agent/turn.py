@@ -1,19 +1,36 @@
-"""One turn of the conversation: what was said, what it is about, and the answer as it arrives."""
+"""One turn of the conversation: what was said, what it is about, and the answer as it arrives.
+
+A model may look things up on the way. One that calls tools natively is offered them; any other
+may write a call as its whole answer, which is held back while it looks like one and is asked for
+again by schema where it cannot be read.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
 
+from mai.agent.asking import file_label
+from mai.agent.exchange import Exchange, Tell
 from mai.agent.mentions import mentioned
-from mai.prompting.blocks import fenced
+from mai.agent.tools import MOST_CHARACTERS, Toolbox, described
+from mai.errors import ProviderError
+from mai.prompting.blocks import fenced, trusted
 from mai.prompting.budget import Part
 from mai.prompting.repomap import repo_map
 from mai.prompting.templates import load
-from mai.protocols import ChatRequest, Delta, Message, Provider, Snapshot
-from mai.providers.base import KnowsContext, closing
+from mai.protocols import ChatRequest, Delta, KnowsContext, Message, Provider, Snapshot
+from mai.providers.base import closing
+from mai.providers.tokens import estimate_request
+from mai.text import one_line
 
 MAP_TOKENS = 800
+_CHARACTERS_PER_TOKEN = 2
+_LEAST_CHARACTERS = 600
+#: Asking a server about every model it has takes a while, and the answer stays the same.
+_NATIVE: WeakKeyDictionary[Provider, bool] = WeakKeyDictionary()
 
 
 async def turn(
@@ -21,32 +38,91 @@ async def turn(
     snapshot: Snapshot,
     history: Sequence[Message],
     text: str,
+    *,
+    toolbox: Toolbox | None = None,
+    memories: Sequence[str] = (),
+    tell: Tell = lambda _text: None,
 ) -> AsyncGenerator[Delta, None]:
     """Yield the answer to `text`, with the files it mentions and a map of the repo in view.
 
     `history` holds the earlier messages of person and model, oldest first; what does not fit is
-    dropped from its start. Closing the iterator stops the model.
+    dropped from its start. `tell` hears what is looked up. Closing the iterator stops the model.
 
     Raises:
-        ProviderError: the model or its server failed, or the text alone does not fit.
+        ProviderError: the model or its server failed, goes round in circles, or the text alone
+            does not fit.
     """
     # Reading a commit takes git and time; the screen must not wait for it.
     context = await provider.context_length() if isinstance(provider, KnowsContext) else 0
-    request = await asyncio.to_thread(_request, snapshot, history, text, context)
-    async with closing(provider.stream(request)) as deltas:
+    is_native = toolbox is not None and await _calls_natively(provider)
+    if toolbox is not None and context:
+        # A quarter of the context for what one look finds leaves room for the answer.
+        room = max(_LEAST_CHARACTERS, context // 4 * _CHARACTERS_PER_TOKEN)
+        toolbox = toolbox.with_room(min(room, MOST_CHARACTERS))
+    ask = _Question(snapshot, history, text, context, toolbox, memories, is_native)
+    request = await asyncio.to_thread(ask.request)
+    if toolbox is None:
+        async with closing(provider.stream(request)) as deltas:
+            async for delta in deltas:
+                yield delta
+        return
+    exchange = Exchange(provider, toolbox, context, is_native=is_native, tell=tell)
+    async with closing(exchange.run(request)) as deltas:
         async for delta in deltas:
             yield delta
 
 
-def _request(
-    snapshot: Snapshot, history: Sequence[Message], text: str, context: int
-) -> ChatRequest:
-    parts = [
-        Part(path, content, importance=1 + rank)
-        for rank, (path, content) in enumerate(mentioned(text, snapshot))
-    ]
-    overview = repo_map(snapshot, text, MAP_TOKENS)
-    if overview:
-        parts.append(Part("a map of the repository", overview, importance=len(parts) + 1))
-    said = fenced("the person says", text)
-    return load("chat").request(parts, history=history, context_tokens=context, text=said)
+@dataclass(frozen=True, slots=True)
+class _Question:
+    snapshot: Snapshot
+    history: Sequence[Message]
+    text: str
+    context: int
+    toolbox: Toolbox | None
+    memories: Sequence[str]
+    is_native: bool
+
+    def request(self) -> ChatRequest:
+        """Fill the prompt in with what fits."""
+        parts = [
+            Part(file_label(path), content, importance=1 + rank)
+            for rank, (path, content) in enumerate(mentioned(self.text, self.snapshot))
+        ]
+        if self.memories:
+            lines = "\n".join(f"- {one_line(memory, 300)}" for memory in self.memories)
+            label = "what you remember of earlier work here"
+            parts.append(Part(label, lines, importance=len(parts) + 1))
+        overview = repo_map(self.snapshot, self.text, MAP_TOKENS)
+        if overview:
+            parts.append(Part("a map of the repository", overview, importance=len(parts) + 1))
+        tools = self.toolbox.tools if self.toolbox else ()
+        offered = tools if self.is_native else ()
+        bare = ChatRequest((), tools=offered)
+        request = load("chat").request(
+            parts,
+            history=self.history,
+            # What offering tools costs is not in the messages.
+            context_tokens=self.context - estimate_request(bare).most if self.context else 0,
+            text=fenced("the person says", self.text),
+            tools=len(tools),
+            written=int(not self.is_native),
+            tool_list=trusted(described(tools)),
+        )
+        return replace(request, tools=offered)
+
+
+async def _calls_natively(provider: Provider) -> bool:
+    """Whether the model calls tools by itself, as its server says."""
+    known = _NATIVE.get(provider)
+    if known is None:
+        try:
+            models = await provider.models()
+        except ProviderError:
+            return False  # the answer itself will say what is wrong with the server
+        known = any("tools" in one.capabilities for one in models if _is(one.name, provider.model))
+        _NATIVE[provider] = known
+    return known
+
+
+def _is(name: str, model: str) -> bool:
+    return model in {name, name.removesuffix(":latest")}

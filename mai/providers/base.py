@@ -8,13 +8,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from mai.errors import Cancelled, ProviderError
 from mai.events import Cancel
-from mai.protocols import ChatRequest, Delta, Message, Provider
+from mai.protocols import ChatRequest, Delta, KnowsContext, Message, Provider
+from mai.providers.faults import Remedy, remedy_for
 from mai.text import one_line
 
 #: A model that loops must not fill the memory: no answer to a prompt of ours is this long.
@@ -27,15 +28,6 @@ _FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
 
 Answer = TypeVar("Answer", bound=BaseModel)
 Item = TypeVar("Item")
-
-
-@runtime_checkable
-class KnowsContext(Protocol):
-    """A provider that can say how many tokens its model holds."""
-
-    async def context_length(self) -> int:
-        """Return the number of tokens, 0 where it is not known."""
-        ...
 
 
 def context_tokens(provider: Provider) -> int:
@@ -54,7 +46,8 @@ def ask(provider: Provider, request: ChatRequest, cancel: Cancel) -> str:
     """Return the whole answer, without what the model thought aloud first.
 
     Blocks the calling thread, which must have no event loop of its own; `cancel` ends the wait
-    at once and closes the connection, so that the server stops computing.
+    at once and closes the connection, so that the server stops computing. Where a second try may
+    help, it is made once: half an answer is thrown away.
 
     Raises:
         ProviderError: the model or its server failed, or the answer has no end.
@@ -62,9 +55,12 @@ def ask(provider: Provider, request: ChatRequest, cancel: Cancel) -> str:
     """
     if cancel.is_set:
         raise Cancelled("Stopped before the model was asked.")
-    with asyncio.Runner() as runner:
-        text = runner.run(_answer(provider, request, cancel))
-    return without_thinking(text)
+    try:
+        return _ask_once(provider, request, cancel)
+    except ProviderError as error:
+        if remedy_for(error) is not Remedy.RETRY or cancel.is_set:
+            raise
+    return _ask_once(provider, request, cancel)
 
 
 def ask_json(
@@ -146,6 +142,11 @@ async def closing(stream: AsyncIterator[Item]) -> AsyncIterator[AsyncIterator[It
         close = getattr(stream, "aclose", None)
         if close is not None:
             await close()
+
+
+def _ask_once(provider: Provider, request: ChatRequest, cancel: Cancel) -> str:
+    with asyncio.Runner() as runner:
+        return without_thinking(runner.run(_answer(provider, request, cancel)))
 
 
 async def _answer(provider: Provider, request: ChatRequest, cancel: Cancel) -> str:

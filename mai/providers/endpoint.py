@@ -57,3 +57,16 @@ class Endpoint:
 
     def __str__(self) -> str:
         return self.url
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """In seconds. The first token waits for the model to load and the prompt to be read.
+
+    `facts_s` is for questions that need no model: what there is, and what it can hold.
+    """
+
+    connect_s: float = 2.0
+    facts_s: float = 10.0
+    first_token_s: float = 600.0
+    stall_s: float = 60.0

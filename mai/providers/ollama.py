@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
+import functools
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,13 +18,15 @@ from typing import Any
 
 import httpx
 import ollama
-from pydantic import ValidationError
 
-from mai.errors import ContextOverflow, ModelNotFound, ProviderError, ProviderUnreachable
-from mai.protocols import ChatRequest, Delta, ModelInfo
+from mai.errors import BadAnswer, ProviderDied
+from mai.protocols import ChatRequest, Delta, ModelInfo, Progress, ToolCall
 from mai.providers.base import closing
-from mai.providers.endpoint import Endpoint
-from mai.providers.tokens import TokenEstimate, estimate_messages
+from mai.providers.endpoint import Endpoint, Timeouts
+from mai.providers.gguf_header import kv_bytes_per_token
+from mai.providers.ollama_faults import translated
+from mai.providers.tokens import TokenEstimate, check_counted, check_fits, estimate_request
+from mai.providers.wire import ollama_messages, tool_definitions
 from mai.text import one_line
 
 DEFAULT_PORT = 11434
@@ -32,28 +34,15 @@ DEFAULT_PORT = 11434
 THINKING_TOKENS = 2048
 #: Ollama loads the model anew for each context size, so sizes come in few steps.
 CONTEXT_STEPS = (2048, 4096, 8192, 12288, 16384, 24576, 32768, 49152, 65536, 98304, 131072)
-#: Chat templates trim spaces and SentencePiece merges some signs: so much below is fine.
-FLOOR_SLACK = 0.9
-_HTTP_NOT_FOUND = 404
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """In seconds. The first token waits for the model to load and the prompt to be read.
-
-    `facts_s` is for questions that need no model: what there is, and what it can hold.
-    """
-
-    connect_s: float = 2.0
-    facts_s: float = 10.0
-    first_token_s: float = 600.0
-    stall_s: float = 60.0
+#: How long Ollama keeps a model that `load` asked for; each request starts the time anew.
+KEEP_ALIVE = "30m"
 
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
     context_length: int
     capabilities: tuple[str, ...]
+    kv_bytes_per_token: int
 
 
 class OllamaProvider:
@@ -61,8 +50,17 @@ class OllamaProvider:
 
     name = "ollama"
 
-    def __init__(self, endpoint: str, model: str, timeouts: Timeouts | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        model: str,
+        timeouts: Timeouts | None = None,
+        context_limit: int = 0,
+    ) -> None:
         """Think with `model` at `endpoint`; nothing is opened yet.
+
+        `context_limit` is the longest context, in tokens, that the machine's memory holds; 0 means
+        that only the model's own limit counts.
 
         Raises:
             SettingsError: the endpoint is no address.
@@ -70,9 +68,9 @@ class OllamaProvider:
         self.model = model
         self._endpoint = Endpoint.parse(endpoint, DEFAULT_PORT)
         self._timeouts = timeouts or Timeouts()
+        self._context_limit = context_limit
         self._facts: _Facts | None = None
         self._context_step = 0
-        self._tls: ssl.SSLContext | None = None
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """Answer piece by piece; closing the iterator closes the connection.
@@ -80,27 +78,24 @@ class OllamaProvider:
         Raises:
             ContextOverflow: the prompt does not fit, or the server cut it.
             ModelNotFound: the server does not have the model.
+            OutOfMemory: the model does not fit the memory that is free.
             ProviderUnreachable: no server, or it went away or stalled.
             ProviderError: the server says something went wrong.
         """
-        prompt = estimate_messages(request.messages)
+        prompt = estimate_request(request)
         with self._errors():
             async with self._client() as client:
                 facts = await self._known_facts(client)
                 thinks = "thinking" in facts.capabilities
-                answer_tokens = request.answer_tokens + (THINKING_TOKENS if thinks else 0)
-                options: dict[str, Any] = {
-                    "num_ctx": self._context(prompt, answer_tokens, facts.context_length),
-                    "num_predict": answer_tokens,
-                }
+                context, answer_tokens = self._room(prompt, request.answer_tokens, facts)
+                options: dict[str, Any] = {"num_ctx": context, "num_predict": answer_tokens}
                 if request.temperature is not None:
                     options["temperature"] = request.temperature
+                offers_tools = "tools" in facts.capabilities and not request.schema
                 parts = await client.chat(
                     model=self.model,
-                    messages=[
-                        {"role": message.role, "content": message.content}
-                        for message in request.messages
-                    ],
+                    messages=ollama_messages(request.messages),
+                    tools=tool_definitions(request.tools) if offers_tools else None,
                     stream=True,
                     options=options,
                     format=dict(request.schema) if request.schema else None,
@@ -120,6 +115,7 @@ class OllamaProvider:
         with self._errors():
             async with asyncio.timeout(self._timeouts.facts_s), self._client() as client:
                 listed = [entry for entry in (await client.list()).models if entry.model]
+                running = await _running(client)
                 found = []
                 for entry in listed:
                     facts = _facts(await client.show(str(entry.model)))
@@ -130,33 +126,89 @@ class OllamaProvider:
                             int(entry.size or 0),
                             facts.context_length,
                             facts.capabilities,
+                            facts.kv_bytes_per_token,
+                            entry.model in running,
                         )
                     )
         return found
 
     async def context_length(self) -> int:
-        """Return how many tokens the model can hold, 0 where the server does not say.
+        """Return how many tokens the model can hold here, 0 where nobody knows.
 
         Raises:
             ProviderError: as for `stream`.
         """
-        if self._facts is not None:
-            return self._facts.context_length
+        if self._facts is None:
+            with self._errors():
+                async with self._client() as client:
+                    await self._known_facts(client)
+        return self._limit(self._facts.context_length if self._facts else 0)
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """Return one vector per text; a text that is too long is refused, not cut.
+
+        Raises:
+            ProviderError: as for `stream`, or the model cannot embed.
+        """
+        if not texts:
+            return []
         with self._errors():
-            async with self._client() as client:
-                return (await self._known_facts(client)).context_length
+            async with self._client() as client, asyncio.timeout(self._timeouts.first_token_s):
+                answer = await client.embed(model=self.model, input=list(texts), truncate=False)
+        if len(answer.embeddings) != len(texts):
+            raise BadAnswer(
+                f"Ollama gave {len(answer.embeddings)} vectors for {len(texts)} texts; "
+                "I use none of them."
+            )
+        return [list(vector) for vector in answer.embeddings]
+
+    async def load(self, context_tokens: int = 0) -> None:
+        """Have the server load the model now. Raises ProviderError as for `stream`."""
+        options = {"num_ctx": context_tokens} if context_tokens else None
+        with self._errors():
+            async with self._client() as client, asyncio.timeout(self._timeouts.first_token_s):
+                await client.generate(model=self.model, options=options, keep_alive=KEEP_ALIVE)
+        self._context_step = max(self._context_step, context_tokens)
+
+    async def unload(self) -> None:
+        """Have the server free the model's memory. Raises ProviderError as for `stream`."""
+        with self._errors():
+            async with self._client() as client, asyncio.timeout(self._timeouts.facts_s):
+                await client.generate(model=self.model, keep_alive=0)
+
+    async def pull(self) -> AsyncGenerator[Progress, None]:
+        """Have the server fetch the model; closing the iterator stops it, what came is kept.
+
+        Raises:
+            ProviderError: as for `stream`; ModelNotFound where the registry has no such model.
+        """
+        with self._errors():
+            async with (
+                self._client() as client,
+                closing(await client.pull(self.model, stream=True)) as parts,
+            ):
+                while True:
+                    async with asyncio.timeout(self._timeouts.stall_s):
+                        part = await anext(parts, None)
+                    if part is None:
+                        raise ProviderDied(
+                            f"Ollama at {self._endpoint} went away before it had {self.model}."
+                        )
+                    share = (part.completed or 0) / part.total if part.total else None
+                    yield Progress(one_line(part.status or "working", 80), share)
+                    if part.status == "success":
+                        return
 
     async def close(self) -> None:
         """Nothing stays open between requests."""
 
     def _client(self) -> ollama.AsyncClient:
-        self._tls = self._tls or ssl.create_default_context()
         auth = (self._endpoint.user, self._endpoint.password) if self._endpoint.user else None
         return ollama.AsyncClient(
             host=self._endpoint.url,
             timeout=httpx.Timeout(self._timeouts.first_token_s, connect=self._timeouts.connect_s),
             auth=auth,
-            verify=self._tls,
+            verify=_tls(),
             # A prompt holds a person's code: it goes to the server named, through no proxy.
             trust_env=False,
             follow_redirects=False,
@@ -168,17 +220,24 @@ class OllamaProvider:
                 self._facts = _facts(await client.show(self.model))
         return self._facts
 
-    def _context(self, prompt: TokenEstimate, answer_tokens: int, limit: int) -> int:
-        """Return `num_ctx`: the step that holds prompt and answer, never below an earlier one."""
+    def _limit(self, own: int) -> int:
+        return min(own, self._context_limit) if own and self._context_limit else own
+
+    def _room(self, prompt: TokenEstimate, answer_tokens: int, facts: _Facts) -> tuple[int, int]:
+        """Return `num_ctx` and `num_predict`.
+
+        The context is the step that holds prompt and answer, never below an earlier one. A model
+        that thinks gets room for it where there is some.
+        """
+        limit = self._limit(facts.context_length)
+        check_fits(self.model, prompt, answer_tokens, limit)
+        if "thinking" in facts.capabilities:
+            spare = limit - prompt.most - answer_tokens if limit else THINKING_TOKENS
+            answer_tokens += min(THINKING_TOKENS, spare)
         needed = prompt.most + answer_tokens
-        if limit and needed > limit:
-            raise ContextOverflow(
-                f"{self.model} holds {limit} tokens; this prompt needs up to {prompt.most} and "
-                f"{answer_tokens} more for the answer."
-            )
         step = next((step for step in CONTEXT_STEPS if step >= needed), needed)
         self._context_step = max(self._context_step, step)
-        return min(self._context_step, limit) if limit else self._context_step
+        return (min(self._context_step, limit) if limit else self._context_step), answer_tokens
 
     async def _deltas(
         self, parts: AsyncIterator[ollama.ChatResponse], prompt: TokenEstimate
@@ -188,56 +247,45 @@ class OllamaProvider:
             async with asyncio.timeout(timeout_s):
                 part = await anext(parts, None)
             if part is None:
-                raise ProviderUnreachable(
+                raise ProviderDied(
                     f"Ollama at {self._endpoint} went away in the middle of an answer."
                 )
             timeout_s = self._timeouts.stall_s
             text, thinking = part.message.content or "", part.message.thinking or ""
-            if text or thinking:
-                yield Delta(text, thinking)
+            calls = tuple(
+                ToolCall(call.function.name, dict(call.function.arguments))
+                for call in part.message.tool_calls or ()
+            )
+            if text or thinking or calls:
+                yield Delta(text, thinking, tool_calls=calls)
             if part.done:
                 counted = part.prompt_eval_count or 0
-                # 0 or none: the server answered from its cache and did not count.
-                if counted and counted < prompt.fewest * FLOOR_SLACK:
-                    raise ContextOverflow(
-                        f"Ollama read {counted} of at least {prompt.fewest} tokens: it cut the "
-                        "prompt, so I do not use its answer."
-                    )
-                yield Delta(is_last=True, prompt_tokens=counted, answer_tokens=part.eval_count or 0)
+                check_counted("Ollama", counted, prompt)
+                yield Delta(
+                    is_last=True,
+                    prompt_tokens=counted,
+                    answer_tokens=part.eval_count or 0,
+                    is_cut=part.done_reason == "length",
+                )
                 return
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
-        """Turn what the client raises into Mai's own errors."""
-        where = f"Ollama at {self._endpoint}"
-        try:
+        with translated(self._endpoint, self.model):
             yield
-        except ollama.ResponseError as error:
-            raise self._refused(error) from error
-        except (httpx.ConnectError, httpx.ConnectTimeout, ConnectionError) as error:
-            raise ProviderUnreachable(
-                f"No model server answers at {self._endpoint}; `ollama serve` starts one."
-            ) from error
-        except (httpx.TimeoutException, TimeoutError) as error:
-            raise ProviderUnreachable(f"{where} has stopped sending; I gave up waiting.") from error
-        except httpx.TransportError as error:
-            raise ProviderUnreachable(f"{where} went away in the middle of an answer.") from error
-        except (ValidationError, json.JSONDecodeError, httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ProviderError(f"{where} sent something that is not its protocol.") from error
 
-    def _refused(self, error: ollama.ResponseError) -> ProviderError:
-        said = one_line(error.error)
-        if error.status_code == _HTTP_NOT_FOUND:
-            return ModelNotFound(
-                f"Ollama has no model {self.model}; `ollama pull {self.model}` gets it."
-            )
-        if "context" in said and "exceed" in said:
-            return ContextOverflow(f"The prompt does not fit {self.model}: {said}.")
-        if error.status_code < 0:
-            return ProviderError(f"Ollama stopped in the middle of an answer: {said}.")
-        return ProviderError(
-            f"Ollama at {self._endpoint} answered {error.status_code}: {said or 'nothing more'}."
-        )
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    # Reading the machine's certificates takes longer than most requests.
+    return ssl.create_default_context()
+
+
+async def _running(client: ollama.AsyncClient) -> set[str]:
+    try:
+        return {str(entry.model) for entry in (await client.ps()).models}
+    except ollama.ResponseError:  # servers that only speak like Ollama may lack this route
+        return set()
 
 
 def _facts(shown: ollama.ShowResponse) -> _Facts:
@@ -247,4 +295,6 @@ def _facts(shown: ollama.ShowResponse) -> _Facts:
         for key, value in info.items()
         if key.endswith(".context_length") and isinstance(value, int)
     ]
-    return _Facts(max(lengths, default=0), tuple(shown.capabilities or ()))
+    return _Facts(
+        max(lengths, default=0), tuple(shown.capabilities or ()), kv_bytes_per_token(info)
+    )

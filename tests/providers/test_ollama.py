@@ -16,7 +16,8 @@ from mai.errors import (
 from mai.events import Cancel
 from mai.protocols import ChatRequest, Delta, Message
 from mai.providers.base import ask, context_tokens
-from mai.providers.ollama import CONTEXT_STEPS, THINKING_TOKENS, OllamaProvider, Timeouts
+from mai.providers.endpoint import Timeouts
+from mai.providers.ollama import CONTEXT_STEPS, THINKING_TOKENS, OllamaProvider
 from mai.providers.tokens import estimate_messages
 from tests.servers.ollama import Answer, Fault, OllamaServer, ServedModel, closed_port
 

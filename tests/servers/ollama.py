@@ -40,6 +40,8 @@ class Fault(StrEnum):
     TRUNCATED_PROMPT = "truncated-prompt"
     NO_END = "no-end"
     NOT_THE_PROTOCOL = "not-the-protocol"
+    OUT_OF_MEMORY = "out-of-memory"
+    CUT_ANSWER = "cut-answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Answer:
     text: str = ""
     thinking: str = ""
     fault: Fault | None = None
+    #: Name and arguments of each tool call, sent after the text.
+    calls: tuple[tuple[str, dict[str, Any]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,10 @@ class OllamaServer:
         self.hung_up = threading.Event()
         #: Set once an answer with the fault STALL has sent its text.
         self.stalled = threading.Event()
+        #: Names of the models in memory.
+        self.loaded: set[str] = set()
+        #: What the registry has for `pull`.
+        self.registry: dict[str, ServedModel] = {}
         self.port = 0
         self._password = password
         self._answers: deque[Answer] = deque()
@@ -128,6 +136,10 @@ class OllamaServer:
                 web.post("/api/show", self._show),
                 web.get("/api/tags", self._tags),
                 web.get("/api/version", self._version),
+                web.get("/api/ps", self._ps),
+                web.post("/api/generate", self._generate),
+                web.post("/api/embed", self._embed),
+                web.post("/api/pull", self._pull),
             ]
         )
         # A client that hangs up cancels its handler: that is how stopping a model shows.
@@ -160,6 +172,10 @@ class OllamaServer:
         answer = self._answers.popleft() if self._answers else Answer("ok")
         if answer.fault is Fault.SERVER_ERROR:
             return web.json_response({"error": "llama runner process has died"}, status=500)
+        if answer.fault is Fault.OUT_OF_MEMORY:
+            said = "model requires more system memory (9.1 GiB) than is available (3.2 GiB)"
+            return web.json_response({"error": said}, status=500)
+        self.loaded.add(str(body["model"]))
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         await response.prepare(request)
         try:
@@ -180,6 +196,14 @@ class OllamaServer:
         pieces += [{"content": piece} for piece in _pieces(answer.text)]
         for piece in pieces:
             await response.write(_line(_part(body, piece, done=False)))
+        if answer.calls:
+            calls = [
+                {"function": {"name": name, "arguments": arguments}}
+                for name, arguments in answer.calls
+            ]
+            await response.write(
+                _line(_part(body, {"content": "", "tool_calls": calls}, done=False))
+            )
         match answer.fault:
             case Fault.MIDSTREAM_ERROR:
                 await response.write(_line({"error": "unexpected EOF of the runner"}))
@@ -197,14 +221,14 @@ class OllamaServer:
                 await response.write(_line(self._last(body, answer)))
 
     def _last(self, body: dict[str, Any], answer: Answer) -> dict[str, Any]:
-        prompt = " ".join(message["content"] for message in body["messages"])
+        prompt = " ".join(message.get("content", "") for message in body["messages"])
         limit = body.get("options", {}).get("num_ctx", DEFAULT_CONTEXT)
         counted = min(len(_TOKEN.findall(prompt)), limit)
         if answer.fault is Fault.TRUNCATED_PROMPT:
             counted //= 4
         return {
             **_part(body, {"content": ""}, done=True),
-            "done_reason": "stop",
+            "done_reason": "length" if answer.fault is Fault.CUT_ANSWER else "stop",
             "prompt_eval_count": counted,
             "eval_count": len(_TOKEN.findall(answer.text)),
         }
@@ -221,6 +245,9 @@ class OllamaServer:
                     "general.architecture": "llama",
                     "llama.context_length": model.context_length,
                     "llama.block_count": 16,
+                    "llama.embedding_length": 2048,
+                    "llama.attention.head_count": 16,
+                    "llama.attention.head_count_kv": 4,
                 },
                 "capabilities": list(model.capabilities),
             }
@@ -235,6 +262,42 @@ class OllamaServer:
 
     async def _version(self, _request: web.Request) -> web.StreamResponse:
         return web.json_response({"version": "0.13.0"})
+
+    async def _ps(self, _request: web.Request) -> web.StreamResponse:
+        return web.json_response({"models": [{"model": name} for name in sorted(self.loaded)]})
+
+    async def _generate(self, _request: web.Request) -> web.StreamResponse:
+        body = self.requests[-1].body
+        if self._model(body) is None:
+            return _missing(body)
+        (self.loaded.discard if body.get("keep_alive") == 0 else self.loaded.add)(body["model"])
+        return web.json_response({"model": body["model"], "response": "", "done": True})
+
+    async def _embed(self, _request: web.Request) -> web.StreamResponse:
+        body = self.requests[-1].body
+        model = self._model(body)
+        if model is None:
+            return _missing(body)
+        if any(len(_TOKEN.findall(text)) > model.context_length for text in body["input"]):
+            said = "the input length exceeds the context length"
+            return web.json_response({"error": said}, status=400)
+        vectors = [[float(len(text)), float(text.count(" ")), 1.0] for text in body["input"]]
+        return web.json_response({"model": model.name, "embeddings": vectors})
+
+    async def _pull(self, request: web.Request) -> web.StreamResponse:
+        name = str(self.requests[-1].body.get("model", ""))
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        await response.prepare(request)
+        await response.write(_line({"status": "pulling manifest"}))
+        if name not in self.registry:
+            await response.write(_line({"error": "pull model manifest: file does not exist"}))
+            return response
+        for share in (0, 50, 100):
+            part = {"status": "pulling 0a1b", "digest": "sha256:0a1b", "total": 100}
+            await response.write(_line({**part, "completed": share}))
+        self.models[name] = self.registry[name]
+        await response.write(_line({"status": "success"}))
+        return response
 
     def _model(self, body: dict[str, Any]) -> ServedModel | None:
         name = str(body.get("model", ""))
@@ -252,7 +315,7 @@ def _pieces(text: str) -> list[str]:
     return [text[at : at + PIECE_CHARACTERS] for at in range(0, len(text), PIECE_CHARACTERS)]
 
 
-def _part(body: dict[str, Any], message: dict[str, str], *, done: bool) -> dict[str, Any]:
+def _part(body: dict[str, Any], message: dict[str, Any], *, done: bool) -> dict[str, Any]:
     return {
         "model": body["model"],
         "created_at": CREATED_AT,
