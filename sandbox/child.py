@@ -39,7 +39,8 @@ def run_pytest(job: dict[str, Any], report_fd: int, control_fd: int) -> None:
     signal.signal(signal.SIGXCPU, reporter.interrupt)
     sys.path[:0] = job["import_paths"]
     quiet = [f"-Wignore::pytest.{name}" for name in _QUIETED]
-    exit_code = pytest.main([*job["arguments"], *quiet, *job["paths"]], plugins=[reporter])
+    plugins = [reporter, reporter.canaries]
+    exit_code = pytest.main([*job["arguments"], *quiet, *job["paths"]], plugins=plugins)
     reporter.send("exit", int(exit_code))
 
 

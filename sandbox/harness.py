@@ -27,6 +27,7 @@ from sandbox.meter import Meter
 from sandbox.pytest_run import TestRun
 from sandbox.runs import CommandRun, Run
 from sandbox.tree import BadInputError, read_job, unpack
+from sandbox.witnesses import Witnesses
 
 READY = b"ready\n"
 ROOT = "/repo"
@@ -74,12 +75,12 @@ def _serve(stream: BinaryIO) -> None:
         # Should this process itself ever hang, a thread outside Python's control ends it.
         faulthandler.dump_traceback_later(job["backstop_s"], exit=True, file=nowhere)
         try:
-            unpack(stream, ROOT, job["files"])
+            witnesses = Witnesses(ROOT, unpack(stream, ROOT, job["files"]))
         except (BadInputError, OSError) as error:
             outlet.write(b"R", Run.failure(str(error), is_full=isinstance(error, OSError)))
             return
         run = CommandRun if job["argv"] else TestRun
-        outlet.write(b"R", run(job, ROOT, meter, outlet.write, child).carry_out())
+        outlet.write(b"R", run(job, witnesses, meter, outlet.write, child).carry_out())
 
 
 def main() -> None:

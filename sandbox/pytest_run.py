@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import time
 from pathlib import Path
@@ -18,6 +19,15 @@ _RESTARTS_WITHOUT_PROGRESS = 1
 _FULL_TIMEOUTS = 2
 _SHORTEST_TEST_S = 0.5
 _MOST_TESTS = 100_000
+_CANARIES = 5
+_WORDS = (
+    *("bounds", "bytes", "cached", "closed", "copy", "decode", "default", "empty", "encode"),
+    *("first", "footer", "format", "handles", "header", "index", "insert", "invalid", "keeps"),
+    *("key", "keys", "large", "last", "length", "limit", "line", "list", "mapping", "merge"),
+    *("missing", "name", "negative", "nested", "none", "open", "order", "parse", "path", "range"),
+    *("remove", "repeat", "retry", "returns", "round", "small", "split", "stale", "sum", "text"),
+    *("twice", "unicode", "update", "value", "values", "zero"),
+)
 _SOUND_EXITS = (0, 1, 5)  # pytest: all passed, some failed, nothing collected
 
 # The repo's own options may name plugins that are not here; what they would have to say about
@@ -43,6 +53,17 @@ _PYTEST_ARGUMENTS = (
 )
 
 
+_VOID = (
+    "A test that cannot pass did: something in the tree makes tests pass, so that no outcome of "
+    "this run is believed."
+)
+
+
+def _made_up() -> str:
+    """Return the name of a test, as somebody might have named one."""
+    return "test_" + "_".join(secrets.choice(_WORDS) for _ in range(4))
+
+
 class TestRun(Run):
     """Runs pytest, and runs it again for the rest when a test has taken its process down."""
 
@@ -59,6 +80,8 @@ class TestRun(Run):
         self._killed_for_time = False
         self._timeouts = 0
         self._exit: int | None = None
+        self._canaries: list[str] = []  # the names of those of this round
+        self._planted: dict[str, str] = {}  # their ids, and how each ended
 
     def perform(self) -> None:
         """Run until every collected test has an outcome."""
@@ -70,7 +93,7 @@ class TestRun(Run):
             try:
                 self.pump(self._arguments())
             except Stop as stop:
-                if self._current:
+                if self._current and self._current[2] not in self._planted:
                     self.outcomes[self._current[2]] = (
                         "timeout" if stop.limit == "timeout" else "crash"
                     )
@@ -92,6 +115,8 @@ class TestRun(Run):
 
     def _arguments(self) -> dict[str, Any]:
         only: list[str] = self.job["only"]
+        self._canaries = [_made_up() for _ in range(_CANARIES)]
+        self._planted = {}
         files = dict.fromkeys(name.split("::")[0] for name in only)
         paths = [path for path in files if Path(self.root, path).exists()]
         return {
@@ -99,12 +124,19 @@ class TestRun(Run):
             "paths": paths,
             "only": only,
             "done": list(self.outcomes),
+            "canaries": self._canaries,
         }
 
     def _is_complete(self) -> bool:
         if self._exit not in _SOUND_EXITS or self._collected is None:
             return False
-        return all(name in self.outcomes for name in self._collected)
+        is_complete = all(name in self.outcomes for name in self._collected)
+        # One that was never run is as telling, unless the rest was not run either.
+        telling = {"passed", ""} if is_complete else {"passed"}
+        if telling & set(self._planted.values()):
+            self.outcomes.clear()
+            raise Stop("error", _VOID)
+        return is_complete
 
     def _blame(self, *, was_oom: bool) -> None:
         """Find what ended the process early.
@@ -119,6 +151,8 @@ class TestRun(Run):
                 raise Stop("error", "The test runner ended without finishing its report.")
             return
         kind, _, name = self._current
+        if name in self._planted:
+            return  # something the tests left running ended it, and no test is to blame
         if self._asked_at is not None:
             self._note_timeout(name)
             return
@@ -127,6 +161,13 @@ class TestRun(Run):
         self.outcomes[name] = "crash"
         if kind == "collecting":
             raise Stop("error", f"The process ended while {name} was imported.")
+
+    def _note(self, name: str, outcome: str, cause: str) -> None:
+        if outcome == "timeout":
+            self._note_timeout(name)
+        self.outcomes[name] = outcome
+        if cause:
+            self.hits.add(cause)
 
     def _note_timeout(self, name: str) -> None:
         self.outcomes[name] = "timeout"
@@ -143,7 +184,10 @@ class TestRun(Run):
         elif kind == "collected-file":
             self._current = None
         elif kind == "collected":
-            total, self._collected = rest
+            total, self._collected, planted = rest
+            self._planted = {
+                name: "" for name in planted if name.rpartition("::")[2] in self._canaries
+            }
             if total > _MOST_TESTS:
                 raise Stop("error", f"There are more than {_MOST_TESTS} tests.")
             self.has_tests, self._current = total > 0 or bool(self.outcomes), None
@@ -151,11 +195,10 @@ class TestRun(Run):
             self._exit = rest[0]
         elif kind == "outcome":
             name, outcome, cause = rest
-            if outcome == "timeout":
-                self._note_timeout(name)
-            self.outcomes[name] = outcome
-            if cause:
-                self.hits.add(cause)
+            if name in self._planted:
+                self._planted[name] = outcome
+            else:
+                self._note(name, outcome, cause)
             if self._current and self._current[2] == name:
                 self._current = None
 

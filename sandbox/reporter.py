@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from sandbox.canaries import Canaries
+
 _LONGEST_ID = 1000
 _CAUSES = {errno.ENOMEM: "oom", errno.ENOSPC: "disk", errno.EFBIG: "disk", errno.EAGAIN: "pids"}
 
@@ -33,6 +35,7 @@ class Reporter:
         self._prefix = job["nonce"].encode() + b" "
         self._only, self._done = frozenset(job["only"]), frozenset(job["done"])
         self._root = job["root"]
+        self.canaries = Canaries(job["canaries"])
         self._pid = os.getpid()
         self._sequence = self._running = 0
         self._is_sending = self._was_interrupted = False
@@ -103,7 +106,7 @@ class Reporter:
             items[:] = [item for item in items if identify(item.nodeid) in self._only]
         wanted = [identify(item.nodeid) for item in items]
         items[:] = [item for item in items if identify(item.nodeid) not in self._done]
-        self.send("collected", total, wanted)
+        self.send("collected", total, wanted, self.canaries.plant(items))
 
     # --- tests
 

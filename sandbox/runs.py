@@ -15,6 +15,7 @@ from typing import Any
 
 from sandbox.children import Child
 from sandbox.meter import Meter, is_anything_runnable
+from sandbox.witnesses import Witnesses
 
 Write = Callable[[bytes, bytes], None]
 
@@ -36,16 +37,31 @@ class Stop(Exception):
 class Run:
     """What runs have in common: pipes to read, limits to watch, a result to send."""
 
+    #: Whether what it says rests on the test files of the tree.
+    judges_by_tests = True
+
     def __init__(
-        self, job: dict[str, Any], root: str, meter: Meter, write: Write, child: Child
+        self,
+        job: dict[str, Any],
+        witnesses: Witnesses,
+        meter: Meter,
+        write: Write,
+        child: Child,
     ) -> None:
-        self.job, self.root, self.meter, self._write, self.child = job, root, meter, write, child
+        self.witnesses = witnesses
+        self.job, self.root, self.meter, self._write, self.child = (
+            job,
+            witnesses.root,
+            meter,
+            write,
+            child,
+        )
         self._last = time.monotonic()
         self._wall_s = self._starved_s = 0.0
         self._cpu_at_start = self._cpu_last = meter.cpu_s()
         self._oom_at_start, self._forks_at_start = meter.oom_kills(), meter.forks_refused()
         self._printed = 0
-        self._buffer = b""
+        self._buffer = bytearray()
         self._nonce = b""
         self.hits: set[str] = set()
         self.outcomes: dict[str, str] = {}
@@ -81,6 +97,10 @@ class Run:
         except Stop as stop:
             limit, message = stop.limit, stop.message
         self.child.kill_everything()
+        tampered = self.witnesses.tampered()
+        if tampered is not None and self.judges_by_tests:
+            self.outcomes.clear()
+            limit, message = "error", f"The run changed {tampered}, which was to judge it."
         if self.meter.oom_kills() > self._oom_at_start:
             self.hits.add("oom")
         if self.meter.forks_refused() > self._forks_at_start:
@@ -114,7 +134,7 @@ class Run:
             Stop: a limit of the whole run is reached.
         """
         self._nonce = secrets.token_hex(16).encode()
-        self._buffer = b""
+        self._buffer = bytearray()
         self.child.send(
             {
                 "nonce": self._nonce.decode(),
@@ -163,14 +183,21 @@ class Run:
             raise Stop("output", "It printed more than it may.")
 
     def _parse(self, data: bytes) -> None:
-        *lines, self._buffer = (self._buffer + data).split(b"\n")
-        if len(self._buffer) > _LINE_LIMIT:
-            raise Stop("error", "A report was too long.")
+        self._buffer += data
+        if b"\n" not in data:
+            if len(self._buffer) > _LINE_LIMIT:
+                raise Stop("error", "A report was too long.")
+            return
+        *lines, rest = bytes(self._buffer).split(b"\n")
+        self._buffer = bytearray(rest)
         for line in lines:
             nonce, _, text = line.partition(b" ")
             if nonce != self._nonce:
                 raise Stop("error", "Something other than the test runner wrote to its report.")
-            self.receive(json.loads(text))
+            try:
+                self.receive(json.loads(text))
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+                raise Stop("error", "A report of the test runner cannot be read.") from error
 
     def _tick(self) -> None:
         now, cpu = time.monotonic(), self.meter.cpu_s()
@@ -190,7 +217,12 @@ class Run:
 
 
 class CommandRun(Run):
-    """Runs a command of the repo's own."""
+    """Runs a command: a person's, whatever it does, or the repo's own, which leaves a report."""
+
+    @property
+    def judges_by_tests(self) -> bool:  # type: ignore[override]
+        """Whether a report is asked for."""
+        return bool(self.job["junit"])
 
     def perform(self) -> None:
         """Run it and read the JUnit report it was told to leave."""

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 _HEADER = struct.Struct(">I")
 _ENTRY = struct.Struct(">IHQ")
+_CACHE = "/__pycache__/"
 _PIECE_BYTES = 1 << 20
 _LINK, _EXECUTABLE = 0o120000, 0o100755
 
@@ -36,12 +37,19 @@ def read_job(stream: BinaryIO) -> dict[str, Any]:
     return job if isinstance(job, dict) else {}
 
 
-def unpack(stream: BinaryIO, root: str, count: int) -> None:
+def unpack(stream: BinaryIO, root: str, count: int) -> list[str]:
     """Write `count` files below `root`, links last so that nothing is written through one.
+
+    Compiled Python below `__pycache__` is left out: it would run in place of the source beside it,
+    which is what people were shown.
+
+    Returns:
+        The paths written.
 
     Raises:
         BadInputError: a path or a link leaves the tree.
     """
+    paths: list[str] = []
     links: list[tuple[str, str]] = []
     made = {root}
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
@@ -51,6 +59,10 @@ def unpack(stream: BinaryIO, root: str, count: int) -> None:
         path = os.fsdecode(_exactly(stream, path_length))
         if not _is_inside(path):
             raise BadInputError(f"The path {path!r} leaves the tree.")
+        if _CACHE in f"/{path}":
+            _skip(stream, size)
+            continue
+        paths.append(path)
         place = f"{root}/{path}"
         folder = place[: place.rindex("/")]
         if folder not in made:
@@ -72,6 +84,7 @@ def unpack(stream: BinaryIO, root: str, count: int) -> None:
         if not _stays_inside(target, depth):
             raise BadInputError(f"The link {place!r} leaves the tree.")
         Path(place).symlink_to(target)
+    return paths
 
 
 def _is_inside(path: str) -> bool:
@@ -92,6 +105,11 @@ def _stays_inside(target: str, depth: int) -> bool:
     parts = PurePosixPath(target).parts
     climbs = next((n for n, part in enumerate(parts) if part != ".."), len(parts))
     return climbs <= depth and ".." not in parts[climbs:]
+
+
+def _skip(stream: BinaryIO, size: int) -> None:
+    while size:
+        size -= len(_exactly(stream, min(size, _PIECE_BYTES)))
 
 
 def _write(descriptor: int, data: bytes) -> None:

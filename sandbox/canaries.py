@@ -1,0 +1,83 @@
+"""Tests that cannot pass, with names nobody can know beforehand, put among those of the repo.
+
+Whatever makes tests pass wholesale (a hook that swallows failures, an `assertEqual` that compares
+nothing, a rewriter that drops asserts) makes these pass too, and then no outcome of the run is
+believed. They are never listed, printed or counted. The supervisor makes up their names and judges
+them; code that knows what it looks for can tell them from others, as it could forge a report.
+"""
+
+from __future__ import annotations
+
+import ast
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from _pytest.assertion.rewrite import rewrite_asserts
+from _pytest.runner import runtestprotocol
+
+#: Each fails by another of the ways by which tests fail.
+_BODIES = (
+    "assert len({name!r}) == 0",
+    "raise LookupError({name!r})",
+    "import unittest; unittest.TestCase().assertEqual({name!r}, 0)",
+    "import pytest; pytest.fail({name!r})",
+    "import pytest\n with pytest.raises(LookupError): len({name!r})",
+)
+
+
+class Canaries:
+    """Plants tests that fail, and runs them without a word."""
+
+    def __init__(self, names: list[str]) -> None:
+        self._names = names
+        self._planted: set[pytest.Item] = set()
+
+    def plant(self, items: list[pytest.Item]) -> list[str]:
+        """Put one of each kind behind the tests of some module; return their node ids.
+
+        Behind, because a module's fixtures must not be torn down in the middle of it. Without any
+        test function there is nowhere to put one.
+        """
+        functions = [item for item in items if isinstance(item, pytest.Function)]
+        # Not the global one, whose state tests may have come to rely on.
+        chance = random.Random()  # noqa: S311 - where it stands is no secret
+        planted = []
+        for name, body in zip(self._names, _BODIES, strict=False):
+            if not functions:
+                break
+            module = chance.choice(functions).getparent(pytest.Module)
+            if module is None:
+                continue
+            canary: pytest.Item = pytest.Function.from_parent(
+                module, name=name, callobj=_function(name, body, str(module.path))
+            )
+            # Nobody will read it, and putting it together takes longer than the failing.
+            canary.repr_failure = lambda *_, **__: "expected"  # type: ignore[method-assign]
+            last = max(n for n, item in enumerate(items) if item.getparent(pytest.Module) is module)
+            items.insert(last + 1, canary)
+            self._planted.add(canary)
+            planted.append(canary.nodeid)
+        return planted
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> bool | None:
+        """Run a canary like any test, but report it to nobody who prints or counts."""
+        if item not in self._planted:
+            return None
+        runtestprotocol(item, log=False, nextitem=nextitem)
+        return True
+
+
+def _function(name: str, body: str, path: str) -> Callable[[], None]:
+    """Return a test function as pytest would have made it from a file at `path`."""
+    source = f"def {name}():\n {body.format(name=name)}\n"
+    tree = ast.parse(source)
+    rewrite_asserts(tree, source.encode(), path)
+    scope: dict[str, Any] = {}
+    exec(compile(tree, path, "exec"), scope)  # noqa: S102 - source of our own, a few lines above
+    function: Callable[[], None] = scope[name]
+    return function
