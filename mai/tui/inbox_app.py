@@ -101,6 +101,10 @@ class InboxApp(App[None]):
         """Know what `@` may complete to."""
         self.board.tracked(message.paths)
 
+    def on_work_queued(self) -> None:
+        """Show what waits in line."""
+        self._show_work()
+
     def on_work_started(self) -> None:
         """Show what is being done."""
         self._show_work()

@@ -69,6 +69,10 @@ class CareNeeded(Message):
     """The branch moved, something expired or was left unfinished: the core should catch up."""
 
 
+class WorkQueued(Message):
+    """A piece of work was given, and waits in line where another one runs."""
+
+
 class WorkStarted(Message):
     """A piece of work began."""
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
 from mai.errors import Cancelled
-from mai.events import Cancel
+from mai.events import Cancel, Said
 from mai.protocols import Delta, Message
 
 if TYPE_CHECKING:
@@ -41,13 +41,26 @@ class Talk:
         self._has_excused_itself = provider.name == "reflex"
         pieces: list[str] = []
         from mai.agent.turn import turn
+        from mai.providers.base import without_thinking
 
         snapshot = core.repo.snapshot(core.repo.tip(core.repo.branch()))
-        for delta in _stepped(turn(provider, snapshot, tuple(self.history), text), cancel):
+        thinks = provider.name != "reflex"
+        answering = turn(
+            provider,
+            snapshot,
+            tuple(self.history),
+            text,
+            toolbox=core.mind.toolbox(cancel) if thinks else None,
+            memories=core.mind.recall(text) if thinks else (),
+            tell=lambda told: core.events.publish(Said(told)),
+        )
+        for delta in _stepped(answering, cancel):
             pieces.append(delta.text)
             yield delta
-        if provider.name != "reflex":
-            self.history += [Message("user", text), Message("assistant", "".join(pieces))]
+        if thinks:
+            answer = without_thinking("".join(pieces))
+            self.history += [Message("user", text), Message("assistant", answer)]
+            core.mind.talked(text, answer)
 
 
 def _stepped(stream: AsyncIterator[Delta], cancel: Cancel) -> Iterator[Delta]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from mai.errors import MaiError
 from mai.events import Cancel
 from mai.text import one_line
-from mai.tui.messages import WorkEnded, WorkStarted
+from mai.tui.messages import WorkEnded, WorkQueued, WorkStarted
 
 _JOIN_S = 60.0
 
@@ -30,7 +30,7 @@ class Job:
 class Desk:
     """Runs jobs in threads and tells what became of them through `tell`, from those threads."""
 
-    def __init__(self, tell: Callable[[WorkStarted | WorkEnded], object]) -> None:
+    def __init__(self, tell: Callable[[WorkQueued | WorkStarted | WorkEnded], object]) -> None:
         self._tell = tell
         self._lock = threading.Lock()
         self._queue: deque[Job] = deque()
@@ -67,6 +67,7 @@ class Desk:
         """Do `job` now, or after the work that was given before it."""
         with self._lock:
             self._queue.append(job)
+        self._tell(WorkQueued())
         self._next()
 
     def at_once(self, job: Job) -> None:
