@@ -6,14 +6,14 @@ The methods block; a front end with an event loop calls them in a thread. Progre
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from mai.errors import MaiError, UnsuitableRepo
+from mai.errors import UnsuitableRepo
 from mai.events import Cancel, EventBus, ProposalChanged, Said
+from mai.mind import Mind
 from mai.pipeline.keeping_up import claimed, expire, outdated, refresh, resume
 from mai.pipeline.propose import Submission, new_id, propose
 from mai.pipeline.rollback import take_back
@@ -32,9 +32,11 @@ from mai.system.logs import configure
 from mai.text import prose
 from mai.workshop import Workshop
 
+if TYPE_CHECKING:
+    from mai.agent.task import ApprovePlan, Steering
+
 _POLL_S = 0.2
 _REASON_CHARACTERS = 1000
-_NOT_AGAIN = frozenset({State.REJECTED, State.BLOCKED, State.FAILED})
 
 
 class Core:
@@ -64,6 +66,7 @@ class Core:
             is_own_repo=self._workshop.is_own,
             cache_dir=folder / "cache" / "trials",
         )
+        self.mind = Mind(self._services, database, self._workshop, self.submit)
 
     @classmethod
     def open(
@@ -130,40 +133,22 @@ class Core:
 
         `pattern` is a glob over tracked paths. An idea that does not apply is said and passed over.
         """
-        from mai.agent.draft import drafts
+        yield from self.mind.improve(rounds, pattern, cancel or Cancel())
 
-        cancel = cancel or Cancel()
-        avoid = frozenset(
-            proposal.title
-            for proposal in self.inbox.all()
-            if not proposal.state.is_end or proposal.state in _NOT_AGAIN
-        )
-        snapshot = self.repo.snapshot(self.repo.tip(self.repo.branch()))
-        found = drafts(
-            self.provider(),
-            snapshot,
-            pattern=pattern,
-            avoid=avoid,
-            cancel=cancel,
-            may_touch=self._workshop.may_touch,
-        )
-        for draft in itertools.islice(found, rounds):
-            submission = Submission(draft.edits, draft.title, draft.why, draft.author)
-            try:
-                yield self.submit(submission, cancel)
-            except MaiError as error:
-                if error.exit_code != 5:  # noqa: PLR2004 - the family of what does not apply
-                    raise
-                self.events.publish(Said(f"{draft.title}: {error}", is_problem=True))
+    def change(
+        self,
+        task: str,
+        cancel: Cancel | None = None,
+        *,
+        approve_plan: ApprovePlan | None = None,
+        steering: Steering | None = None,
+    ) -> Proposal:
+        """Carry one task out: plan it, write it, submit it, and mend what the gate finds wrong.
 
-    def change(self, task: str, cancel: Cancel | None = None) -> Proposal:
-        """Ask the provider to carry out one task and submit what it writes."""
-        from mai.agent.draft import draft_change
-
-        cancel = cancel or Cancel()
-        snapshot = self.repo.snapshot(self.repo.tip(self.repo.branch()))
-        draft = draft_change(self.provider(), snapshot, task, cancel)
-        return self.submit(Submission(draft.edits, draft.title, draft.why, draft.author), cancel)
+        `approve_plan` is shown the plan before any code is written and gives it back, changed or
+        not, or None to stop. What is said through `steering` reaches the model between stages.
+        """
+        return self.mind.change(task, cancel or Cancel(), approve_plan, steering)
 
     def rollback(self, prefix: str, cancel: Cancel | None = None) -> Proposal:
         """Propose to take a landed proposal back; the person then answers as to any other."""

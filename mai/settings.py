@@ -98,6 +98,10 @@ class Settings(BaseSettings):
     reviewer: str | None = Field(
         None, description="The model that reviews. Unset: another than the author, if one is there."
     )
+    embedding_model: str | None = Field(
+        None,
+        description="The Ollama model that embeds memories. Unset: they are searched by words.",
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     log_dir: Path | None = Field(
         None, description="Unset: `.logs/` in Mai's own checkout, else the user's state directory."

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
+from mai.agent.asking import file_label
 from mai.agent.reply import TITLE_CHARACTERS, Reply, read_reply
-from mai.agent.targets import Target, for_task, targets
+from mai.agent.targets import Target, targets
 from mai.edits.apply import apply
 from mai.edits.nouns import BaseFile
 from mai.edits.parse import parse
 from mai.errors import Cancelled, EditError, ProviderError
 from mai.events import Cancel
-from mai.prompting.blocks import fenced
 from mai.prompting.budget import Part
 from mai.prompting.repomap import repo_map
 from mai.prompting.templates import load
@@ -32,6 +32,7 @@ def drafts(
     avoid: frozenset[str] = frozenset(),
     cancel: Cancel,
     may_touch: Callable[[str], bool] = lambda _path: True,
+    recall: Callable[[str], Sequence[str]] = lambda _path: (),
 ) -> Iterator[Draft]:
     """Yield improvements to files that match the glob `pattern`, none with a title in `avoid`.
 
@@ -49,8 +50,9 @@ def drafts(
             yield draft
         return
     for target in targets(snapshot, pattern, may_touch):
-        draft_of_target = _improve(provider, snapshot, target, avoid, cancel)
-        if draft_of_target is not None:
+        parts = _known(avoid, recall(target.label))
+        draft_of_target = _improve(provider, snapshot, target, parts, cancel)
+        if draft_of_target is not None and draft_of_target.title not in avoid:
             avoid |= {draft_of_target.title}
             yield draft_of_target
 
@@ -76,46 +78,32 @@ def draft_improvement(
     return draft
 
 
-def draft_change(provider: Provider, snapshot: Snapshot, task: str, cancel: Cancel) -> Draft:
-    """Return the change that carries out `task`.
-
-    Raises:
-        ProviderError: there is no model, its answer is no change, or it or its server failed.
-        Cancelled: somebody asked to stop.
-    """
-    if isinstance(provider, CanImprove):
-        raise ProviderError(
-            "No model thinks here, so I cannot carry out a task; `mai improve` works without one."
-        )
-    parts = [
-        Part(target.label, target.text, importance=1 + rank)
-        for rank, target in enumerate(for_task(snapshot, task))
-    ]
-    parts.append(Part("a map of the repository", repo_map(snapshot, task, MAP_TOKENS), 9))
-    request = load("change").request(
-        parts, context_tokens=context_tokens(provider), task=fenced("the task", task)
-    )
-    reply = _answered(provider, snapshot, request, cancel)
-    if reply.is_nothing:
-        raise ProviderError(f"{provider.model} sees nothing to change for this task.")
-    return _draft(provider, reply, title_line(task, TITLE_CHARACTERS))
+def _known(avoid: frozenset[str], memories: Sequence[str]) -> list[Part]:
+    """Return what the model must know so as not to propose again what the person has seen."""
+    parts = []
+    if avoid:
+        titles = "\n".join(sorted(one_line(title) for title in avoid)[:_MAX_AVOIDED])
+        parts.append(Part("ideas the person has seen; find another", titles, importance=1))
+    if memories:
+        text = "\n".join(f"- {one_line(memory, 300)}" for memory in memories)
+        parts.append(Part("what you remember; what was refused stays refused", text, importance=1))
+    return parts
 
 
 def _improve(
-    provider: Provider, snapshot: Snapshot, target: Target, avoid: frozenset[str], cancel: Cancel
+    provider: Provider, snapshot: Snapshot, target: Target, known: Sequence[Part], cancel: Cancel
 ) -> Draft | None:
     parts = [
-        Part(target.label, target.text, importance=0),
+        Part(file_label(target.label), target.text, importance=0),
         Part("a map of the repository", repo_map(snapshot, target.path, MAP_TOKENS), 2),
+        *known,
     ]
-    if avoid:
-        known = "\n".join(sorted(one_line(title) for title in avoid)[:_MAX_AVOIDED])
-        parts.append(Part("ideas the person has seen; find another", known, importance=1))
     request = load("improve").request(parts, context_tokens=context_tokens(provider))
     reply = _answered(provider, snapshot, request, cancel)
-    if reply.is_nothing or reply.title in avoid:
+    if reply.is_nothing:
         return None
-    return _draft(provider, reply, title_line(f"Improve {target.path}", TITLE_CHARACTERS))
+    title = reply.title or title_line(f"Improve {target.path}", TITLE_CHARACTERS)
+    return Draft(title, reply.why, reply.edits, f"{provider.model} ({provider.name})")
 
 
 def _answered(
@@ -168,8 +156,3 @@ def _fault(edits: str, snapshot: Snapshot) -> str:
     except EditError as error:
         return str(error)
     return ""
-
-
-def _draft(provider: Provider, reply: Reply, title: str) -> Draft:
-    author = f"{provider.model} ({provider.name})"
-    return Draft(reply.title or title, reply.why, reply.edits, author)

@@ -13,6 +13,7 @@ WHY_CHARACTERS = 600
 _FIELD = re.compile(r"[ \t#*_>]*(?P<name>title|why)[ \t*_]*:[ \t*_]*(?P<text>.*)", re.IGNORECASE)
 _FENCE = re.compile(r"[ \t]*(?:`{3,}|~{3,})(?P<info>.*)")
 _DIFF = re.compile(r"diff --git |--- \S|@@ ")
+_SEARCH = re.compile(r"<{5,9} ?SEARCH\s*$")
 _NOTHING = frozenset({"none", "nothing", "no change", "n/a"})
 
 
@@ -34,13 +35,13 @@ def read_reply(text: str) -> Reply:
     """Take an answer apart; what it lacks is empty.
 
     Only the lines before the first edit are looked at for title and reason, so that a file which
-    holds a line `Title:` keeps it. Where the first edit is a fence, the line before it goes along,
+    holds a line `Title:` keeps it. Where the first edit is a block, the line before it goes along,
     because that is where its path stands.
     """
     lines = text.replace("\r\n", "\n").split("\n")
     first = next((at for at, line in enumerate(lines) if _starts_edit(line)), len(lines))
     start = first
-    if first < len(lines) and _FENCE.match(lines[first]):
+    if first < len(lines) and not _DIFF.match(lines[first]):
         before = [at for at in range(first) if lines[at].strip()]
         if before and not _FIELD.match(lines[before[-1]]):
             start = before[-1]
@@ -53,7 +54,7 @@ def read_reply(text: str) -> Reply:
 
 
 def _starts_edit(line: str) -> bool:
-    return bool(_FENCE.match(line) or _DIFF.match(line))
+    return bool(_FENCE.match(line) or _SEARCH.match(line) or _DIFF.match(line))
 
 
 def _fields(lines: list[str]) -> dict[str, str]:

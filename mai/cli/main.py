@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +17,7 @@ from mai.cli import (
     doctor,
     history,
     inbox,
+    memory,
     risk,
     sandbox,
     serve,
@@ -51,6 +53,7 @@ for command in (
     app.command()(command)
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(audit.app, name="audit")
+app.add_typer(memory.app, name="memory")
 
 
 def _say_version(wanted: bool) -> None:
@@ -74,6 +77,16 @@ def mai(
     """Open the console on the repo of the current folder."""
     if context.invoked_subcommand is None:
         console.open_console(repo, plain=plain)
+    elif repo is not None:
+        # `mai --repo DIR pending` must not answer for the repo of the current folder instead.
+        context.default_map = _defaults(context.command, repo)
+
+
+def _defaults(command: object, repo: Path) -> dict[str, Any]:
+    """Return `--repo` as the default of `command` and all below it, in click's shape."""
+    commands = getattr(command, "commands", {})  # only a group has some
+    below = {name: _defaults(each, repo) for name, each in commands.items()}
+    return {"repo": str(repo), **below}
 
 
 def run() -> None:

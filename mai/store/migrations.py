@@ -79,6 +79,39 @@ def _cards(database: sqlite_utils.Database) -> None:
         database.execute(statement)
 
 
+_MEMORY = (
+    """
+    CREATE TABLE memories (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        repo TEXT NOT NULL,
+        at TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        text TEXT NOT NULL,
+        source TEXT NOT NULL,
+        covered_by INTEGER,
+        UNIQUE (repo, source)
+    )
+    """,
+    # What a person had forgotten, as hashes: it must not come back from where it came.
+    "CREATE TABLE memories_forgotten (repo TEXT, source TEXT, PRIMARY KEY (repo, source))",
+    """
+    CREATE TABLE memory_vectors (
+        memory INTEGER NOT NULL REFERENCES memories (id) ON DELETE CASCADE,
+        model TEXT NOT NULL,
+        vector TEXT NOT NULL,
+        PRIMARY KEY (memory, model)
+    )
+    """,
+    # No triggers keep it up to date: in a schema that is not trusted they may not write to it.
+    "CREATE VIRTUAL TABLE memories_words USING fts5(text, tokenize='porter unicode61')",
+)
+
+
+def _memory(database: sqlite_utils.Database) -> None:
+    for statement in _MEMORY:
+        database.execute(statement)
+
+
 @dataclass(frozen=True, slots=True)
 class Migration:
     """One step. `apply` runs inside a transaction that the caller commits."""
@@ -91,4 +124,5 @@ class Migration:
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "ledger", _ledger),
     Migration(2, "cards", _cards),
+    Migration(3, "memory", _memory),
 )

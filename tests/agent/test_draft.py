@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mai.agent.draft import draft_change, draft_improvement, drafts
+from mai.agent.draft import draft_improvement, drafts
 from mai.errors import Cancelled, ProviderError
 from mai.events import Cancel
 from mai.providers.ollama import OllamaProvider
@@ -24,12 +24,10 @@ SNAPSHOT = MemorySnapshot(
         "tests/test_core.py": b"def test(): ...\n",
     }
 )
-NAMES = (*("alpha", "beta", "gamma", "delta"), *(f"n{at}" for at in range(20)))
 REPLY = (
     "Title: Divide by the count\nWhy: `mean([1, 2, 3])` gives 3.0.\n\n"
     f"calc/core.py\n```python\n{MENDED}```\n"
 )
-LOST = "{path}\n```\n<<<<<<< SEARCH\nnot there\n=======\nx\n>>>>>>> REPLACE\n```\n"
 EDITS = f"calc/core.py\n```python\n{MENDED}```\n"
 
 
@@ -37,56 +35,6 @@ def playing(folder: Path, *texts: str) -> ScriptedProvider:
     path = folder / "demo.jsonl"
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), "utf-8")
     return ScriptedProvider(path)
-
-
-def test_a_models_answer_becomes_a_draft(tmp_path: Path) -> None:
-    draft = draft_change(playing(tmp_path, REPLY), SNAPSHOT, "Fix the mean.", Cancel())
-    assert draft.title == "Divide by the count"
-    assert draft.why == "`mean([1, 2, 3])` gives 3.0."
-    assert draft.edits == EDITS
-    assert draft.author == "demo.jsonl (scripted)"
-
-
-def test_a_bare_edit_takes_its_title_from_the_task(tmp_path: Path) -> None:
-    draft = draft_change(playing(tmp_path, EDITS), SNAPSHOT, "Fix the mean.", Cancel())
-    assert draft.title == "Fix the mean."
-    assert draft.edits == EDITS
-
-
-def test_an_answer_without_an_edit_is_asked_for_again(tmp_path: Path) -> None:
-    provider = playing(tmp_path, "I would divide by the count.", REPLY)
-    draft = draft_change(provider, SNAPSHOT, "Fix the mean.", Cancel())
-    assert draft.title == "Divide by the count"
-
-
-def test_an_edit_that_does_not_apply_is_asked_for_again_with_the_reason() -> None:
-    lost = LOST.format(path="calc/core.py")
-    with OllamaServer(ServedModel("tiny:latest")) as server:
-        server.answers(lost, REPLY)
-        provider = OllamaProvider(server.url, "tiny")
-        draft = draft_change(provider, SNAPSHOT, "Fix the mean.", Cancel())
-        complaint = server.chats[1]["messages"][-1]["content"]
-    assert draft.title == "Divide by the count"
-    assert complaint.startswith("That does not work: ")
-    assert "calc/core.py" in complaint
-
-
-def test_the_last_edit_is_handed_on_to_be_refused_by_the_gate(tmp_path: Path) -> None:
-    lost = LOST.format(path="nonesuch/core.py")
-    # The transcript is at its end when the model is asked again.
-    draft = draft_change(playing(tmp_path, lost), SNAPSHOT, "Fix the mean.", Cancel())
-    assert draft.edits == lost
-
-
-def test_three_answers_without_an_edit_are_enough(tmp_path: Path) -> None:
-    provider = playing(tmp_path, "One.", "Two.", "Three.", REPLY)
-    with pytest.raises(ProviderError, match="gave no change in 3 answers"):
-        draft_change(provider, SNAPSHOT, "Fix the mean.", Cancel())
-
-
-def test_nothing_to_change_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ProviderError, match="sees nothing to change"):
-        draft_change(playing(tmp_path, "Title: none"), SNAPSHOT, "Fix the mean.", Cancel())
 
 
 def test_the_largest_file_that_fits_is_asked_about_first_and_tests_never(tmp_path: Path) -> None:
@@ -135,37 +83,12 @@ def test_an_idea_seen_before_is_passed_over(tmp_path: Path) -> None:
     assert [draft.title for draft in found] == ["Improve calc/tiny.py"]
 
 
-def test_a_task_brings_the_files_it_is_about() -> None:
-    with OllamaServer(ServedModel("tiny:latest")) as server:
-        server.answers(REPLY)
-        task = "The mean in core.py is wrong."
-        draft_change(OllamaProvider(server.url, "tiny"), SNAPSHOT, task, Cancel())
-        question = server.chats[0]["messages"][-1]["content"]
-    assert question.startswith("calc/core.py\n```\ndef mean")
-    assert "the task\n```\nThe mean in core.py is wrong.\n```" in question
-
-
-def test_a_task_about_a_large_file_brings_the_definition_it_names() -> None:
-    functions = [f"def step_{name}(xs):\n" + "    xs = xs\n" * 40 for name in NAMES]
-    snapshot = MemorySnapshot({"calc/big.py": "\n\n".join(functions).encode()})
-    with OllamaServer(ServedModel("tiny:latest")) as server:
-        server.answers("Title: none")
-        with pytest.raises(ProviderError, match="sees nothing to change"):
-            draft_change(
-                OllamaProvider(server.url, "tiny"), snapshot, "Name gamma in big.py", Cancel()
-            )
-        question = server.chats[0]["messages"][-1]["content"]
-    assert question.startswith("calc/big.py symbol=calc.big.step_gamma\n```\ndef step_gamma(xs):\n")
-
-
-def test_reflexes_improve_and_say_that_they_take_no_task() -> None:
+def test_reflexes_improve() -> None:
     snapshot = MemorySnapshot({"a.py": b"import os\n"})
     draft = draft_improvement(ReflexProvider(), snapshot, None, frozenset(), Cancel())
     assert draft.title == "Drop an unused import in a.py"
     with pytest.raises(ProviderError, match=r"nothing to improve in docs/\*\*"):
         draft_improvement(ReflexProvider(), snapshot, "docs/**", frozenset(), Cancel())
-    with pytest.raises(ProviderError, match="No model thinks here"):
-        draft_change(ReflexProvider(), snapshot, "Fix the mean.", Cancel())
 
 
 def test_a_stop_ends_the_search(tmp_path: Path) -> None:
@@ -174,3 +97,28 @@ def test_a_stop_ends_the_search(tmp_path: Path) -> None:
     for provider in (playing(tmp_path, REPLY), ReflexProvider()):
         with pytest.raises(Cancelled):
             list(drafts(provider, MemorySnapshot({"a.py": b"import os\n"}), cancel=cancel))
+
+
+def test_an_edit_that_does_not_apply_is_asked_for_again_with_the_reason() -> None:
+    lost = "calc/core.py\n```\n<<<<<<< SEARCH\nnot there\n=======\nx\n>>>>>>> REPLACE\n```\n"
+    with OllamaServer(ServedModel("tiny:latest")) as server:
+        server.answers(lost, REPLY)
+        provider = OllamaProvider(server.url, "tiny")
+        draft = draft_improvement(provider, SNAPSHOT, None, frozenset(), Cancel())
+        complaint = server.chats[1]["messages"][-1]["content"]
+    assert draft.title == "Divide by the count"
+    assert complaint.startswith("That does not work: ")
+    assert "calc/core.py" in complaint
+
+
+def test_what_was_refused_stands_before_the_model() -> None:
+    with OllamaServer(ServedModel("tiny:latest")) as server:
+        server.answers("Title: none", "Title: none")
+        provider = OllamaProvider(server.url, "tiny")
+        refusal = "The person refused: Rename mean, because: others call it"
+        found = drafts(
+            provider, SNAPSHOT, avoid=frozenset(), cancel=Cancel(), recall=lambda _text: [refusal]
+        )
+        assert list(found) == []
+        question = server.chats[0]["messages"][-1]["content"]
+    assert "what was refused stays refused\n```\n- The person refused: Rename mean" in question

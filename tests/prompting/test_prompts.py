@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
+from mai.agent.stages.locate import LocateAnswer
+from mai.agent.stages.plan import PlanAnswer
+from mai.agent.stages.selfcheck import CheckAnswer
 from mai.errors import ContextOverflow
-from mai.prompting.blocks import fenced
+from mai.prompting.blocks import fenced, trusted
 from mai.prompting.budget import Part
 from mai.prompting.reviewer import ReviewVerdict
 from mai.prompting.templates import load
@@ -15,11 +19,21 @@ from mai.protocols import Message
 from mai.providers.tokens import estimate_messages
 from mai.resources import resource
 
+TASK = fenced("the task", "Name the timeout.")
 VALUES: dict[str, dict[str, Any]] = {
     "improve": {},
-    "change": {"task": fenced("the task", "Name the timeout.")},
+    "plan": {"task": TASK},
+    "locate": {"task": TASK},
+    "write": {"task": TASK, "whole": 1, "symbol": 1, "search": 1},
+    "check": {"task": TASK},
+    "compress": {},
     "review": {},
-    "chat": {"text": fenced("the person says", "Hello.")},
+    "chat": {
+        "text": fenced("the person says", "Hello."),
+        "tools": 1,
+        "written": 1,
+        "tool_list": trusted("- read_file(path): Read."),
+    },
 }
 SMALL_CONTEXT = 4096
 CODE = "def mean(values):\n    return sum(values) / len(values)\n\n\n"
@@ -78,6 +92,29 @@ def test_old_messages_are_dropped_before_the_question() -> None:
     assert kept
     assert kept == [str(at) for at in range(10 - len(kept), 10)]
     assert "Hello." in request.messages[-1].content
+
+
+READERS: dict[str, type[BaseModel]] = {
+    "plan": PlanAnswer,
+    "locate": LocateAnswer,
+    "check": CheckAnswer,
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_stages_schema_and_its_reader_agree(name: str) -> None:
+    schema = load(name).answer_schema
+    assert schema is not None
+    assert set(schema["properties"]) == set(READERS[name].model_fields) == set(schema["required"])
+    assert schema["additionalProperties"] is False
+
+
+def test_the_forms_to_write_in_are_those_asked_for() -> None:
+    request = load("write").request([], task=TASK, whole=0, symbol=0, search=1)
+    system = request.messages[0].content
+    assert "SEARCH" in system
+    assert "whole file" not in system
+    assert "symbol=" not in system
 
 
 def test_the_reviews_schema_and_its_reader_agree() -> None:

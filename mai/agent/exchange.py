@@ -1,0 +1,122 @@
+"""Answers and looks in turn, until an answer is no call of a tool."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
+
+from mai.agent.asking import Repeats
+from mai.agent.tools import Found, Toolbox, call_in, call_schema, may_be_call
+from mai.errors import ContextOverflow, ProviderError
+from mai.protocols import ChatRequest, Delta, Message, Provider, ToolCall
+from mai.providers.base import closing, without_thinking
+from mai.providers.tokens import estimate_request
+
+#: A question that takes more looks than this is a task.
+MOST_CALLS = 8
+_DROPPED = "(What this found was dropped to make room.)"
+
+Tell = Callable[[str], None]
+
+
+class Exchange:
+    """One question and everything that is looked up for it. `tell` hears each look."""
+
+    def __init__(
+        self, provider: Provider, toolbox: Toolbox, context: int, *, is_native: bool, tell: Tell
+    ) -> None:
+        self._provider = provider
+        self._toolbox = toolbox
+        self._context = context
+        self._is_native = is_native
+        self._tell = tell
+        self._repeats = Repeats(provider.model)
+        self._asked = 0
+
+    async def run(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
+        """Yield the last answer piece by piece; calls and what they find stay inside."""
+        self._asked = len(request.messages)
+        for _ in range(MOST_CALLS + 1):
+            pieces: list[str] = []
+            calls: list[ToolCall] = []
+            last = Delta(is_last=True)
+            shown = 0
+            async with closing(self._provider.stream(request)) as deltas:
+                async for delta in deltas:
+                    pieces.append(delta.text)
+                    calls += delta.tool_calls
+                    last = delta if delta.is_last else last
+                    if delta.thinking:
+                        yield Delta(thinking=delta.thinking)
+                    whole = "".join(pieces)
+                    # A written call is not for the person; it is held back while it may be one.
+                    if self._is_native or not may_be_call(without_thinking(whole)):
+                        yield Delta(whole[shown:])
+                        shown = len(whole)
+            answer = without_thinking("".join(pieces))
+            if not calls and not shown:
+                calls = await self._written(request, answer)
+            if not calls:
+                yield Delta("".join(pieces)[shown:])
+                yield last
+                return
+            request = await self._looked(request, answer, calls)
+        raise ProviderError(
+            f"{self._provider.model} looked {MOST_CALLS} times and has no answer; ask for less."
+        )
+
+    async def _written(self, request: ChatRequest, answer: str) -> list[ToolCall]:
+        """Return the call that an answer is, asked for again by schema where it is a broken one."""
+        call = call_in(answer)
+        if call is not None:
+            return [call]
+        if '"tool"' not in answer:
+            return []
+        schema = call_schema(self._toolbox.tools)
+        again = Message("user", "That call cannot be read. Write the JSON object again.")
+        messages = (*request.messages, Message("assistant", answer), again)
+        wanted = replace(request, messages=messages, schema=schema)
+        async with closing(self._provider.stream(wanted)) as deltas:
+            pieces = [delta.text async for delta in deltas]
+        call = call_in(without_thinking("".join(pieces)))
+        return [] if call is None else [call]
+
+    async def _looked(
+        self, request: ChatRequest, answer: str, calls: Sequence[ToolCall]
+    ) -> ChatRequest:
+        """Carry the calls out and return the request that goes on from what they found."""
+        messages = [*request.messages, Message("assistant", answer, tuple(calls))]
+        if not self._is_native:
+            messages[-1] = Message("assistant", answer)
+        for call in calls[:MOST_CALLS]:
+            self._repeats.saw("tool call", f"{call.name} {sorted(call.arguments.items(), key=str)}")
+            found: Found = await asyncio.to_thread(self._toolbox.run, call)
+            self._tell(f"I look: {found.summary}")
+            if self._is_native:
+                messages.append(
+                    Message("tool", found.text, tool_name=call.name, call_id=call.call_id)
+                )
+            else:
+                messages.append(Message("user", found.text))
+        return self._fitted(replace(request, messages=tuple(messages)))
+
+    def _fitted(self, request: ChatRequest) -> ChatRequest:
+        """Drop what earlier looks found, oldest first, until the request fits the context."""
+        if not self._context:
+            return request
+        messages = list(request.messages)
+        room = self._context - request.answer_tokens
+        for at, message in enumerate(messages):
+            if estimate_request(replace(request, messages=tuple(messages))).most <= room:
+                return replace(request, messages=tuple(messages))
+            is_found = at >= self._asked and message.role in {"tool", "user"}
+            if is_found and at < len(messages) - 1:
+                messages[at] = replace(message, content=_DROPPED)
+        fitted = replace(request, messages=tuple(messages))
+        if estimate_request(fitted).most > room:
+            raise ContextOverflow(
+                f"What I looked up does not fit the {self._context} tokens of "
+                f"{self._provider.model}; ask about less at once."
+            )
+        return fitted

@@ -1,0 +1,221 @@
+"""Carrying a task out: the one place that knows the order of its stages.
+
+    recall → plan → (a person may change it) → locate → write → self-check → submit
+
+What goes wrong with a round (the edits do not apply, the result does not parse, the author's own
+second look, the trial) goes back to the model as data, three rounds in all. Every stage and every
+round is an entry of the ledger under the task's own id, `task-` and 12 hexadecimal digits; each
+proposal that a round makes has a `noted` entry that names the task. A task is not a proposal: it
+has no state, and nothing of it can be approved.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from mai.agent.asking import ROUNDS, Repeats
+from mai.agent.feedback import fault_of
+from mai.agent.stages.locate import locate, places_of
+from mai.agent.stages.plan import plan
+from mai.agent.stages.recall import recall
+from mai.agent.stages.selfcheck import self_check
+from mai.agent.stages.write import write
+from mai.agent.task import ApprovePlan, Fault, Means, Plan, Steering, Work
+from mai.errors import Cancelled, MaiError, ProviderError
+from mai.events import Event, Said, StageFinished, StageStarted
+from mai.proposal import Json, Proposal
+from mai.protocols import CanImprove, Draft
+from mai.text import one_line, title_line
+
+_TOLD_CHARACTERS = 200
+
+
+def new_task_id() -> str:
+    """Return a fresh id, which no proposal can have."""
+    return f"task-{secrets.token_hex(6)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Where a task's effects go. `record` takes the kind and the data of a ledger entry.
+
+    `approve_plan` gives the plan back, changed or not, or None to stop; it may wait for a person.
+    """
+
+    submit: Callable[[Draft], Proposal]
+    publish: Callable[[Event], None] = lambda _event: None
+    record: Callable[[str, Json], None] = lambda _kind, _data: None
+    note: Callable[[str, Json], None] = lambda _proposal_id, _data: None
+    approve_plan: ApprovePlan | None = None
+    steering: Steering = field(default_factory=Steering)
+
+
+def carry_out(task: str, means: Means, hooks: Hooks, task_id: str = "") -> Proposal:
+    """Return the proposal that carries `task` out, or the last one that the gate refused.
+
+    Raises:
+        ProviderError: no model takes tasks here, it sees nothing to change, gives no change, goes
+            round in circles, or it or its server failed before there was anything to submit.
+        EditError: what it wrote does not apply, after three rounds.
+        Cancelled: somebody asked to stop, or did not want the plan.
+    """
+    if isinstance(means.provider, CanImprove):
+        raise ProviderError(
+            "No model thinks here, so I cannot carry out a task; `mai improve` works without one."
+        )
+    run = _Run(means, hooks, task_id or new_task_id())
+    hooks.record("task_started", {"task": task, "author": means.author})
+    try:
+        proposal = run.carry_out(task)
+    except MaiError as error:
+        hooks.record("task_ended", {"code": error.code, "message": error.sentence})
+        raise
+    hooks.record("task_ended", {"proposal": proposal.id, "state": str(proposal.state)})
+    return proposal
+
+
+def see_through(draft: Draft, means: Means, hooks: Hooks, task_id: str = "") -> Proposal:
+    """Submit a draft that is written already; what goes wrong with it goes back to its model.
+
+    Raises:
+        EditError, ProviderError, Cancelled: as `carry_out` does.
+    """
+    run = _Run(means, hooks, task_id or new_task_id())
+    plan_of_draft = Plan(draft.title, draft.why, ())
+    work = Work(
+        f"{draft.title}\n{draft.why}".strip(),
+        plan=plan_of_draft,
+        places=places_of(draft.edits),
+        edits=(draft.edits,),
+        is_direct=True,
+    )
+    return run.rounds(work)
+
+
+@dataclass(slots=True)
+class _Run:
+    means: Means
+    hooks: Hooks
+    task_id: str
+
+    def carry_out(self, task: str) -> Proposal:
+        """Run every stage in order."""
+        work = self._stage("recall", Work(task), recall)
+        work = self._stage("plan", work, plan)
+        if not work.is_direct:
+            work = self._agreed(work)
+            work = self._stage("locate", work, locate)
+        return self.rounds(work)
+
+    def _agreed(self, work: Work) -> Work:
+        """Show the plan, and go on with what the person makes of it."""
+        assert work.plan is not None  # noqa: S101 - the stage before made one
+        self._say(f"I plan to {_lower(work.plan.title)}: {_files(work.plan)}.")
+        agreed: Plan | None = work.plan
+        if self.hooks.approve_plan is not None:
+            agreed = self.hooks.approve_plan(work.plan)
+        if agreed is None:
+            raise Cancelled("You did not want that plan; nothing was written.", stage="plan")
+        if agreed != work.plan:
+            self.hooks.record("task_plan_changed", {"plan": agreed.as_text()})
+        return replace(work, plan=agreed)
+
+    def rounds(self, work: Work) -> Proposal:
+        """Write, check and submit until the gate takes it or three rounds are over."""
+        repeats = Repeats(self.means.provider.model)
+        last: Proposal | None = None
+        while True:
+            if work.is_direct and not work.rounds:
+                work = replace(work, rounds=1)
+            else:
+                try:
+                    work = self._stage("write", work, lambda one, m: write(one, m, repeats))
+                except ProviderError as error:
+                    # What is there already can still be judged, and says more than nothing.
+                    if last is None and not work.text.strip():
+                        raise
+                    self._say(f"I go no further: {error}", is_problem=True)
+                    return last or self._submitted(work)
+            work = self._stage("self-check", work, self_check)
+            if work.fault is None or work.rounds >= ROUNDS:
+                if not work.text.strip():
+                    raise ProviderError(
+                        f"{self.means.provider.model} gave no change in {work.rounds} answers."
+                    )
+                if last is not None and work.fault is not None and work.fault.stage == "apply":
+                    return last  # what cannot even be applied is no better than what failed
+                last = self._submitted(work)
+                fault = fault_of(last)
+                if fault is None or work.rounds >= ROUNDS:
+                    return last
+                work = replace(work, fault=fault)
+            self._again(work)
+
+    def _submitted(self, work: Work) -> Proposal:
+        assert work.plan is not None  # noqa: S101 - there is no edit without one
+        self._check_stopped()
+        title = work.plan.title or title_line(work.task)
+        proposal = self.hooks.submit(self.means.draft(title, work.plan.why, work.text))
+        self.hooks.note(proposal.id, {"task": self.task_id, "round": work.rounds})
+        return proposal
+
+    def _again(self, work: Work) -> None:
+        fault = work.fault or Fault("", "")
+        self.hooks.record(
+            "task_round", {"round": work.rounds, "stage": fault.stage, "fault": fault.text}
+        )
+        told = one_line(fault.text, _TOLD_CHARACTERS)
+        self._say(f"Round {work.rounds} of {ROUNDS} fails at {fault.stage}: {told} I try again.")
+
+    def _stage(self, name: str, work: Work, stage: Callable[[Work, Means], Work]) -> Work:
+        """Run one stage, with what the person said meanwhile, and tell of it."""
+        self._check_stopped(name)
+        words = self.hooks.steering.taken()
+        if words:
+            self.hooks.record("task_steered", {"before": name, "said": list(words)})
+            work = replace(work, said=(*work.said, *words))
+        self.hooks.publish(StageStarted(self.task_id, name))
+        started_s = time.monotonic()
+        made: Work | None = None
+        try:
+            made = stage(work, self.means)
+        finally:
+            seconds = time.monotonic() - started_s
+            passed = made is not None and made.fault is None
+            self.hooks.publish(StageFinished(self.task_id, name, passed, seconds))
+        self.hooks.record("task_stage", {"stage": name, **_facts(name, made)})
+        return made
+
+    def _check_stopped(self, name: str = "submit") -> None:
+        if self.means.cancel.is_set:
+            raise Cancelled(f"Stopped before {name}; nothing was proposed.", stage=name)
+
+    def _say(self, text: str, *, is_problem: bool = False) -> None:
+        self.hooks.publish(Said(text, is_problem))
+
+
+def _facts(name: str, work: Work) -> Json:
+    """Return what a stage found, for the ledger: decisions whole, code not at all."""
+    match name:
+        case "recall":
+            return {"memories": len(work.memories)}
+        case "plan" if work.plan:
+            return {"plan": work.plan.as_text(), "is_direct": work.is_direct}
+        case "locate":
+            places = [f"{one.path} {one.symbol} {one.action}".split() for one in work.places]
+            return {"places": [" ".join(place) for place in places]}
+        case _:
+            return {"round": work.rounds, "fault": work.fault.stage if work.fault else ""}
+
+
+def _files(plan: Plan) -> str:
+    paths = list(dict.fromkeys(one_line(step.path, 60) for step in plan.steps))
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""  # noqa: PLR2004 - three are read at a glance
+    return ", ".join(paths[:3]) + more
+
+
+def _lower(title: str) -> str:
+    return title[:1].lower() + title[1:] if title else "do it"

@@ -1,0 +1,281 @@
+"""Thinking about one repo: tasks, improvements, the tools of a conversation, and memory.
+
+`Core` has one of these. What it makes goes through the same gate as anybody's patch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from mai.errors import MaiError, ProviderError
+from mai.events import Cancel, EventBus, Said
+from mai.pipeline.propose import Submission
+from mai.pipeline.services import Services
+from mai.proposal import Json, Level, Proposal, State
+from mai.protocols import CanImprove, Draft, Job, Provider
+from mai.sandbox.limits import tightened
+from mai.store.db import Database
+from mai.system.redaction import Redactor
+from mai.text import one_line
+from mai.workshop import Workshop
+
+if TYPE_CHECKING:
+    from mai.agent.loop import Hooks
+    from mai.agent.task import ApprovePlan, Means, Steering
+    from mai.agent.tools import Toolbox
+    from mai.memory.notes import Note, Notes
+
+_NOT_AGAIN = frozenset({State.REJECTED, State.BLOCKED, State.FAILED})
+_DOES_NOT_APPLY = 5
+_MOST_MEMORIES = 6
+
+Submit = Callable[[Submission, Cancel], Proposal]
+
+
+class Mind:
+    """One repo's thinking. Everything is loaded when it is first used."""
+
+    def __init__(
+        self,
+        services: Services,
+        database: Database,
+        workshop: Workshop,
+        submit: Submit,
+    ) -> None:
+        from mai.memory.notes import Notes
+
+        self._services = services
+        self._workshop = workshop
+        self._submit = submit
+        self._redactor = Redactor.for_settings(services.settings)
+        self.notes: Notes = Notes(database, services.repo.key, services.clock, self._redactor)
+
+    # --- changes ---------------------------------------------------------------------------------
+
+    def change(
+        self,
+        task: str,
+        cancel: Cancel,
+        approve_plan: ApprovePlan | None = None,
+        steering: Steering | None = None,
+    ) -> Proposal:
+        """Carry one task out, stage by stage. Raises what `mai.agent.loop.carry_out` raises."""
+        from mai.agent.loop import carry_out, new_task_id
+        from mai.agent.task import Steering
+
+        task_id = new_task_id()
+        hooks = self._hooks(task_id, cancel, approve_plan, steering or Steering())
+        return carry_out(task, self._means(cancel), hooks, task_id)
+
+    def improve(self, rounds: int, pattern: str | None, cancel: Cancel) -> Iterator[Proposal]:
+        """Yield up to `rounds` improvements as they were judged; one that fails is tried again."""
+        from mai.agent.draft import drafts
+
+        means = self._means(cancel)
+        avoid = frozenset(
+            proposal.title
+            for proposal in self._services.inbox.all()
+            if not proposal.state.is_end or proposal.state in _NOT_AGAIN
+        )
+        found = drafts(
+            means.provider,
+            means.snapshot,
+            pattern=pattern,
+            avoid=avoid,
+            cancel=cancel,
+            may_touch=means.may_touch,
+            recall=means.recall,
+        )
+        for made, draft in enumerate(found, 1):
+            try:
+                yield self._improved(draft, means)
+            except MaiError as error:
+                if error.exit_code != _DOES_NOT_APPLY:
+                    raise
+                self._events.publish(Said(f"{draft.title}: {error}", is_problem=True))
+            if made >= rounds:
+                return
+
+    def _improved(self, draft: Draft, means: Means) -> Proposal:
+        from mai.agent.loop import new_task_id, see_through
+        from mai.agent.task import Steering
+
+        if isinstance(means.provider, CanImprove):
+            return self._submit(_submission(draft), means.cancel)
+        task_id = new_task_id()
+        hooks = self._hooks(task_id, means.cancel, None, Steering())
+        return see_through(draft, means, hooks, task_id)
+
+    def _means(self, cancel: Cancel) -> Means:
+        from mai.agent.task import Means
+        from mai.providers.base import context_tokens
+
+        provider, repo = self._workshop.provider(), self._services.repo
+        return Means(
+            provider,
+            repo.snapshot(repo.tip(repo.branch())),
+            cancel,
+            context_tokens(provider),
+            self._workshop.may_touch,
+            self.recall,
+        )
+
+    def _hooks(
+        self, task_id: str, cancel: Cancel, approve_plan: ApprovePlan | None, steering: Steering
+    ) -> Hooks:
+        from mai.agent.loop import Hooks
+
+        inbox, ledger = self._services.inbox, self._services.ledger
+
+        def note(proposal_id: str, data: Json) -> None:
+            inbox.record(proposal_id, "noted", data)
+
+        def record(kind: str, data: Json) -> None:
+            # An entry can never be removed, so a secret must not get into one.
+            ledger.append(kind, task_id, self._redactor(None, "", data))
+
+        return Hooks(
+            submit=lambda draft: self._submit(_submission(draft), cancel),
+            publish=self._events.publish,
+            record=record,
+            note=note,
+            approve_plan=approve_plan,
+            steering=steering,
+        )
+
+    # --- conversation ----------------------------------------------------------------------------
+
+    def toolbox(self, cancel: Cancel) -> Toolbox:
+        """Return the tools of a conversation, over the branch's tip."""
+        from mai.agent.tools import Services as Tools
+        from mai.agent.tools import Toolbox
+
+        repo = self._services.repo
+        snapshot = repo.snapshot(repo.tip(repo.branch()))
+        return Toolbox(
+            snapshot,
+            Tools(
+                show_proposal=self._shown,
+                run_tests=lambda tests: self._tested(tests, cancel),
+                remember=self.remember,
+                recall=lambda text: "\n".join(self.recall(text)) or "Nothing is remembered.",
+            ),
+        )
+
+    def talked(self, text: str, answer: str) -> None:
+        """Keep what was said and answered."""
+        from mai.memory.compress import compress
+        from mai.memory.notes import Kind
+
+        self.notes.add(Kind.SAID, text)
+        self.notes.add(Kind.ANSWERED, answer)
+        compress(self.notes)
+
+    def _shown(self, prefix: str) -> str:
+        proposal = self._services.inbox.get(prefix)
+        repo = self._services.repo
+        trial = proposal.trial
+        review = proposal.review
+        lines = [
+            f"{proposal.id} {proposal.state}: {one_line(proposal.title)}",
+            one_line(proposal.why, 600),
+            f"risk {proposal.risk.level}" if proposal.risk else "not assessed",
+            f"trial {trial.verdict}: {one_line(trial.message, 300)}" if trial else "not tried",
+            *(one_line(concern, 300) for concern in (review.concerns if review else ())),
+            repo.diff(proposal.tip, proposal.tree),
+        ]
+        return "\n".join(line for line in lines if line)
+
+    def _tested(self, tests: Sequence[str], cancel: Cancel) -> str:
+        """Run the tip's own tests in the sandbox, under the tightest limits, and tell of it."""
+        repo, sandbox = self._services.repo, self._services.sandbox()
+        tip = repo.tip(repo.branch())
+        policy = self._services.policy(tip)
+        command = policy.test_command
+        words = shlex.split(command) if isinstance(command, str) else command
+        job = Job(
+            repo.tree_files(tip),
+            tightened(sandbox.limits_for(Level.HIGH), policy.limits),
+            tuple(words) if words else None,
+            () if words else tuple(tests),
+            policy.test_report,
+        )
+        result = sandbox.run(job, cancel)
+        failed = [name for name, outcome in result.outcomes.items() if outcome.is_failure]
+        head = f"{len(result.outcomes)} tests, {len(failed)} failed, limit {result.limit}"
+        listed = [f"failed: {one_line(name)}" for name in sorted(failed)[:20]]
+        return "\n".join([head, *listed, result.message, result.output[-3_000:]])
+
+    # --- memory ----------------------------------------------------------------------------------
+
+    def recall(self, text: str) -> tuple[str, ...]:
+        """Return what bears on `text`, a line each, best first; what the inbox shows included."""
+        from mai.memory.recall import recall, told
+
+        self.learn()
+        embed, model = self._embedding()
+        found = recall(self.notes, text, _MOST_MEMORIES, embed, model)
+        return tuple(told(note) for note in found)
+
+    def learn(self) -> None:
+        """Write down what became of proposals since the last time."""
+        from mai.memory.recall import learn
+
+        learn(self.notes, self._services.inbox.all())
+
+    def remember(self, text: str) -> str:
+        """Write a fact down, and say so."""
+        from mai.memory.notes import Kind
+
+        return "I have noted it." if self.notes.add(Kind.NOTED, text) else "There is nothing in it."
+
+    def compress(self, cancel: Cancel) -> int:
+        """Put old talk together in the model's words, or by its first lines without a model."""
+        from mai.memory.compress import compress
+
+        provider = self._workshop.provider()
+        if isinstance(provider, CanImprove):
+            return compress(self.notes)
+        return compress(self.notes, lambda batch: _summary(provider, batch, cancel))
+
+    def _embedding(self) -> tuple[Callable[[Sequence[str]], Sequence[Sequence[float]]] | None, str]:
+        name = self._services.settings.embedding_model
+        if not name:
+            return None, ""
+        from mai.providers.ollama import OllamaProvider
+
+        provider = OllamaProvider(self._services.settings.ollama_endpoint, name)
+
+        def embed(texts: Sequence[str]) -> Sequence[Sequence[float]]:
+            with asyncio.Runner() as runner:
+                return runner.run(provider.embed(texts))
+
+        return embed, name
+
+    @property
+    def _events(self) -> EventBus:
+        return self._services.events
+
+
+def _submission(draft: Draft) -> Submission:
+    return Submission(draft.edits, draft.title, draft.why, draft.author)
+
+
+def _summary(provider: Provider, batch: Sequence[Note], cancel: Cancel) -> str:
+    """Ask for a summary; empty where the model fails, and then first lines must do."""
+    from mai.prompting.budget import Part
+    from mai.prompting.templates import load
+    from mai.providers.base import ask, context_tokens
+
+    parts = [
+        Part(f"{note.at[:10]} {note.kind}", note.text[:800], importance=1 + rank)
+        for rank, note in enumerate(reversed(batch))
+    ]
+    with contextlib.suppress(ProviderError):
+        request = load("compress").request(parts, context_tokens=context_tokens(provider))
+        return ask(provider, request, cancel)
+    return ""
