@@ -15,6 +15,7 @@ import asyncio
 import copy
 import socket
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Self, TypeVar
 
@@ -88,13 +89,14 @@ class DiscordServer:
         self, found: Callable[[], Found], what: str, patience_s: float = _PATIENCE_S
     ) -> Found:
         """Wait until `found` returns something true, and return it."""
-        answer = found()
-        with self._changed:
-            for _ in range(int(patience_s / 0.05)):
-                if answer:
-                    return answer
+        deadline = time.monotonic() + patience_s
+        while not (answer := found()):
+            if time.monotonic() > deadline:
+                break
+            with self._changed:  # never while `found` runs: it asks the thread that notifies
                 self._changed.wait(0.05)
-                answer = found()
+        else:
+            return answer
         seen = "\n---\n".join(one.text for one in self.posted_by_mai())
         raise AssertionError(f"{what} did not happen. Mai's messages:\n{seen}")
 

@@ -80,6 +80,9 @@ class Gateway:
         self.presences: list[Json] = []
         #: So many connections are refused before the next one is accepted.
         self.refusals = 0
+        #: While this is set, every connection is taken and dropped again.
+        self.hangs_up = False
+        self.hung_up = 0
         #: Identifying is answered with this close code while it is set.
         self.rejects_with = 0
 
@@ -112,6 +115,11 @@ class Gateway:
             return web.Response(status=503)
         socket = web.WebSocketResponse(compress=False, max_msg_size=0)
         await socket.prepare(request)
+        if self.hangs_up:
+            self.hung_up += 1
+            if request.transport is not None:
+                request.transport.abort()
+            return socket
         is_packed = request.query.get("compress") == "zlib-stream"
         link = Link(socket, request, zlib.compressobj() if is_packed else None)
         self.links.append(link)

@@ -88,6 +88,7 @@ class Serving:
     server: DiscordServer
     environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    starts: int = 0
 
     @property
     def log(self) -> str:
@@ -105,6 +106,7 @@ class Serving:
     def start(self, environment: Mapping[str, str] | None = None) -> None:
         """Start `mai serve` and return at once."""
         assert self.process is None
+        self.starts += 1
         with (self.workspace.folder / "serve.err").open("ab") as errors:
             self.process = subprocess.Popen(
                 [str(Path(sys.executable).with_name("mai")), "serve"],
@@ -121,7 +123,8 @@ class Serving:
             )
 
     def stop(self) -> int:
-        """End it as a service manager does; return its exit code."""
+        """End it as a service manager does, once it runs; return its exit code."""
+        until(lambda: self.log.count("Ctrl-C ends it.") >= self.starts, "a start")
         process, self.process = self.process, None
         assert process is not None
         if process.poll() is None:

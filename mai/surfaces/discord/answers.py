@@ -16,13 +16,14 @@ from mai.store.cards import Card, CardState
 from mai.surfaces.discord.cards import CardKeeper, is_answerable
 from mai.surfaces.discord.desk import Desk
 from mai.surfaces.discord.emoji import Meaning
-from mai.surfaces.discord.reading import Reading, read
+from mai.surfaces.discord.reading import OFFERED, Reading, read
 from mai.surfaces.discord.strangers import Strangers
 from mai.surfaces.discord.wording import DIGITS, digits_of
 from mai.text import chat_line
 
 _YES, _CONFIRMED = "yes", "confirmed"
 _ASKING = 0
+_OFFERED = {meaning for meaning, _ in OFFERED}
 
 
 class Answers:
@@ -62,7 +63,7 @@ class Answers:
             await self.refuse(card)
         elif reading.yes or card.pressed:
             await self._accept(card, proposal)
-        elif not reading.mine and is_answerable(card, proposal):
+        elif not reading.mine >= _OFFERED and is_answerable(card, proposal):
             await self._keeper.offer_again(card)
 
     async def refuse(self, card: Card) -> None:

@@ -20,6 +20,8 @@ from mai.surfaces.discord.wording import Face, outcome, question, superseded, wh
 TOO_LARGE = "too-large"
 _SUPERSEDED = "superseded"
 _MOST_POSTS = 2
+#: A new card is looked at once more: whether 👍 and 👎 are there, and no yes was missed.
+_LOOK_AGAIN_S = 3.0
 _NEWS = timedelta(hours=24)
 
 
@@ -30,7 +32,7 @@ class CardKeeper:
     """
 
     def __init__(
-        self, desk: Desk, answer: Callable[[str], None], again: Callable[[str], None]
+        self, desk: Desk, answer: Callable[[str, float], None], again: Callable[[str], None]
     ) -> None:
         self.again = again
         self._desk = desk
@@ -51,10 +53,11 @@ class CardKeeper:
         if proposal.state is State.PENDING:
             card = await self._desk.look(lambda: core.cards.want(proposal_id, proposal.digest))
             if card.state is CardState.POSTED or card.attempted_at:
-                self._answer(proposal_id)  # there may be reactions that nobody has read
+                self._answer(proposal_id, 0.0)  # there may be reactions that nobody has read
             if card.state is CardState.WANTED:
                 card = await self._posted(card, proposal)
                 await self._offer(card, proposal)
+                self._answer(proposal_id, _LOOK_AGAIN_S)
         elif _is_news(proposal, core.clock.now()):
             digest = "" if proposal.state is State.BLOCKED else proposal.digest
             card = await self._desk.look(lambda: core.cards.want(proposal_id, digest))
@@ -130,7 +133,7 @@ class CardKeeper:
         crash.point("card:recorded")
         if message.id in self.early:
             self.early.discard(message.id)
-            self._answer(card.proposal)
+            self._answer(card.proposal, 0.0)
         return card
 
     async def _offer(self, card: Card, proposal: Proposal) -> None:

@@ -38,25 +38,27 @@ class Sweep:
         """
         cards = await self._desk.look(self._desk.core.cards.open)
         posted = [card for card in cards if card.state is CardState.POSTED and card.message]
+        for channel in {card.channel for card in posted if card.channel}:
+            await self._channel(channel, [card for card in posted if card.channel == channel])
         for card in posted:
             if card.pressed:
                 self._answer(card.proposal)
-        for channel in {card.channel for card in posted if card.channel}:
-            await self._channel(channel, [card for card in posted if card.channel == channel])
 
     async def _channel(self, channel: int, cards: list[Card]) -> None:
-        if len(cards) <= _ALONE_MOST and not any(card.question for card in cards):
+        if len(cards) <= _ALONE_MOST and all(card.question is None for card in cards):
             for card in cards:
                 self._answer(card.proposal)
             return
         waiting = {card.message: card for card in cards if card.message is not None}
         first = min(waiting)
+        # Replies first: what confirms a card must be known before the card is considered.
+        due: list[Card] = []
         for message in await self._desk.post.history(channel, discord.Object(first - 1)):
             if message.id not in waiting:
                 await self._heard(message)
                 continue
             card = waiting.pop(message.id)
             if touched(message):
-                self._answer(card.proposal)
-        for card in waiting.values():  # deleted, or too far back
+                due.append(card)
+        for card in (*due, *waiting.values()):  # the latter were deleted, or are too far back
             self._answer(card.proposal)
