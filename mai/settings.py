@@ -96,7 +96,26 @@ class Settings(BaseSettings):
         None, description='The JSONL file (`{"text": …}` a line) that `scripted` plays.'
     )
     reviewer: str | None = Field(
-        None, description="The model that reviews. Unset: another than the author, if one is there."
+        None,
+        description="The model that reviews, or none, claude or opencode; the last two send the "
+        "change away. Unset: another model than the author, if one is there.",
+    )
+    anthropic_api_key: SecretStr | None = _named(
+        "ANTHROPIC_API_KEY",
+        description="For MAI_REVIEWER=claude. By itself it switches nothing on.",
+    )
+    claude_model: str = Field("claude-sonnet-4-5", description="The model that reviews as claude.")
+    claude_endpoint: str = Field(
+        "https://api.anthropic.com", description="Where Claude is asked, another gateway perhaps."
+    )
+    opencode_endpoint: str = Field(
+        "http://127.0.0.1:4096", description="opencode's server, which must be on this machine."
+    )
+    opencode_model: str = Field(
+        "", description="The model opencode uses, as provider/model. Unset: its own choice."
+    )
+    opencode_server_password: SecretStr | None = _named(
+        "OPENCODE_SERVER_PASSWORD", description="The password of opencode's server, if it has one."
     )
     embedding_model: str | None = Field(
         None,
@@ -133,6 +152,11 @@ class Settings(BaseSettings):
     )
     discord_strangers: Literal["refuse", "silence"] = Field(
         "refuse", description="What others hear who talk to Mai there: `refuse` or `silence`."
+    )
+    sandbox_dependencies: bool = Field(
+        default=True,
+        description="Put what a repo's pyproject.toml and requirements files name into the image "
+        "of its trials, as binary wheels.",
     )
     sandbox_pool: int | None = Field(
         None,

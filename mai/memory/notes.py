@@ -24,52 +24,11 @@ from mai.system.redaction import Redactor
 MOST_CHARACTERS = 4_000
 _WORD = re.compile(r"\w{2,}|\d")
 # Words that every note has some of: they would find all of them.
-_COMMON = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "but",
-        "by",
-        "do",
-        "for",
-        "from",
-        "has",
-        "have",
-        "how",
-        "i",
-        "if",
-        "in",
-        "is",
-        "it",
-        "me",
-        "my",
-        "not",
-        "of",
-        "on",
-        "or",
-        "that",
-        "the",
-        "there",
-        "this",
-        "to",
-        "was",
-        "we",
-        "what",
-        "when",
-        "where",
-        "which",
-        "why",
-        "will",
-        "with",
-        "you",
-        "your",
-    ]
+_STOP_WORDS = (
+    "a an and are as at be but by do for from has have how i if in is it me my not of on or that "
+    "the there this to was we what when where which why will with you your"
 )
+_COMMON = frozenset(_STOP_WORDS.split())
 _MOST_WORDS = 24
 _COLUMNS = "id, at, kind, text, source, covered_by"
 

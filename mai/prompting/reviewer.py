@@ -6,6 +6,7 @@ an answer that is not exactly a verdict is no verdict.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from mai.errors import ProviderError
 from mai.events import Cancel
 from mai.prompting.budget import Part
+from mai.prompting.review_lines import located, shown_lines
 from mai.prompting.templates import load
 from mai.proposal import Opinion, Proposal, ReviewReport, RiskReport, TrialReport
 from mai.protocols import Provider
@@ -24,13 +26,24 @@ CONCERN_CHARACTERS = 300
 _MAX_LISTED = 20
 
 
+class Concern(BaseModel):
+    """One concern. `line` is the new file's, 0 where it is about no line."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    path: str = ""
+    line: int = 0
+    text: Annotated[str, StringConstraints(strip_whitespace=True)]
+
+
 class ReviewVerdict(BaseModel):
     """What the model answers. Anything else is asked for again, and then counts as no review."""
 
     model_config = ConfigDict(extra="ignore")
 
     verdict: Literal["approve", "object"]
-    concerns: list[Annotated[str, StringConstraints(strip_whitespace=True)]]
+    # Models that are held to no schema often write a sentence instead of an object.
+    concerns: list[Concern | Annotated[str, StringConstraints(strip_whitespace=True)]]
 
 
 class ModelReviewer:
@@ -61,9 +74,32 @@ class ModelReviewer:
         except ProviderError as error:
             said = one_line(f"Not reviewed. {error}", CONCERN_CHARACTERS)
             return ReviewReport(Opinion.NONE, self.name, (said,))
-        concerns = [one_line(concern, CONCERN_CHARACTERS) for concern in answer.concerns]
+        shown = shown_lines(diff)
+        concerns = [_told(concern, shown) for concern in answer.concerns]
         opinion = Opinion.APPROVE if answer.verdict == "approve" else Opinion.OBJECT
         return ReviewReport(opinion, self.name, tuple(filter(None, concerns))[:MAX_CONCERNS])
+
+
+class AbsentReviewer:
+    """Stands for a reviewer that was asked for by name and cannot be had; it approves nothing."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self._reason = reason
+
+    def review(self, proposal: Proposal, diff: str, cancel: Cancel) -> ReviewReport:
+        """Say why there is no review."""
+        del proposal, diff, cancel
+        said = one_line(f"Not reviewed. {self._reason}", CONCERN_CHARACTERS)
+        return ReviewReport(Opinion.NONE, self.name, (said,))
+
+
+def _told(concern: Concern | str, shown: Mapping[str, frozenset[int]]) -> str:
+    if isinstance(concern, str):
+        return one_line(concern, CONCERN_CHARACTERS)
+    text = one_line(concern.text, CONCERN_CHARACTERS)
+    told = located(concern.path, concern.line, text, shown) if text else ""
+    return one_line(told, CONCERN_CHARACTERS)
 
 
 def _risk(risk: RiskReport | None) -> str:
