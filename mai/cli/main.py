@@ -18,6 +18,7 @@ from mai.cli import (
     history,
     inbox,
     memory,
+    models,
     risk,
     sandbox,
     serve,
@@ -54,6 +55,7 @@ for command in (
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(audit.app, name="audit")
 app.add_typer(memory.app, name="memory")
+app.add_typer(models.app, name="models")
 
 
 def _say_version(wanted: bool) -> None:

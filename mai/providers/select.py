@@ -1,48 +1,33 @@
-"""Choosing what to think with: what is forced, else a model server that answers, else reflexes."""
+"""Choosing what to think with: what is forced, else the best model that fits, else reflexes."""
 
 from __future__ import annotations
 
-import http.client
 import importlib
-import json
-import re
-from base64 import b64encode
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import cast
+from pathlib import Path
+from typing import Any, cast
 
-import psutil
-
-from mai.errors import ModelNotFound, ProviderUnreachable, SettingsError
-from mai.protocols import Provider
-from mai.providers.endpoint import Endpoint
+from mai.errors import ModelNotFound, ProviderError, ProviderUnreachable, SettingsError
+from mai.protocols import ModelInfo, Provider
+from mai.providers.catalog import Place, chat_models, survey
+from mai.providers.fit import Machine, can_chat, fit, ladder, tier_of
 from mai.settings import Settings
 from mai.text import one_line
 
 #: Each backend by name. A name's module is imported when it is chosen, not before.
 BACKENDS = {
+    "gguf": "mai.providers.gguf:GgufProvider",
+    "lmstudio": "mai.providers.lmstudio:LMStudioProvider",
     "ollama": "mai.providers.ollama:OllamaProvider",
     "reflex": "mai.providers.reflex:ReflexProvider",
     "scripted": "mai.providers.scripted:ScriptedProvider",
 }
-PROBE_TIMEOUT_S = 0.5
-MAX_PROBE_BYTES = 4_000_000
-OLLAMA_PORT = 11434
-#: Weights take about their size on disk; the rest is for the context and everything else.
-USABLE_MEMORY = 0.7
-_CODE_MODEL = re.compile(r"code|devstral|codestral|starcoder", re.IGNORECASE)
-_NO_CHAT_MODEL = re.compile(r"embed|bge-|minilm|rerank|whisper|bert", re.IGNORECASE)
-_HTTP_OK = 200
+#: Those whose models are chosen among.
+MODEL_BACKENDS = ("ollama", "lmstudio", "gguf")
+#: In MAI_MODEL_FALLBACKS: use no other model than MAI_MODEL, whatever happens.
+NO_FALLBACK = "none"
 
 Say = Callable[[str], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Installed:
-    """A model that a server has. `size_bytes` is its size on disk."""
-
-    name: str
-    size_bytes: int = 0
 
 
 def backend(name: str) -> Callable[..., Provider]:
@@ -58,42 +43,55 @@ def backend(name: str) -> Callable[..., Provider]:
     return cast("Callable[..., Provider]", getattr(importlib.import_module(module), attribute))
 
 
+def this_machine(settings: Settings) -> Machine:
+    """Measure memory and VRAM, or take what the settings say instead."""
+    # NVIDIA's library takes its time, and a start on reflexes needs no machine at all.
+    from mai.system.resources import Meter  # noqa: PLC0415 - see above
+
+    with Meter(settings) as meter:
+        sample = meter.sample()
+    return Machine(sample.memory_total_bytes, sample.vram_total_bytes or 0, sample.cpu_cores)
+
+
 def open_provider(
     settings: Settings, say: Say, may_touch: Callable[[str], bool] = lambda _path: True
 ) -> Provider:
     """Return what Mai thinks with; `say` gets one sentence where that is not what was hoped for.
 
-    The reflexes leave every path alone that `may_touch` refuses.
+    With models that is a `SwitchingProvider`, which says later on what it changes. The reflexes
+    leave every path alone that `may_touch` refuses.
 
     Raises:
         SettingsError: the provider forced does not exist or lacks what it needs.
-        ProviderUnreachable: Ollama is forced and does not answer.
-        ModelNotFound: Ollama is forced and has not the model, or none.
+        ProviderUnreachable: a server is forced and does not answer.
+        ModelNotFound: a server is forced and has not the model, or none.
     """
     forced = (settings.provider or "").strip().lower()
     if forced == "scripted":
         return backend("scripted")(settings.transcript)
     if forced == "reflex":
         return backend("reflex")(may_touch)
-    if forced and forced != "ollama":
+    if forced and forced not in MODEL_BACKENDS:
         return backend(forced)()
-    endpoint = Endpoint.parse(settings.ollama_endpoint, OLLAMA_PORT)
-    installed = probe(endpoint)
-    wanted = _wanted(settings)
-    name = choose(installed or (), wanted, _memory_bytes(settings))
-    if forced and wanted and not any(_named(model, installed or ()) for model in wanted):
-        raise _missing(endpoint, installed, wanted)
-    if name is not None:
-        if wanted and name != _named(wanted[0], installed or ()):
-            say(f"{one_line(wanted[0], 60)} is not there; I think with {one_line(name, 60)}.")
-        return backend("ollama")(settings.ollama_endpoint, name)
-    if forced:
-        raise _missing(endpoint, installed, wanted)
-    if installed is None:
-        say(f"No model server answers at {_shown(settings, endpoint)}; I work on reflexes.")
-    else:
-        say(f"Ollama at {_shown(settings, endpoint)} has no model yet; I work on reflexes.")
-    return backend("reflex")(may_touch)
+    places = survey(settings, forced)
+    models = chat_models(places)
+    if not any(can_chat(model) for model in models):
+        if forced:
+            raise _missing(places[0], settings)
+        say(f"{_nothing(places)}; I work on reflexes.")
+        return backend("reflex")(may_touch)
+    machine = this_machine(settings)
+    wanted = wanted_models(settings)
+    rungs = choose(models, wanted, machine)
+    if forced and wanted and named(wanted[0], models) is None and named_any(wanted, models) is None:
+        raise _missing(places[0], settings)
+    if wanted and rungs[0] != named(wanted[0], models):
+        say(f"{one_line(wanted[0], 60)} is not there; I think with {one_line(rungs[0].name, 60)}.")
+    if not fit(rungs[0], machine).fits:
+        say(f"{one_line(rungs[0].name, 60)} is larger than this machine's memory; it may be slow.")
+    from mai.providers.switching import SwitchingProvider  # noqa: PLC0415 - not on reflexes
+
+    return SwitchingProvider([_open(model, places, machine) for model in rungs], say)
 
 
 def reviewer_for(settings: Settings, author: Provider) -> Provider | None:
@@ -110,99 +108,98 @@ def reviewer_for(settings: Settings, author: Provider) -> Provider | None:
         return author if is_playing else backend("scripted")(settings.transcript)
     if author.name == "scripted" and not asked:
         return None
-    installed = probe(Endpoint.parse(settings.ollama_endpoint, OLLAMA_PORT)) or ()
+    places = survey(settings)
+    models = tuple(model for model in chat_models(places) if can_chat(model))
+    if not models or (asked and named(asked, models) is None):
+        return None
+    machine = this_machine(settings)
     if asked:
-        name = _named(asked, installed)
+        found = named(asked, models)
     else:
-        others = tuple(model for model in installed if model.name != author.model)
-        memory_bytes = _memory_bytes(settings)
-        name = choose(others, (), memory_bytes) or choose(installed, (), memory_bytes)
-    return None if name is None else backend("ollama")(settings.ollama_endpoint, name)
+        others = tuple(model for model in models if model.name != author.model)
+        fitting = tuple(model for model in others if fit(model, machine).fits)
+        found = (ladder(fitting or models, machine) or (None,))[0]
+    return None if found is None else _open(found, places, machine)
 
 
-def probe(endpoint: Endpoint) -> tuple[Installed, ...] | None:
-    """Return what Ollama has there, None where nothing like it answers within half a second.
+def choose(
+    models: Sequence[ModelInfo], wanted: Sequence[str], machine: Machine
+) -> tuple[ModelInfo, ...]:
+    """Return the models to use, the first one first; each later one stands in for those before.
 
-    Uses the standard library alone, so that a start without a model loads no client.
+    What is `wanted` and there comes first, in that order. Where no stand-in was named, ever smaller
+    models that fit stand in; `none` as the stand-in means that nothing does.
     """
-    secure = endpoint.scheme == "https"
-    make = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-    connection = make(endpoint.host, endpoint.port, timeout=PROBE_TIMEOUT_S)
-    headers = {}
-    if endpoint.user:
-        pair = f"{endpoint.user}:{endpoint.password}".encode()
-        headers["Authorization"] = "Basic " + b64encode(pair).decode()
-    try:
-        connection.request("GET", f"{endpoint.path}/api/tags", headers=headers)
-        response = connection.getresponse()
-        body = response.read(MAX_PROBE_BYTES)
-        return _installed(json.loads(body)) if response.status == _HTTP_OK else None
-    except (OSError, http.client.HTTPException, ValueError, RecursionError):
-        return None
-    finally:
-        connection.close()
+    able = [model for model in models if can_chat(model)]
+    found = [model for name in wanted if (model := named(name, able)) is not None]
+    chosen = list(dict.fromkeys(found))
+    is_pinned = NO_FALLBACK in wanted[1:]
+    if not chosen:
+        return ladder(able, machine)
+    if len(wanted) > 1 or is_pinned:
+        return tuple(chosen)
+    smaller = [model for model in ladder(able, machine) if model.size_bytes < chosen[0].size_bytes]
+    return (chosen[0], *smaller)
 
 
-def choose(installed: Sequence[Installed], wanted: Sequence[str], memory_bytes: int) -> str | None:
-    """Return the model to use: the first of `wanted` that is there, else what suits best.
-
-    That is the largest model for code that fits the memory, else the largest that fits, else the
-    smallest there is. Models that only embed are none.
-    """
-    for name in wanted:
-        found = _named(name, installed)
-        if found is not None:
-            return found
-    able = [model for model in installed if not _NO_CHAT_MODEL.search(model.name)]
-    fitting = [model for model in able if model.size_bytes <= memory_bytes]
-    if not fitting:
-        return min(able, key=lambda model: (model.size_bytes, model.name)).name if able else None
-    best = max(fitting, key=lambda m: (bool(_CODE_MODEL.search(m.name)), m.size_bytes, m.name))
-    return best.name
-
-
-def _installed(answer: object) -> tuple[Installed, ...] | None:
-    listed = answer.get("models") if isinstance(answer, dict) else None
-    if not isinstance(listed, list):
-        return None
-    found = []
-    for entry in listed:
-        name = entry.get("model") or entry.get("name") if isinstance(entry, dict) else None
-        if isinstance(name, str):
-            size = entry.get("size")
-            found.append(Installed(name, size if isinstance(size, int) else 0))
-    return tuple(found)
-
-
-def _named(name: str, installed: Sequence[Installed]) -> str | None:
+def named(name: str, models: Sequence[ModelInfo]) -> ModelInfo | None:
+    """Return the model called `name`, which may say its provider: `lmstudio/qwen2.5-coder-7b`."""
+    provider, _, rest = name.partition("/")
+    if provider in MODEL_BACKENDS and rest:
+        models = [model for model in models if model.provider == provider]
+        name = rest
     full = name if ":" in name.rpartition("/")[2] else f"{name}:latest"
-    return next((model.name for model in installed if model.name in {name, full}), None)
+    bare = name.removesuffix(".gguf")
+    for model in models:
+        if model.name in {name, bare} or (model.provider == "ollama" and model.name == full):
+            return model
+    return None
 
 
-def _wanted(settings: Settings) -> tuple[str, ...]:
+def named_any(names: Sequence[str], models: Sequence[ModelInfo]) -> ModelInfo | None:
+    """Return the first of `names` that is there."""
+    return next((found for name in names if (found := named(name, models))), None)
+
+
+def wanted_models(settings: Settings) -> tuple[str, ...]:
+    """Return MAI_MODEL and MAI_MODEL_FALLBACKS as one list."""
     names = [settings.model or "", *settings.model_fallbacks.split(",")]
     return tuple(name.strip() for name in names if name.strip())
 
 
-def _memory_bytes(settings: Settings) -> int:
-    if settings.gpu_vram_available:
-        return int(settings.gpu_vram_available * 1e9)
-    return int(psutil.virtual_memory().total * USABLE_MEMORY)
+def _open(model: ModelInfo, places: Sequence[Place], machine: Machine) -> Provider:
+    place = next(place for place in places if place.provider == model.provider)
+    limit = fit(model, machine).context_length
+    if model.provider == "gguf":
+        return backend("gguf")(Path(place.where), model.name, limit)
+    more: dict[str, Any] = {"context_limit": limit}
+    return backend(model.provider)(place.endpoint, model.name, **more)
 
 
-def _missing(
-    endpoint: Endpoint, installed: Sequence[Installed] | None, wanted: Sequence[str]
-) -> ProviderUnreachable | ModelNotFound:
-    if installed is None:
-        return ProviderUnreachable(
-            f"No model server answers at {endpoint}; `ollama serve` starts one."
+def _nothing(places: Sequence[Place]) -> str:
+    """Say in a clause why there is no model."""
+    for place in places:
+        if place.answers and place.provider != "gguf":
+            name = "Ollama" if place.provider == "ollama" else "LM Studio"
+            return f"{name} at {place.where} has no model yet"
+        if place.models:
+            return place.note.rstrip(".")
+    return f"No model server answers at {places[0].where}"
+
+
+def _missing(place: Place, settings: Settings) -> ProviderError:
+    wanted = wanted_models(settings)
+    name = one_line(wanted[0] if wanted else tier_of(this_machine(settings)).suggestion, 60)
+    if place.provider == "gguf":
+        return ModelNotFound(
+            f"There is no model {name} in {place.where}; {place.note}".rstrip("; ")
         )
-    name = one_line(wanted[0], 60) if wanted else "qwen2.5-coder:7b"
-    return ModelNotFound(
-        f"Ollama at {endpoint} does not have {name}; `ollama pull {name}` gets it."
-    )
-
-
-def _shown(settings: Settings, endpoint: Endpoint) -> str:
-    text = settings.ollama_endpoint
-    return endpoint.url if "@" in text or "://" not in text else one_line(text, 100)
+    title, start, get = {
+        "ollama": ("Ollama", "ollama serve", f"ollama pull {name}"),
+        "lmstudio": ("LM Studio", "lms server start", f"lms get {name}"),
+    }[place.provider]
+    if not place.answers:
+        return ProviderUnreachable(
+            f"No model server answers at {place.where}; `{start}` starts one."
+        )
+    return ModelNotFound(f"{title} at {place.where} does not have {name}; `{get}` gets it.")

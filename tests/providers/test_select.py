@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from mai.errors import ModelNotFound, ProviderUnreachable, SettingsError
+from mai.protocols import ModelInfo
+from mai.providers.fit import GIB, Machine
 from mai.providers.reflex import ReflexProvider
 from mai.providers.scripted import ScriptedProvider
-from mai.providers.select import Installed, choose, open_provider, reviewer_for
+from mai.providers.select import choose, named, open_provider, reviewer_for
 from mai.settings import Settings
 from tests.servers.ollama import OllamaServer, ServedModel, closed_port
 
@@ -21,7 +23,13 @@ EMBEDDER = ServedModel("nomic-embed-text:latest", size_bytes=270_000_000)
 
 def settings(server: OllamaServer | None = None, **values: object) -> Settings:
     endpoint = server.url if server else f"http://127.0.0.1:{closed_port()}"
-    given = {"ollama_endpoint": endpoint, "gpu_vram_available": 8.0, **values}
+    given = {
+        "ollama_endpoint": endpoint,
+        "lmstudio_endpoint": f"http://127.0.0.1:{closed_port()}",
+        "model_cache_dir": "/nonexistent",
+        "gpu_vram_available": 8.0,
+        **values,
+    }
     return Settings.model_validate(given)
 
 
@@ -87,18 +95,39 @@ def test_what_is_forced_is_not_replaced(tmp_path: Path) -> None:
         open_provider(settings(provider="gpt"), print)
 
 
-def test_choosing_prefers_code_that_fits_then_size() -> None:
-    models = [
-        Installed("big-coder:70b", 40_000_000_000),
-        Installed("small-coder:1b", 1_000_000_000),
-        Installed("llama:8b", 5_000_000_000),
-        Installed("bge-m3:latest", 1_000_000),
-    ]
-    assert choose(models, (), 8_000_000_000) == "small-coder:1b"
-    assert choose([models[0], models[2]], (), 8_000_000_000) == "llama:8b"
-    assert choose([models[0]], (), 8_000_000_000) == "big-coder:70b"
-    assert choose([models[3]], (), 8_000_000_000) is None
-    assert choose(models, ["llama:8b"], 0) == "llama:8b"
+MACHINE = Machine(16 * GIB, 8 * GIB)
+
+
+def model(name: str, gigabytes: float = 4.7, provider: str = "ollama") -> ModelInfo:
+    return ModelInfo(name, provider, round(gigabytes * 1e9), 8_192)
+
+
+def names(models: tuple[ModelInfo, ...]) -> list[str]:
+    return [model.name for model in models]
+
+
+def test_what_is_wanted_comes_first_and_smaller_ones_stand_in() -> None:
+    models = [model("big:7b", 5.5), model("coder:3b", 2), model("tiny:1b", 1)]
+    assert names(choose(models, ("big:7b",), MACHINE)) == ["big:7b", "coder:3b", "tiny:1b"]
+    assert names(choose(models, ("tiny:1b",), MACHINE)) == ["tiny:1b"]
+    assert names(choose(models, (), MACHINE)) == ["coder:3b", "tiny:1b"]
+
+
+def test_named_stand_ins_are_the_only_ones_and_none_pins_the_model() -> None:
+    models = [model("big:7b", 5.5), model("coder:3b", 2), model("tiny:1b", 1)]
+    assert names(choose(models, ("big:7b", "tiny:1b"), MACHINE)) == ["big:7b", "tiny:1b"]
+    assert names(choose(models, ("big:7b", "none"), MACHINE)) == ["big:7b"]
+    assert names(choose(models, ("gone", "tiny:1b"), MACHINE)) == ["tiny:1b"]
+
+
+def test_a_name_may_say_its_provider_and_leave_its_tag_out() -> None:
+    models = [model("coder"), model("coder", provider="lmstudio"), model("a/b", provider="gguf")]
+    models += [model("qwen:latest")]
+    assert named("lmstudio/coder", models) == models[1]
+    assert named("coder", models) == models[0]
+    assert named("qwen", models) == models[3]
+    assert named("gguf/a/b.gguf", models) == models[2]
+    assert named("ollama/gone", models) is None
 
 
 def test_the_reviewer_is_another_model_where_there_is_one(tmp_path: Path) -> None:

@@ -15,19 +15,19 @@ import base64
 import json
 import re
 import socket
-import threading
 from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
+
+from tests.servers.threaded import ThreadedServer
 
 CREATED_AT = "2026-01-02T03:04:05.000000000Z"
 DEFAULT_CONTEXT = 4096
 PIECE_CHARACTERS = 8
 _TOKEN = re.compile(r"\w+|[^\w\s]")
-_TERMINATION_S = 10
 
 
 class Fault(StrEnum):
@@ -74,33 +74,20 @@ class Request:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-class OllamaServer:
+class OllamaServer(ThreadedServer):
     """One server; start and stop it as a context manager."""
 
     def __init__(self, *models: ServedModel, password: str = "") -> None:
         """Serve `models`; with `password`, to the user `mai` only."""
+        super().__init__()
         self.models = {model.name: model for model in models}
         self.requests: list[Request] = []
-        #: Set once a client has gone away in the middle of an answer.
-        self.hung_up = threading.Event()
-        #: Set once an answer with the fault STALL has sent its text.
-        self.stalled = threading.Event()
         #: Names of the models in memory.
         self.loaded: set[str] = set()
         #: What the registry has for `pull`.
         self.registry: dict[str, ServedModel] = {}
-        self.port = 0
         self._password = password
         self._answers: deque[Answer] = deque()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._done: asyncio.Event | None = None
-        self._thread = threading.Thread(target=self._serve, name="ollama-server")
-        self._ready = threading.Event()
-
-    @property
-    def url(self) -> str:
-        """Where the server is, without credentials."""
-        return f"http://127.0.0.1:{self.port}"
 
     @property
     def chats(self) -> list[dict[str, Any]]:
@@ -113,44 +100,22 @@ class OllamaServer:
             answer if isinstance(answer, Answer) else Answer(answer) for answer in answers
         )
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        if not self._ready.wait(_TERMINATION_S):
-            raise RuntimeError("the server did not start")
-        return self
+    def routes(self) -> list[web.RouteDef]:
+        """Return Ollama's routes."""
+        return [
+            web.post("/api/chat", self._chat),
+            web.post("/api/show", self._show),
+            web.get("/api/tags", self._tags),
+            web.get("/api/version", self._version),
+            web.get("/api/ps", self._ps),
+            web.post("/api/generate", self._generate),
+            web.post("/api/embed", self._embed),
+            web.post("/api/pull", self._pull),
+        ]
 
-    def __exit__(self, *_: object) -> None:
-        if self._loop is not None and self._done is not None:
-            self._loop.call_soon_threadsafe(self._done.set)
-        self._thread.join(_TERMINATION_S)
-
-    def _serve(self) -> None:
-        asyncio.run(self._run())
-
-    async def _run(self) -> None:
-        self._loop, self._done = asyncio.get_running_loop(), asyncio.Event()
-        app = web.Application(middlewares=[self._recorded])
-        app.add_routes(
-            [
-                web.post("/api/chat", self._chat),
-                web.post("/api/show", self._show),
-                web.get("/api/tags", self._tags),
-                web.get("/api/version", self._version),
-                web.get("/api/ps", self._ps),
-                web.post("/api/generate", self._generate),
-                web.post("/api/embed", self._embed),
-                web.post("/api/pull", self._pull),
-            ]
-        )
-        # A client that hangs up cancels its handler: that is how stopping a model shows.
-        runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-        await runner.setup()
-        with socket.create_server(("127.0.0.1", 0)) as listening:
-            self.port = listening.getsockname()[1]
-            await web.SockSite(runner, listening).start()
-            self._ready.set()
-            await self._done.wait()
-            await runner.cleanup()
+    def application(self) -> web.Application:
+        """Return the application, which writes down what it is sent."""
+        return web.Application(middlewares=[self._recorded])
 
     @web.middleware
     async def _recorded(self, request: web.Request, handler: Any) -> web.StreamResponse:

@@ -40,6 +40,10 @@ class ThreadedServer:
         """Return what is served."""
         raise NotImplementedError
 
+    def application(self) -> web.Application:
+        """Return the application to serve the routes with."""
+        return web.Application()
+
     def __enter__(self) -> Self:
         self._thread.start()
         if not self._ready.wait(_PATIENCE_S):
@@ -47,7 +51,11 @@ class ThreadedServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._loop is not None and self._done is not None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Go away, as a server that is shut down; harmless the second time."""
+        if self._thread.is_alive() and self._loop is not None and self._done is not None:
             self._loop.call_soon_threadsafe(self._done.set)
         self._thread.join(_PATIENCE_S)
 
@@ -56,7 +64,7 @@ class ThreadedServer:
 
     async def _run(self) -> None:
         self._loop, self._done = asyncio.get_running_loop(), asyncio.Event()
-        app = web.Application()
+        app = self.application()
         app.add_routes(self.routes())
         # A client that hangs up cancels its handler: that is how stopping a model shows.
         runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)

@@ -1,0 +1,214 @@
+"""What can think here: every server and the model folder, asked at once and within a second.
+
+Servers are asked with the standard library, so that a start on reflexes loads no client; only an
+LM Studio that greeted is then asked through its SDK, whose protocol is the one that tells sizes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from mai.errors import MaiError, SettingsError
+from mai.protocols import ModelInfo
+from mai.providers.endpoint import Endpoint, Timeouts
+from mai.providers.gguf_header import kv_bytes_per_token
+from mai.settings import Settings
+from mai.text import one_line
+
+OLLAMA_PORT = 11434
+LMSTUDIO_PORTS = (1234, 8000)
+CONNECT_S = 0.4
+#: After this long whoever has not answered counts as not there.
+PATIENCE_S = 0.75
+_MAX_BYTES = 4_000_000
+_AT_ONCE = 8
+_HTTP_OK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where models may be. `answers` false: nobody there, or nobody who answers in time.
+
+    `where` is an address without credentials, or a folder; `note` says what is wrong with it.
+    """
+
+    provider: str
+    where: str
+    answers: bool
+    models: tuple[ModelInfo, ...] = ()
+    note: str = ""
+    endpoint: str = ""
+
+
+def survey(settings: Settings, only: str = "") -> tuple[Place, ...]:
+    """Ask every place, or the one provider `only`, and return what each has. Takes under 0.8 s."""
+    asks = [ask for ask in _asks(settings) if only in {"", ask.provider}]
+    found: list[Place | MaiError | None] = [None] * len(asks)
+
+    def answer(number: int) -> None:
+        try:
+            found[number] = asks[number].look()
+        except MaiError as error:
+            found[number] = error
+
+    # Daemons: a name server that hangs must hold up neither the answer nor the end of the process.
+    threads = [
+        threading.Thread(target=answer, args=(number,), daemon=True, name=f"survey-{ask.provider}")
+        for number, ask in enumerate(asks)
+    ]
+    until = time.monotonic() + PATIENCE_S
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    return tuple(_place(ask, answer) for ask, answer in zip(asks, found, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    provider: str
+    where: str
+    look: Callable[[], Place]
+
+
+def _asks(settings: Settings) -> tuple[_Ask, ...]:
+    studio = settings.lmstudio_endpoint
+    usual = f"http://localhost:{LMSTUDIO_PORTS[0]}"
+    return (
+        _Ask("ollama", settings.ollama_endpoint, lambda: _ollama(settings.ollama_endpoint)),
+        _Ask("lmstudio", studio or usual, lambda: _lmstudio(studio)),
+        _Ask("gguf", str(settings.model_cache_dir), lambda: _gguf(settings)),
+    )
+
+
+def _place(ask: _Ask, answer: Place | MaiError | None) -> Place:
+    if isinstance(answer, SettingsError):
+        raise answer
+    if isinstance(answer, Place):
+        return answer
+    note = answer.sentence if answer else "It does not answer in time."
+    return Place(ask.provider, _shown(ask.provider, ask.where), answers=False, note=note)
+
+
+def _ollama(address: str) -> Place:
+    endpoint = Endpoint.parse(address, OLLAMA_PORT)
+    shown = _shown("ollama", address)
+    listed = _get(endpoint, "/api/tags")
+    entries = listed.get("models") if isinstance(listed, dict) else None
+    if not isinstance(entries, list):
+        return Place("ollama", shown, answers=False, note="Nothing answers there.")
+    named = [(name, entry) for entry in entries if (name := _name(entry))]
+    loaded = _get(endpoint, "/api/ps") or {}
+    running = {_name(entry) for entry in loaded.get("models") or () if isinstance(entry, dict)}
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        facts = list(pool.map(lambda one: _get(endpoint, "/api/show", {"model": one[0]}), named))
+    models = [
+        _ollama_model(name, entry, shown_facts or {}, name in running)
+        for (name, entry), shown_facts in zip(named, facts, strict=True)
+    ]
+    return Place("ollama", shown, answers=True, models=tuple(models), endpoint=address)
+
+
+def _ollama_model(
+    name: str, entry: dict[str, Any], facts: dict[str, Any], is_loaded: bool
+) -> ModelInfo:
+    size = entry.get("size")
+    info = facts.get("model_info")
+    info = info if isinstance(info, dict) else {}
+    lengths = [
+        value
+        for key, value in info.items()
+        if str(key).endswith(".context_length") and isinstance(value, int)
+    ]
+    can = facts.get("capabilities")
+    return ModelInfo(
+        name,
+        "ollama",
+        size if isinstance(size, int) else 0,
+        max(lengths, default=0),
+        tuple(str(one) for one in can) if isinstance(can, list) else (),
+        kv_bytes_per_token(info),
+        is_loaded,
+    )
+
+
+def _lmstudio(address: str | None) -> Place:
+    addresses = [address] if address else [f"http://localhost:{port}" for port in LMSTUDIO_PORTS]
+    for candidate in addresses:
+        endpoint = Endpoint.parse(candidate, LMSTUDIO_PORTS[0])
+        greeted = _get(
+            Endpoint(endpoint.scheme, endpoint.host, endpoint.port), "/lmstudio-greeting"
+        )
+        # Its HTTP side answers every path with 200, so the word itself must be there.
+        if not isinstance(greeted, dict) or greeted.get("lmstudio") is not True:
+            continue
+        from mai.providers.lmstudio import LMStudioProvider  # noqa: PLC0415 - see the module's top
+
+        provider = LMStudioProvider(candidate, "", Timeouts(facts_s=PATIENCE_S))
+        models = tuple(asyncio.run(provider.models()))
+        return Place("lmstudio", endpoint.url, answers=True, models=models, endpoint=candidate)
+    shown = _shown("lmstudio", addresses[0])
+    return Place("lmstudio", shown, answers=False, note="Nothing answers there.")
+
+
+def _gguf(settings: Settings) -> Place:
+    folder = settings.model_cache_dir
+    if not folder.is_dir():
+        return Place("gguf", str(folder), answers=True)
+    from mai.providers import gguf_engine, gguf_files  # noqa: PLC0415 - brings httpx
+
+    models = gguf_files.list_models(folder)
+    if models and not gguf_engine.is_installed():
+        note = "llama.cpp is missing; `pip install 'mai-agent[gguf]'` brings it."
+        return Place("gguf", str(folder), answers=False, models=models, note=note)
+    return Place("gguf", str(folder), answers=True, models=models)
+
+
+def _get(endpoint: Endpoint, path: str, body: dict[str, Any] | None = None) -> Any:
+    """Return the JSON at `path`, None where there is none in time. With `body` it is a POST."""
+    secure = endpoint.scheme == "https"
+    make = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+    connection = make(endpoint.host, endpoint.port, timeout=CONNECT_S)
+    headers = {"Content-Type": "application/json"} if body is not None else {}
+    if endpoint.user:
+        pair = f"{endpoint.user}:{endpoint.password}".encode()
+        headers["Authorization"] = "Basic " + b64encode(pair).decode()
+    sent = None if body is None else json.dumps(body)
+    try:
+        connection.request("POST" if sent else "GET", f"{endpoint.path}{path}", sent, headers)
+        response = connection.getresponse()
+        data = response.read(_MAX_BYTES)
+        return json.loads(data) if response.status == _HTTP_OK else None
+    except (OSError, http.client.HTTPException, ValueError, RecursionError):
+        return None
+    finally:
+        connection.close()
+
+
+def _name(entry: object) -> str:
+    if not isinstance(entry, dict):
+        return ""
+    name = entry.get("model") or entry.get("name")
+    return name if isinstance(name, str) else ""
+
+
+def _shown(provider: str, address: str) -> str:
+    if provider == "gguf":
+        return address
+    if "@" in address or "://" not in address:
+        return Endpoint.parse(address, OLLAMA_PORT).url
+    return one_line(address, 100)
+
+
+def chat_models(places: Sequence[Place]) -> tuple[ModelInfo, ...]:
+    """Return the models of every place that answers."""
+    return tuple(model for place in places if place.answers for model in place.models)
