@@ -23,6 +23,7 @@ _SHOWN_ONLY = frozenset(
 )
 _ACTIONS = frozenset({"replace", "insert-after", "delete"})
 _COMMENT_PATH = re.compile(r"\s*(?:#|//|--|;|/\*|<!--)\s*(\S+)\s*(?:\*/|-->)?\s*")
+_DIVIDER = re.compile(r"={5,9}\s*")
 _MARKDOWN = frozenset({".md", ".markdown", ".mdx"})
 _BEFORE_FENCE = "put the file's path alone on the line before the fence"
 
@@ -35,12 +36,15 @@ def parse_blocks(lines: Sequence[str], budget: Budget) -> list[Edit]:
     """
     edits: list[Edit] = []
     previous_end = -1
+    searched = ""
     fences = find_fences(lines)
     _refuse_loose_diff(lines, fences)
     for fence in fences:
-        block = _Block(lines, fence, previous_end)
+        block = _Block(lines, fence, previous_end, searched)
         edits.extend(block.diffs(budget) if block.is_diff else block.edits())
         previous_end = fence.end
+        # A SEARCH that names no file goes on in the file of the one before.
+        searched = edits[-1].path if edits and isinstance(edits[-1], SearchReplace) else ""
     return edits
 
 
@@ -54,8 +58,11 @@ def _refuse_loose_diff(lines: Sequence[str], fences: Sequence[Fence]) -> None:
 
 
 class _Block:
-    def __init__(self, lines: Sequence[str], fence: Fence, previous_end: int) -> None:
+    def __init__(
+        self, lines: Sequence[str], fence: Fence, previous_end: int, searched: str
+    ) -> None:
         self._fence = fence
+        self._searched = searched
         self._after = lines[fence.end + 1] if fence.end + 1 < len(lines) else ""
         first, last = (
             (fence.start, fence.end + 1) if fence.is_bare else (fence.start + 1, fence.end)
@@ -99,7 +106,9 @@ class _Block:
         elif markers:
             raise self._error("this block has both a SEARCH marker and text before it.", markers[0])
         elif path := self._path():
-            yield self._whole(path)
+            yield self._whole(path, 0)
+        elif inside := self._path_inside(first):
+            yield self._whole(inside, first + 1)
         elif self._language not in _SHOWN_ONLY:
             raise self._error(self._no_path(first))
 
@@ -120,6 +129,20 @@ class _Block:
             return None
         return checked_path(path)
 
+    def _path_inside(self, first: int) -> str | None:
+        """Return the path that stands alone on a block's first line, where it can be nothing else.
+
+        A block without a language may be a listing of files, so it must be said to be code.
+        """
+        rest = [line for line in self._lines[first + 1 :] if line.strip()]
+        is_code = self._language in _PYTHON and first < len(self._lines) and bool(rest)
+        path = label(self._lines[first]) if is_code else None
+        # A comment with a path may be the file's own, or head a piece of it: that is asked about.
+        is_bare = path is not None and not self._lines[first].lstrip().startswith("#")
+        is_module = path is not None and path.endswith((".py", ".pyi"))
+        is_meant = is_bare and is_module and label(rest[0]) is None
+        return checked_path(path) if path and is_meant else None
+
     def _fits_language(self, path: str) -> bool:
         # Before a fence of Python, `Class.method` is what the block is about, not a file.
         name = PurePosixPath(path).name
@@ -134,21 +157,22 @@ class _Block:
             )
         return f"it is not said which file this block is; {_BEFORE_FENCE}."
 
-    def _whole(self, path: str) -> WholeFile:
+    def _whole(self, path: str, start: int) -> WholeFile:
         is_markdown = PurePosixPath(path).suffix.lower() in _MARKDOWN
         if is_markdown and self._after.strip():
             raise self._error(
                 f"{one_line(path)} may end too early, at a fence of its own; "
                 "put more backticks around the outer block, and an empty line after it."
             )
-        if any("\0" in line for line in self._lines):
+        lines = self._lines[start:]
+        if any("\0" in line for line in lines):
             raise self._error("a block cannot hold a binary file.")
-        return WholeFile(path, "".join(line + "\n" for line in self._lines).encode())
+        return WholeFile(path, _text(lines).encode())
 
     def _searches(self, first: int, marker: int) -> Iterator[SearchReplace]:
         inside = label(self._lines[first]) if first < marker else None
-        path = self._path(inside)
-        if path is None:
+        path = self._path(inside) or self._searched
+        if not path:
             raise self._error(f"it is not said which file this SEARCH is for; {_BEFORE_FENCE}.")
         at = marker
         while at < len(self._lines):
@@ -163,6 +187,8 @@ class _Block:
         end = search_end(self._lines, start)
         divider = "=" * marker_size(self._lines[start])
         dividers = [at for at in range(start, end) if self._lines[at].rstrip() == divider]
+        if not dividers:
+            dividers = [at for at in range(start, end) if _DIVIDER.fullmatch(self._lines[at])]
         if len(dividers) != 1:
             problem = "several lines that could be its" if dividers else "no"
             raise self._error(

@@ -62,6 +62,9 @@ def marker_size(line: str) -> int:
 def search_end(lines: Sequence[str], start: int) -> int:
     """Return the index of the REPLACE marker that ends the block whose SEARCH is `lines[start]`.
 
+    Markers of one block are of one length; a model that miscounts is understood where there is
+    only one way to.
+
     Raises:
         EditError: there is none before the next SEARCH.
     """
@@ -72,6 +75,13 @@ def search_end(lines: Sequence[str], start: int) -> int:
             return at
         if marker_size(lines[at]) == size:
             break
+    others: list[int] = []
+    for at in range(start + 1, len(lines)):
+        if is_search(lines[at]):
+            break
+        others += [at] if _REPLACE.fullmatch(lines[at]) else []
+    if len(others) == 1:
+        return others[0]
     raise EditError(f"Line {start + 1}: this SEARCH has no REPLACE marker after it.")
 
 

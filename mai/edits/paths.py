@@ -25,8 +25,10 @@ def checked_path(path: str) -> str:
         EditError: it is absolute, climbs out, has an empty component, or names `.git` in one of
             the spellings that a file system takes for it.
     """
-    shown = one_line(path) or "an empty name"
-    if not path or "\0" in path or path.startswith("/") or _DRIVE.match(path):
+    if not path:
+        raise EditError("A path is empty.")
+    shown = one_line(path) or "of invisible characters"
+    if "\0" in path or path.startswith("/") or _DRIVE.match(path):
         raise EditError(f"The path {shown} is not one inside the repository.")
     try:
         size_bytes = len(path.encode("utf-8"))

@@ -127,7 +127,7 @@ def assert_named(text: str, made: dict[str, NewFile | None]) -> None:
 FEW = settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-@settings(FEW, max_examples=2_000)
+@settings(FEW, max_examples=4_100)
 @given(seed=st.sampled_from(CORPUS), mutations=MUTATIONS)
 def test_a_damaged_reply_is_refused_or_understood(
     seed: str, mutations: list[tuple[str, int, str]]
@@ -136,7 +136,7 @@ def test_a_damaged_reply_is_refused_or_understood(
     assert_named(text, outcome(text))
 
 
-@settings(FEW, max_examples=2_000)
+@settings(FEW, max_examples=4_100)
 @given(pieces=st.lists(PIECES, max_size=16), end=st.sampled_from(["\n", "\r\n"]))
 def test_any_sequence_of_markers_is_refused_or_understood(pieces: list[str], end: str) -> None:
     text = end.join(pieces) + end

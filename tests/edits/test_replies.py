@@ -135,6 +135,25 @@ UNDERSTOOD: dict[str, tuple[str, str, str]] = {
         "T\n=======\nbody\n",
         "U\n=======\nbody\n",
     ),
+    "markers that a model miscounted": (
+        "a.py\n```\n<<<<<<< SEARCH\n    return 2\n======\n    return 3\n>>>>>> REPLACE\n```\n",
+        PLAIN,
+        PLAIN.replace("2", "3"),
+    ),
+    "a second SEARCH that goes on in the same file": (
+        (
+            "a.py\n```\n<<<<<<< SEARCH\n    return 2\n=======\n    return 3\n>>>>>>> REPLACE\n```\n"
+            "And the other one:\n\n"
+            "```\n<<<<<<< SEARCH\n    return 1\n=======\n    return 4\n>>>>>>> REPLACE\n```\n"
+        ),
+        PLAIN,
+        PLAIN.replace("2", "3").replace("1", "4"),
+    ),
+    "the path inside the fence of a module": (
+        "```python\na.py\nx = 2\n```\n",
+        "x = 1\n",
+        "x = 2\n",
+    ),
     "trailing space": (
         "a.py\n<<<<<<< SEARCH\nx = 1\ny = 1\n=======\nx = 1\ny = 2\n>>>>>>> REPLACE\n",
         "x = 1  \ny = 1\t\nz\n",
@@ -254,6 +273,16 @@ REFUSED: dict[str, tuple[str, str]] = {
     "no path": ("Here is the code:\n```python\nx = 2\n```\n", ASK_FOR_PATH),
     "a word that is no file": ("Example:\n```\nx = 2\n```\n", ASK_FOR_PATH),
     "the path in a comment": ("```python\n# a.py\nx = 2\n```\n", "would become part of the file"),
+    "a listing of files": ("```python\na.py\nb.py\n```\n", ASK_FOR_PATH),
+    "a listing without a language": ("```\na.py\nx = 2\n```\n", ASK_FOR_PATH),
+    "an end that can be read in two ways": (
+        "a.py\n<<<<<<< SEARCH\nx\n=======\ny\n>>>>>> REPLACE\nz\n>>>>>>>> REPLACE\n",
+        "no REPLACE marker",
+    ),
+    "a SEARCH after a whole file": (
+        "b.py\n```\nx\n```\n\n```\n<<<<<<< SEARCH\nx\n=======\ny\n>>>>>>> REPLACE\n```\n",
+        "which file this SEARCH is for",
+    ),
     "a symbol in backticks": ("`Class.method`\n```python\nx = 2\n```\n", ASK_FOR_PATH),
     "two names": ("a.py\n```python b.py\nx = 2\n```\n", "named twice"),
     "a SEARCH without a path": (

@@ -108,6 +108,19 @@ def test_something_is_put_after_a_function_and_after_a_method() -> None:
     assert "        return 1\n\n    def n(self):\n        return 3\n\n    @property" in made
 
 
+def test_a_symbol_goes_and_another_comes_in_one_reply() -> None:
+    text = (
+        "pkg/mod.py\n```python symbol=pkg.mod.slow action=delete\n```\n"
+        "pkg/mod.py\n```python symbol=C.last action=insert-after\n"
+        "@staticmethod\ndef after() -> int:\n    return 3\n```\n"
+    )
+    made = only(text, {"pkg/mod.py": MODULE}).decode()
+    assert "def slow" not in made
+    assert (
+        "        return 2\n\n    @staticmethod\n    def after() -> int:\n        return 3\n" in made
+    )
+
+
 def test_a_deletion_takes_the_comments_above_and_leaves_the_headings() -> None:
     made = edited("f", "", "delete")
     assert "# --- helpers ---\n\n\nclass C" in made
