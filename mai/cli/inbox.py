@@ -37,14 +37,21 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one proposal: why, diff, risk, trial, review."""
-    from mai.cli.output import answering, line, print_json
+    from mai.cli.output import answering, line, note, print_json
     from mai.cli.proposal_json import no_proposal, proposal_json
     from mai.cli.session import opened
     from mai.cli.show import card
+    from mai.errors import GitError
 
     with answering(as_json, no_proposal), opened(repo) as core:
         proposal = core.refresh(proposal_id)
-        diff = core.diff(proposal)
+        diff: str | None = None
+        try:
+            diff = core.diff(proposal)
+        except GitError as error:
+            if not proposal.state.is_end:
+                raise
+            note(f"Its diff cannot be shown any more: {error}")
         if as_json:
             more = {"diff": diff, **({"story": core.story(proposal)} if story else {})}
             print_json({**proposal_json(proposal), **more})

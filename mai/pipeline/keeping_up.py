@@ -10,7 +10,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 
-from mai.errors import Conflict, MaiError, RepoBusy
+from mai.errors import Conflict, MaiError, NoEngine, RepoBusy
 from mai.events import Cancel, ProposalChanged, Said
 from mai.pipeline.run import follow, run
 from mai.pipeline.services import Services
@@ -18,6 +18,7 @@ from mai.proposal import Proposal, State
 
 _CLAIM_WAIT_S = 120.0
 _POLL_S = 0.05
+_NAMES_MOST = 5
 _Tips = dict[str, str | None]
 
 
@@ -30,14 +31,20 @@ def resume(
 ) -> list[Proposal]:
     """Bring every proposal that nobody works on as far as it can go; return what changed.
 
-    What a living process works on is left to it. One that cannot go on is said, not raised.
+    What a living process works on is left to it. One that cannot go on is said, not raised; that
+    there is no sandbox is said once, however many wait for one.
     """
     changed = expire(services)
     tips: _Tips = {}
+    stuck: list[str] = []
+    missing: NoEngine | None = None
     for proposal in services.inbox.all():
         if cancel.is_set or proposal.id in skip:
             continue
         if not _is_due(proposal, services, tips, follow_branch=follow_branch):
+            continue
+        if missing is not None and proposal.state is not State.APPROVED:
+            stuck.append(proposal.short_id)
             continue
         with contextlib.suppress(RepoBusy), services.repo.claim(proposal.id):
             fresh = services.inbox.get(proposal.id)
@@ -46,11 +53,22 @@ def resume(
                 services.events.publish(Said(sentence))
             try:
                 changed.append(_brought_on(fresh, services, cancel))
+            except NoEngine as error:
+                missing = error
+                stuck.append(fresh.short_id)
             except MaiError as error:
                 sentence = f"{fresh.short_id}: {error.sentence}"
                 services.events.publish(Said(sentence, is_problem=True))
             tips.clear()  # what was brought on may have landed
+    if missing is not None:
+        services.events.publish(Said(_waiting(stuck, missing), is_problem=True))
     return changed
+
+
+def _waiting(stuck: list[str], missing: NoEngine) -> str:
+    names = ", ".join(stuck[:_NAMES_MOST]) + (", …" if len(stuck) > _NAMES_MOST else "")
+    verb = "waits" if len(stuck) == 1 else "wait"
+    return f"{names} {verb} for a sandbox to be tried in. {missing.sentence}"
 
 
 def outdated(services: Services) -> list[Proposal]:

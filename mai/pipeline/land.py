@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mai import crash
-from mai.errors import Conflict
+from mai.errors import Conflict, RepoBusy
 from mai.events import Cancel
 from mai.pipeline.message import commit_message
 from mai.pipeline.services import Outcome, Services
@@ -20,6 +20,16 @@ def land(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
         Conflict: the branch moved since it was judged; the caller judges it again.
         RepoBusy: another git process holds the index; nothing was changed.
     """
+    try:
+        landing = _executed(proposal, services)
+    except RepoBusy as error:
+        sentence = str(error).partition("; try again")[0].removesuffix(".")
+        raise RepoBusy(f"{sentence}. The yes is kept: Mai's next start lands it.") from error
+    crash.point("land:executed")
+    return Outcome("landed", _landed(landing))
+
+
+def _executed(proposal: Proposal, services: Services) -> Landing:
     repo = services.repo
     with repo.landing_lock():
         plan = _interrupted(proposal, services)
@@ -38,9 +48,7 @@ def land(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
             )
             services.inbox.record(proposal.id, "landing", {"plan": plan.as_json()})
             crash.point("land:planned")
-        landing = execute(repo, plan)
-    crash.point("land:executed")
-    return Outcome("landed", _landed(landing))
+        return execute(repo, plan)
 
 
 def _interrupted(proposal: Proposal, services: Services) -> LandingPlan | None:

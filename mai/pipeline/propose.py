@@ -95,7 +95,11 @@ def record(
     """Make the proposal's commit, write `proposed`, and keep the commit under its ref.
 
     The ledger comes before the ref: after a crash in between, resuming keeps it again.
+
+    Raises:
+        SettingsError: the base's `mai.toml` cannot be used, so it could never be judged.
     """
+    services.policy(base)
     title = title_line(title) or _title_for(files)
     why = prose(why)
     commit = services.repo.commit(

@@ -69,6 +69,9 @@ def follow(proposal: Proposal, services: Services, cancel: Cancel) -> Proposal:
     """Bring a proposal onto its branch's tip and judge it again, if the branch moved.
 
     The same digest afterwards means the same diff, risk and outcome; another one is a new question.
+
+    Raises:
+        SettingsError: the tip's `mai.toml` cannot be used; the proposal waits as it was.
     """
     repo = services.repo
     try:
@@ -90,6 +93,7 @@ def follow(proposal: Proposal, services: Services, cancel: Cancel) -> Proposal:
     files = repo.changes(tip, tree)
     if not files:
         return _conflicted(proposal, services, f"{proposal.branch} already has this change.")
+    services.policy(tip)  # one that cannot be used must not leave it half judged on this tip
     moved = {"tip": tip, "tree": tree, "files": [asdict(change) for change in files]}
     proposal = services.inbox.record(proposal.id, "moved", moved)
     _note(services, proposal)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from pathlib import PurePosixPath
 
 from mai.errors import TrialFailed
 from mai.events import Cancel
@@ -64,7 +65,8 @@ class _Runs:
             return self._report(Verdict.SKIPPED, base, own, message="There are no tests to run.")
         stop = next((run for run in (head, own) if run.limit is not Verdict.PASS), None)
         if stop and base.limit is not Verdict.PASS:
-            message = f"The base's own tests do not fit the limits: {base.message or base.limit}"
+            what = "cannot be run" if base.limit is Verdict.ERROR else "do not fit the limits"
+            message = f"The base's own tests {what}: {base.message or base.limit}"
             return self._report(base.limit, base, own, message=message)
         pair = verdict.Pair(base.outcomes, head.outcomes)
         compared = pair.compare()
@@ -148,13 +150,19 @@ class _Runs:
         return self.services.repo.tree_files(self.proposal.tree)
 
     def _mixed(self) -> Iterator[TreeFile]:
-        """Yield the head's code with the base's tests; without edited tests, the head as it is."""
+        """Yield the head's code with the base's tests; without edited tests, the head as it is.
+
+        Where the head has a file in place of a folder of tests, or the reverse, the tests win.
+        """
         repo = self.services.repo
+        tests = {path for path in repo.snapshot(self.proposal.tip).paths() if is_test_path(path)}
+        folders = {folder for path in tests for folder in _folders_of(path)}
         for file in repo.tree_files(self.proposal.tree):
-            if not is_test_path(file.path):
+            in_the_way = file.path in folders or not tests.isdisjoint(_folders_of(file.path))
+            if not is_test_path(file.path) and not in_the_way:
                 yield file
         for file in repo.tree_files(self.proposal.tip):
-            if is_test_path(file.path):
+            if file.path in tests:
                 yield file
 
     def _run(
@@ -203,6 +211,10 @@ class _Runs:
             peak_memory_bytes=self.peak_memory_bytes,
             cpu_s=round(self.cpu_s, 3),
         )
+
+
+def _folders_of(path: str) -> set[str]:
+    return {str(folder) for folder in PurePosixPath(path).parents} - {"."}
 
 
 def _edited(test_id: str) -> Finding:

@@ -99,9 +99,17 @@ def _programs(path: str) -> tuple[str, str, str]:
 @functools.cache
 def _library() -> Any:
     """Return GitPython's command class, imported on first use: it runs git when imported."""
-    _programs(os.environ.get("PATH", os.defpath))
-    from git.cmd import Git  # noqa: PLC0415 - see above: nothing may happen at import
-
+    _, git, _ = _programs(os.environ.get("PATH", os.defpath))
+    name = "GIT_PYTHON_GIT_EXECUTABLE"
+    before = os.environ.get(name)
+    os.environ[name] = git  # else it would run what a relative entry of PATH finds in the repo
+    try:
+        from git.cmd import Git  # noqa: PLC0415 - see above: nothing may happen at import
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
     return Git
 
 
@@ -204,6 +212,11 @@ def failure(verb: str, status: int, error: str) -> MaiError:
     if "but expected" in error or "reference already exists" in error:
         return Conflict(f"A branch moved meanwhile: {said}.")
     return GitError(f"git {verb} failed: {said or f'exit status {status}'}.")
+
+
+def reason_of(error: Exception) -> str:
+    """Return what the system said, without its number and path: the sentence has named the path."""
+    return one_line(getattr(error, "strerror", None) or str(error))
 
 
 def check_version() -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mai.errors import GitError, UnsuitableRepo
-from mai.repo.git import Git
+from mai.repo.git import Git, reason_of
 from mai.text import one_line
 
 _SMALL_FILE_BYTES = 64 * 1024
@@ -88,10 +88,13 @@ def find(directory: Path) -> Place:
             if git_dir is not None:
                 return _examine(folder, git_dir)
             if _is_git_dir(folder):
-                msg = f"{_shown(folder)} is a bare repository; Mai needs one with a work tree."
+                kind = "git's own folder" if folder.name == ".git" else "a bare repository"
+                msg = f"{_shown(folder)} is {kind}; Mai needs the folder of a work tree."
                 raise UnsuitableRepo(msg)
+    except FileNotFoundError as error:
+        raise UnsuitableRepo(f"There is no folder {_shown(directory)}.") from error
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a NUL, no permission
-        msg = f"{_shown(directory)} cannot be opened: {one_line(str(error))}."
+        msg = f"{_shown(directory)} cannot be opened: {reason_of(error)}."
         raise UnsuitableRepo(msg) from error
     raise UnsuitableRepo(f"{_shown(directory)} is not in a git repository; `git init` makes one.")
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mai.errors import GitError
-from mai.repo.git import Git
+from mai.repo.git import Git, reason_of
 from mai.repo.place import Place, read_small
 from mai.text import one_line
 
@@ -50,7 +50,7 @@ class Private:
             with tempfile.TemporaryDirectory(prefix="tmp-", dir=self.path) as folder:
                 yield Path(folder)
         except OSError as error:
-            msg = f"Mai's own repository cannot be written: {one_line(str(error))}."
+            msg = f"Mai's own repository cannot be written: {reason_of(error)}."
             raise GitError(msg) from error
 
 
@@ -68,7 +68,7 @@ def prepare_private(place: Place, private_root: Path) -> Private:
         _bring_up_to_date(path, place)
         _remove_leftovers(path)
     except OSError as error:
-        msg = f"Mai's own repository {one_line(str(path))} cannot be made: {one_line(str(error))}."
+        msg = f"Mai's own repository {one_line(str(path))} cannot be made: {reason_of(error)}."
         raise GitError(msg) from error
     shallow = {"GIT_SHALLOW_FILE": str(place.common_dir / "shallow")}
     shared = place.settings.get("core.sharedrepository", "")

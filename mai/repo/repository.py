@@ -187,7 +187,9 @@ class Repo:
         return diffs.changes(self.store.git, self.tree(before), self.tree(after))
 
     def is_ancestor(self, ancestor: str, commit: str) -> bool:
-        """Whether `ancestor` is `commit` or came before it."""
+        """Whether `ancestor` is `commit` or came before it; one that is gone was neither."""
+        if not self.has(ancestor):
+            return False
         return history.is_ancestor(self.store, check_oid(ancestor), check_oid(commit))
 
     def merge_base(self, one: str, other: str) -> str | None:

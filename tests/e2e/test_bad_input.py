@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -150,11 +151,69 @@ def test_a_locked_index_lands_nothing_and_loses_nothing(workspace: Workspace) ->
     lock = workspace.repo.root / ".git/index.lock"
     lock.touch()
     before = workspace.repo.head()
-    assert_one_sentence(workspace.approve(proposal), 1)
+    refused = workspace.approve(proposal)
+    assert_one_sentence(refused, 1)
+    assert "The yes is kept" in refused.json["error"]["message"]
     assert workspace.repo.head() == before
     lock.unlink()
     (landed,) = workspace.mai("history", "--json").json["history"]
     assert landed["id"] == proposal["id"]
+
+
+@pytest.mark.docker
+def test_a_file_in_place_of_the_tests_folder_is_judged_to_the_end(workspace: Workspace) -> None:
+    old = workspace.repo.show("HEAD", "tests/test_core.py").decode().splitlines()
+    patch = (
+        "diff --git a/tests/test_core.py b/tests/test_core.py\ndeleted file mode 100644\n"
+        "--- a/tests/test_core.py\n+++ /dev/null\n"
+        f"@@ -1,{len(old)} +0,0 @@\n" + "".join(f"-{line}\n" for line in old) +
+        "diff --git a/tests b/tests\nnew file mode 100644\n--- /dev/null\n+++ b/tests\n"
+        "@@ -0,0 +1 @@\n+none\n"
+    )  # fmt: skip
+    ran = workspace.submit(patch)
+    assert ran.code == 0, ran.out + ran.err
+    assert ran.json["risk"]["level"] == "HIGH"
+    assert ran.json["trial"]["changed"] == ["tests/test_core.py::test_double"]
+    assert "go on" not in workspace.mai("pending", "--json").err
+
+
+@pytest.mark.docker
+def test_a_mai_toml_that_breaks_later_is_said_and_mended(workspace: Workspace) -> None:
+    proposal = workspace.submit(FIX).json
+    workspace.repo.commit({"mai.toml": "leave_allone = ['x']\n"}, "Typo")
+    assert_one_sentence(workspace.submit(COMMENT), 2)
+    waiting = workspace.mai("pending", "--json")
+    assert "leave_allone" in waiting.err
+    assert [one["id"] for one in waiting.json["proposals"]] == [proposal["id"]]
+    workspace.repo.commit({"mai.toml": None}, "Mended")
+    again = workspace.mai("pending", "--json")
+    assert again.err == ""
+    assert [one["digest"] for one in again.json["proposals"]] == [proposal["digest"]]
+    assert workspace.approve(proposal).code == 0
+
+
+@pytest.mark.docker
+def test_another_repo_in_its_place_ends_what_waited(workspace: Workspace) -> None:
+    proposal = workspace.submit(FIX).json
+    shutil.rmtree(workspace.repo.root)
+    make_repo(workspace.repo.root, {"other.txt": "another history\n"})
+    waiting = workspace.mai("pending", "--json")
+    assert waiting.json == {"proposals": [], "error": None}
+    assert waiting.err == ""
+    shown = workspace.mai("show", proposal["id"], "--json")
+    assert shown.code == 0, shown.out + shown.err
+    assert shown.json["state"] == "conflicted"
+    assert_one_sentence(workspace.approve(proposal), 8)
+
+
+def test_that_there_is_no_engine_is_said_once(workspace: Workspace, tmp_path: Path) -> None:
+    nowhere = {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
+    stuck = [workspace.submit(patch, environment=nowhere).json for patch in (FIX, COMMENT)]
+    ran = workspace.mai("pending", environment=nowhere)
+    assert ran.code == 0
+    assert ran.err.count("No container engine") == 1, ran.err
+    for proposal in stuck:
+        assert proposal["id"][:4] in ran.err
 
 
 @pytest.mark.docker

@@ -43,6 +43,15 @@ def test_the_key_depends_on_the_place_alone(tmp_path: Path, private_root: Path) 
     assert keys[0] == keys[1] != keys[2]
 
 
+def test_the_git_folder_itself_is_not_called_bare(theirs: GitRepo, private_root: Path) -> None:
+    refused(theirs.root / ".git", private_root, "git's own folder")
+
+
+def test_a_commit_that_is_gone_came_before_nothing(repo: Repo, theirs: GitRepo) -> None:
+    assert repo.is_ancestor(theirs.head(), theirs.head())
+    assert not repo.is_ancestor("12" * 20, theirs.head())
+
+
 @pytest.mark.parametrize(
     "name", ["with space", "new\nline", "ünï", 'quo"te', "-dash", "back\\s", "#x"]
 )
@@ -135,7 +144,7 @@ def test_an_old_git_is_refused(
 
 def test_not_a_repository(tmp_path: Path, private_root: Path) -> None:
     refused(tmp_path, private_root, "is not in a git repository")
-    refused(tmp_path / "missing", private_root, "cannot be opened")
+    refused(tmp_path / "missing", private_root, "There is no folder", "missing.")
     (tmp_path / "file").write_text("")
     refused(tmp_path / "file", private_root, "is not a folder")
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
