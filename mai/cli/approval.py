@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mai.cli.output import is_terminal, note
 from mai.errors import ApprovalRefused, Declined
-from mai.proposal import Level, Proposal
+from mai.proposal import Level, Proposal, State
 
 if TYPE_CHECKING:
     from mai.core import Core
@@ -56,9 +56,10 @@ def confirm(core: Core, proposal: Proposal, digest: str | None) -> Agreed:
         return Agreed(f"headless:{who().partition(':')[2]}", digest)
     if digest is None or proposal.level >= Level.HIGH:
         proposal = core.refresh(proposal.id)
-        if proposal.digest:
-            _ask(core, proposal)
         digest = digest or proposal.digest
+        if proposal.state is not State.PENDING:
+            return Agreed(who(), digest)  # nothing to ask: the inbox says what became of it
+        _ask(core, proposal)
     check_pin(core.settings)
     return Agreed(who(), digest)
 

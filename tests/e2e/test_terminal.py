@@ -91,6 +91,19 @@ def test_high_asks_for_the_digits(workspace: Workspace) -> None:
     assert (workspace.repo.root / "conftest.py").exists()
 
 
+def test_what_is_over_is_not_asked_about(workspace: Workspace) -> None:
+    landed = workspace.submit(FIX).json
+    assert workspace.approve(landed).code == 0
+    refused = workspace.submit(COMMENT).json
+    assert workspace.mai("reject", refused["id"]).code == 0
+    for proposal, code, words in ((landed, 8, "landed already"), (refused, 7, "was rejected")):
+        found, screen = at_terminal(workspace, "approve", proposal["id"], keys="y\n")
+        assert found == code, screen
+        assert words in screen
+        assert "Land it?" not in screen
+        assert "still waits" not in screen
+
+
 def test_a_rollback_is_shown_and_asked_about(workspace: Workspace) -> None:
     proposal = workspace.submit(FIX).json
     workspace.approve(proposal)
