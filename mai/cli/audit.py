@@ -38,13 +38,16 @@ def verify(repo: RepoOption = None, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def export(repo: RepoOption = None) -> None:
-    """Print every row as JSON, one a line, oldest first."""
+def export(repo: RepoOption = None, as_json: JsonOption = False) -> None:
+    """Print every row as JSON, one a line, oldest first; with --json, as one object."""
     import json
 
-    from mai.cli.output import answering, line
+    from mai.cli.output import answering, line, print_json
     from mai.cli.session import opened
 
-    with answering(as_json=False), opened(repo) as core:
+    with answering(as_json, lambda: {"entries": []}), opened(repo) as core:
+        if as_json:
+            print_json({"entries": list(core.export()), "error": None})
+            return
         for row in core.export():
             line(json.dumps(row, ensure_ascii=False, sort_keys=True))

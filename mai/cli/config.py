@@ -15,8 +15,13 @@ def config(as_json: JsonOption = False) -> None:
     with answering(as_json, lambda: {"settings": []}):
         explained = explain(load())
         if as_json:
-            print_json({"settings": [asdict(one) for one in explained], "error": None})
+            settings = [{**asdict(one), "value": _value(one.value)} for one in explained]
+            print_json({"settings": settings, "error": None})
             return
         width = max(len(one.variable) for one in explained)
         for one in explained:
-            line(f"{one.variable:<{width}}  {one.value}  ({one.source})")
+            line(f"{one.variable:<{width}}  {one.value or '–'}  ({one.source})")
+
+
+def _value(shown: str) -> str | None:
+    return None if shown in {"", "–"} else shown

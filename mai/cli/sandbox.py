@@ -47,7 +47,17 @@ def status(as_json: JsonOption = False) -> None:
             print_json({**found, "error": None})
             return
         for name, value in found.items():
-            line(f"{name:<20} {value}")
+            line(f"{name:<20} {_told(value)}")
+
+
+def _told(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_told(each)}" for name, each in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -25,6 +25,8 @@ def opened(
     from mai.core import Core
 
     with Core.open(repo, **overrides) as core:
+        if repo is None and not Path.cwd().is_relative_to(core.repo.root):
+            note(f"This folder is in no git repository; I work on my own code in {core.repo.root}.")
         core.events.subscribe(_teller())
         if resume:
             core.resume(follow_branch=follow_branch)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mai.pipeline.message import trial_line
-from mai.proposal import Level, Opinion, Proposal, State
+from mai.proposal import Landing, Level, Opinion, Proposal, State
 from mai.text import one_line, plain
 
 MARKS = {
@@ -53,8 +53,7 @@ def card(proposal: Proposal, diff: str | None = None) -> str:
             lines += [f"        {one_line(proposal.trial.message)}"]
     lines += [f"Review  {_review(proposal)}"]
     if proposal.landed:
-        beside = f" ({proposal.landed.note})" if proposal.landed.is_beside else ""
-        lines += [f"Landed  {proposal.landed.commit[:12]} on {proposal.landed.branch}{beside}"]
+        lines += _landed(proposal.landed)
     if proposal.error:
         lines += [f"Ended   {one_line(proposal.error.message, 400)}"]
     if diff is not None:
@@ -83,6 +82,15 @@ def _head(proposal: Proposal) -> str:
     if proposal.state is State.PENDING:
         return f"{MARKS[proposal.level]} · waits for you · {time_left(proposal)}"
     return str(proposal.state)
+
+
+def _landed(landed: Landing) -> list[str]:
+    note = one_line(landed.note, 400)
+    if landed.is_beside:  # the note says on which branch, and why
+        merge = f"        git merge {landed.branch} brings it in"
+        return [f"Landed  {landed.commit[:12]} {note}", merge]
+    kept = f"; {note}" if note else ""
+    return [f"Landed  {landed.commit[:12]} on {landed.branch}{kept}"]
 
 
 def _file(change: Any) -> str:

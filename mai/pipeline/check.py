@@ -31,5 +31,4 @@ def check(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
         return Outcome("checked")
     first = problems[0]
     more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
-    sentence = f"{first.path}:{first.line}: {one_line(first.message)}{more}"
-    return Outcome.stopped("failed", ParseError(sentence))
+    return Outcome.stopped("failed", ParseError(f"{one_line(first.message, 400)}{more}"))

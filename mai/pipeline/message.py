@@ -50,6 +50,7 @@ def trial_line(trial: TrialReport) -> str:
     """Return what a trial showed in one short line, for commits and screens."""
     if trial.verdict is Verdict.SKIPPED:
         return "skipped, there are no tests."
+    failing = trial.head.failed + trial.head.errors  # broken ones, and those that failed before
     parts = [
         f"{len(trial.fixed)} fixed",
         f"{len(trial.broken)} broken",
@@ -57,6 +58,7 @@ def trial_line(trial: TrialReport) -> str:
         *([f"{len(trial.changed)} changed"] if trial.changed else []),
         *([f"{len(trial.flaky)} flaky"] if trial.flaky else []),
         f"{trial.head.passed} passed",
+        *([f"{failing} failing"] if failing else []),
     ]
     verdict = "" if trial.verdict is Verdict.PASS else f"{trial.verdict}, "
     return f"{verdict}{', '.join(parts)}, in {trial.seconds:.1f} s without network."

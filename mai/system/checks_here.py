@@ -31,6 +31,9 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str] | None:
     # A GIT_DIR of the calling shell would answer for another repository.
     environment = {name: text for name, text in os.environ.items() if not name.startswith("GIT_")}
     environment["LC_ALL"] = "C"
+    # A relative entry of PATH would find programs in the repository that is looked at.
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    environment["PATH"] = os.pathsep.join(each for each in folders if Path(each).is_absolute())
     try:
         return subprocess.run(
             command,

@@ -120,6 +120,8 @@ def test_work_in_the_way_makes_it_land_beside(workspace: Workspace) -> None:
     assert workspace.repo.head() == before
     assert (workspace.repo.root / "calc/core.py").read_text() == mine
     assert workspace.git("rev-parse", f"mai-{proposal['id']}^") == before
+    shown = workspace.mai("show", proposal["id"]).out
+    assert f"git merge mai-{proposal['id']} brings it in" in shown
 
 
 def test_a_branch_that_moved_elsewhere_keeps_the_digest(workspace: Workspace) -> None:

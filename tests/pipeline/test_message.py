@@ -66,6 +66,12 @@ def test_the_message_tells_the_whole_story() -> None:
     ]
 
 
+def test_a_test_that_fails_as_before_is_said() -> None:
+    trial = TrialReport(Verdict.PASS, head=TestCounts(passed=40, failed=2, errors=1), seconds=1.9)
+    message = commit_message(replace(PROPOSAL, trial=trial), HEAD)
+    assert "Trial: 0 fixed, 0 broken, 40 passed, 3 failing, in 1.9 s" in message
+
+
 def test_without_a_reviewer_there_is_no_reviewed_by() -> None:
     message = commit_message(replace(PROPOSAL, review=ReviewReport()), HEAD)
     assert "Reviewed-by" not in message
