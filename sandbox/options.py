@@ -5,8 +5,10 @@ from __future__ import annotations
 import configparser
 import shlex
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 #: Options that say which tests there are and how they are imported; True where one takes a value.
 _HONOURED = {
@@ -24,51 +26,70 @@ _HONOURED = {
 _LARGEST_BYTES = 1 << 20
 # The first that has a section wins, as in pytest's own "Initialization: determining rootdir".
 _PLACES = (
-    ("pytest.ini", "pytest"),
-    (".pytest.ini", "pytest"),
-    ("pyproject.toml", ""),
-    ("tox.ini", "pytest"),
-    ("setup.cfg", "tool:pytest"),
+    ("pytest.toml", ("pytest",)),
+    (".pytest.toml", ("pytest",)),
+    ("pytest.ini", ("pytest",)),
+    (".pytest.ini", ("pytest",)),
+    ("pyproject.toml", ("tool", "pytest")),
+    ("tox.ini", ("pytest",)),
+    ("setup.cfg", ("tool:pytest",)),
 )
+_NOT_FOUND = "ignore::pytest.PytestConfigWarning"
 
 
 def honoured_options(root: Path) -> list[str]:
-    """Return the honoured part of `addopts` in the tree at `root`; nothing where it has none.
+    """Return what of the configuration in the tree at `root` pytest is to be told.
 
-    A file that cannot be read has no options here: pytest itself will say what is wrong with it.
+    That is the honoured part of `addopts`, and the filters for warnings. A file that cannot be read
+    has no options here: pytest itself will say what is wrong with it.
     """
     for name, section in _PLACES:
         path = root / name
         try:
             if not path.is_file() or path.stat().st_size > _LARGEST_BYTES:
                 continue
-            found = _from_ini(path, section) if section else _from_toml(path)
-            if found is not None:
-                return list(_kept(found))
-        except (OSError, ValueError, configparser.Error, RecursionError):
+            table = _table(path, section)
+            if table is not None:
+                given = table.get("addopts", "")
+                words = shlex.split(given) if isinstance(given, str) else map(str, given)
+                return [*_kept(iter(words)), *_filters(table.get("filterwarnings", ""))]
+        except (OSError, ValueError, TypeError, configparser.Error, RecursionError):
             return []
     return []
 
 
-def _from_ini(path: Path, section: str) -> list[str] | None:
-    parser = configparser.ConfigParser(interpolation=None, strict=False)
-    parser.read_string(path.read_text("utf-8"))
-    if section not in parser:
-        return None
-    return shlex.split(parser[section].get("addopts", ""))
-
-
-def _from_toml(path: Path) -> list[str] | None:
-    table = tomllib.loads(path.read_text("utf-8")).get("tool", {}).get("pytest")
+def _table(path: Path, section: tuple[str, ...]) -> Mapping[str, Any] | None:
+    text = path.read_text("utf-8")
+    if path.suffix != ".toml":
+        parser = configparser.ConfigParser(interpolation=None, strict=False)
+        parser.read_string(text)
+        return parser[section[0]] if parser.has_section(section[0]) else None
+    table: Any = tomllib.loads(text)
+    for name in section:
+        table = table.get(name) if isinstance(table, dict) else None
     if not isinstance(table, dict):
         return None
-    options = table.get("ini_options", table)
-    given = options.get("addopts", "") if isinstance(options, dict) else ""
-    return shlex.split(given) if isinstance(given, str) else [str(option) for option in given]
+    nested = table.get("ini_options", table)
+    return nested if isinstance(nested, dict) else None
 
 
-def _kept(words: list[str]) -> Iterator[str]:
-    remaining = iter(words)
+def _filters(given: str | list[Any]) -> Iterator[str]:
+    """Yield the filters for warnings, made to bear names of what the image lacks.
+
+    A category that cannot be imported is a warning of pytest's own, which a filter in front of it
+    that makes errors of warnings would turn into the end of the run.
+    """
+    lines = given.splitlines() if isinstance(given, str) else map(str, given)
+    filters = [line.strip() for line in lines if line.strip()]
+    if filters:
+        softened = (
+            [line, _NOT_FOUND] if "error".startswith(line.partition(":")[0].strip()) else [line]
+            for line in filters
+        )
+        yield "--override-ini=filterwarnings=" + "\n".join(chain.from_iterable(softened))
+
+
+def _kept(remaining: Iterator[str]) -> Iterator[str]:
     for word in remaining:
         name, _, value = word.partition("=")
         if word in _HONOURED:

@@ -34,6 +34,7 @@ _SOUND_EXITS = (0, 1, 5)  # pytest: all passed, some failed, nothing collected
 # strictness must not fail a run for what the image lacks.
 _PYTEST_ARGUMENTS = (
     "--override-ini=addopts=",
+    "--override-ini=minversion=",
     "--override-ini=required_plugins=",
     "--override-ini=strict=false",
     "--override-ini=strict_config=false",
@@ -104,7 +105,7 @@ class TestRun(Run):
             if len(self.outcomes) == done_before:
                 idle_rounds += 1
                 if idle_rounds > _RESTARTS_WITHOUT_PROGRESS:
-                    raise Stop("error", "The test runner ended before it had run every test.")
+                    raise self._ended("before it had run every test")
             self.child.close()
             self.child = Child(is_first=False)
             self.child.wait_ready()
@@ -146,11 +147,11 @@ class TestRun(Run):
         """
         if self._current is None:
             if self._collected is None:
-                raise Stop("error", "The test runner ended before it had collected the tests.")
+                raise self._ended("before it had collected the tests")
             if all(name in self.outcomes for name in self._collected):
-                raise Stop("error", "The test runner ended without finishing its report.")
+                raise self._ended("without finishing its report")
             return
-        kind, _, name = self._current
+        _, _, name = self._current
         if name in self._planted:
             return  # something the tests left running ended it, and no test is to blame
         if self._asked_at is not None:
@@ -159,8 +160,10 @@ class TestRun(Run):
         if was_oom:
             self.hits.add("oom")
         self.outcomes[name] = "crash"
-        if kind == "collecting":
-            raise Stop("error", f"The process ended while {name} was imported.")
+
+    def _ended(self, when: str) -> Stop:
+        words = self.last_words()
+        return Stop("error", f"The test runner ended {when}" + (f": {words}" if words else "."))
 
     def _note(self, name: str, outcome: str, cause: str) -> None:
         if outcome == "timeout":

@@ -24,6 +24,8 @@ _TICK_S = 0.05
 _MOST_STARVED = 3
 _LINE_LIMIT = 64 << 20
 _JUNIT_LIMIT = 8 << 20
+_LAST_WORDS_BYTES = 1000
+_OWN = "INTERNALERROR>"
 
 
 class Stop(Exception):
@@ -61,6 +63,7 @@ class Run:
         self._cpu_at_start = self._cpu_last = meter.cpu_s()
         self._oom_at_start, self._forks_at_start = meter.oom_kills(), meter.forks_refused()
         self._printed = 0
+        self._last_words = {b"E": b"", b"O": b""}
         self._buffer = bytearray()
         self._nonce = b""
         self.hits: set[str] = set()
@@ -135,6 +138,7 @@ class Run:
         """
         self._nonce = secrets.token_hex(16).encode()
         self._buffer = bytearray()
+        self._last_words = {b"E": b"", b"O": b""}
         self.child.send(
             {
                 "nonce": self._nonce.decode(),
@@ -175,12 +179,23 @@ class Run:
         return bool(data)
 
     def _forward(self, kind: bytes, data: bytes) -> None:
+        kept = self._last_words[kind] + data[-_LAST_WORDS_BYTES:]
+        self._last_words[kind] = kept[-_LAST_WORDS_BYTES:]
         room = self.job["output_bytes"] - self._printed
         self._printed += len(data)
         if data[:room] and room > 0:
             self._write(kind, data[:room])
         if len(data) > room:
             raise Stop("output", "It printed more than it may.")
+
+    def last_words(self) -> str:
+        """Return the last line that the child wrote, of its errors if there are any."""
+        for text in self._last_words.values():
+            lines = [line for line in text.decode("utf-8", "replace").split("\n") if line.strip()]
+            # What pytest says of an error of its own comes before its summary.
+            for line in reversed([line for line in lines if line.startswith(_OWN)] or lines):
+                return line.removeprefix(_OWN).removeprefix("E  ").strip()
+        return ""
 
     def _parse(self, data: bytes) -> None:
         self._buffer += data

@@ -86,10 +86,39 @@ def test_each_way_a_test_can_end_is_told_apart(trial: Trial) -> None:
     assert result.peak_memory_bytes > 1 << 20
 
 
-def test_leaving_python_while_being_imported_passes_nothing(trial: Trial) -> None:
-    result = trial({"test_a.py": "raise SystemExit(0)\n", "test_b.py": "def test_x(): pass\n"})
+@pytest.mark.parametrize(
+    "last", ["raise SystemExit(0)", "import os; os._exit(0)", "import ctypes; ctypes.string_at(0)"]
+)
+def test_leaving_python_while_being_imported_fails_that_file_alone(trial: Trial, last: str) -> None:
+    result = trial({"test_a.py": f"{last}\n", "test_b.py": "def test_x(): pass\n"})
+    assert result.outcomes == {
+        "test_a.py": TestOutcome.CRASH,
+        "test_b.py::test_x": TestOutcome.PASSED,
+    }
+    assert result.limit is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("tree", "words"),
+    [
+        (
+            {"conftest.py": "pytest_plugins = ['pytest_nowhere']\n"},
+            "No module named 'pytest_nowhere'",
+        ),
+        ({"conftest.py": "import numpyish\n"}, "No module named 'numpyish'"),
+        ({"pytest.ini": "[pytest\n"}, "pytest.ini"),
+        (
+            {"conftest.py": "def pytest_collection_modifyitems(items): raise ValueError('so')\n"},
+            "ValueError: so",
+        ),
+    ],
+    ids=["plugin", "import", "syntax", "hook"],
+)
+def test_a_run_that_cannot_begin_says_why(trial: Trial, tree: dict[str, str], words: str) -> None:
+    result = trial({"test_a.py": "def test_x(): pass\n", **tree})
     assert result.limit is Verdict.ERROR
-    assert "while test_a.py was imported" in result.message
+    assert result.outcomes == {}
+    assert words in result.message
 
 
 def test_a_file_that_cannot_be_imported_is_named_by_its_path(trial: Trial) -> None:
@@ -167,6 +196,25 @@ def test_a_configuration_that_asks_for_missing_plugins_does_not_stop_the_run(tri
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pytest.ini", "[pytest]\nminversion = 99\nfilterwarnings =\n  error\n  once::nowhere.W\n"),
+        ("pytest.toml", "[pytest]\nminversion = '99'\nfilterwarnings = ['e', 'once::nowhere.W']\n"),
+        ("pyproject.toml", "[tool.pytest]\nfilterwarnings = ['error', 'once::nowhere.W']\n"),
+        ("setup.cfg", "[tool:pytest]\nfilterwarnings =\n  error:x\n  error\n  once::nowhere.W\n"),
+    ],
+)
+def test_warnings_of_packages_that_are_not_here_do_not_stop_the_run(
+    trial: Trial, name: str, text: str
+) -> None:
+    tests = "import warnings\ndef test_x(): pass\ndef test_warns(): warnings.warn('x')\n"
+    assert trial({"test_a.py": tests, name: text}).outcomes == {
+        "test_a.py::test_x": TestOutcome.PASSED,
+        "test_a.py::test_warns": TestOutcome.FAILED,
+    }
+
+
 def test_options_that_can_be_honoured_are(trial: Trial) -> None:
     result = trial(
         {
@@ -224,6 +272,10 @@ def test_a_command_of_the_repos_own_is_run_as_it_is(trial: Trial) -> None:
     assert bad.outcomes == {"command": TestOutcome.FAILED}
     assert bad.exit_code == 3
     assert trial(tree, command=("no-such-program",)).exit_code == 127
+
+
+def test_a_command_may_say_python(trial: Trial) -> None:
+    assert trial({}, command=("python", "-c", "pass")).outcomes == {"command": TestOutcome.PASSED}
 
 
 def test_a_command_may_leave_a_junit_report(trial: Trial) -> None:
