@@ -98,8 +98,14 @@ def disagreeing(first: RunResult, second: RunResult) -> frozenset[str]:
 
 
 def is_settled(ids: Iterable[str], outcomes: Outcomes) -> bool:
-    """Whether every one of `ids` ended by the clock: running a loop again only costs time."""
-    return all(outcomes.get(test_id) is TestOutcome.TIMEOUT for test_id in ids)
+    """Whether every one of `ids` ended by the clock: running a loop again only costs time.
+
+    A file whose import is a loop ends all of its tests so.
+    """
+    return all(
+        outcomes.get(test_id, outcomes.get(_file(test_id))) is TestOutcome.TIMEOUT
+        for test_id in ids
+    )
 
 
 def _kind(outcome: TestOutcome | None) -> str:

@@ -82,3 +82,5 @@ def test_counts_add_up(tree: Outcomes) -> None:
 def test_only_loops_need_no_second_run() -> None:
     assert is_settled(["t.py::a"], {"t.py::a": TIMEOUT})
     assert not is_settled(["t.py::a", "t.py::b"], {"t.py::a": TIMEOUT, "t.py::b": FAILED})
+    assert is_settled(["t.py::a", "t.py::b"], {"t.py": TIMEOUT})
+    assert not is_settled(["t.py::a"], {"t.py": ERROR})
