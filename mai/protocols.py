@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -302,6 +302,7 @@ class Job:
     `command` None means pytest under the harness; `only` names the test ids to run, all where it
     is empty; `junit` is where a command of the repo's own leaves its JUnit report. `is_followed`
     promises another run of about this size, so that a container can be made for it meanwhile.
+    `image` is what `Sandbox.prepare` returned, the plain one where it is empty.
     """
 
     files: Iterable[TreeFile]
@@ -310,6 +311,7 @@ class Job:
     only: tuple[str, ...] = ()
     junit: str | None = None
     is_followed: bool = False
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +337,19 @@ class RunResult:
     hits: frozenset[Verdict] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What runs of a tree happen in.
+
+    `key` stands for what the tree needs besides Python, "" for nothing. `problem` says in a
+    sentence why that is not in `image`, and is "" where it is.
+    """
+
+    image: str
+    key: str = ""
+    problem: str = ""
+
+
 class Sandbox(Protocol):
     """Where code that a model wrote may run. No other place may run it."""
 
@@ -345,6 +360,10 @@ class Sandbox(Protocol):
 
     def run(self, job: Job, cancel: Cancel) -> RunResult:
         """Run `job` in a fresh container. Raises NoEngine or SandboxError, never falls back."""
+        ...
+
+    def prepare(self, read: Callable[[str], bytes | None]) -> Prepared:
+        """Return the image for the tree whose files `read` returns, made if need be."""
         ...
 
     def limits_for(self, level: Level) -> Limits:

@@ -10,15 +10,19 @@ import json
 import os
 import resource
 import signal
+import site
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import pytest
+for _place in filter(None, [os.environ.get("PYTHONPATH")]):
+    site.addsitedir(_place)  # the packages that the repo needs may start something with Python
 
-from sandbox.reporter import Reporter
-from sandbox.warming import warm_up
+import pytest  # noqa: E402 - the repo's own pytest, where it has one
+
+from sandbox.reporter import Reporter  # noqa: E402 - it imports pytest
+from sandbox.warming import warm_up  # noqa: E402 - likewise
 
 _QUIETED = ("PytestConfigWarning", "PytestUnknownMarkWarning", "PytestAssertRewriteWarning")
 
@@ -69,7 +73,8 @@ def main() -> None:
     os.set_inheritable(report_fd, False)  # noqa: FBT003 - the standard library's signature
     os.set_inheritable(control_fd, False)  # noqa: FBT003 - likewise
     # Not before: a `sitecustomize` of the tree's must not be there when this process starts.
-    os.environ["PYTHONPATH"] = os.pathsep.join(job["import_paths"])
+    places = (*job["import_paths"], os.environ.get("PYTHONPATH"))
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, places))
     if job["argv"]:
         try:
             os.execvp(job["argv"][0], job["argv"])  # noqa: S606 - the command is the job

@@ -13,6 +13,9 @@ from typing import Any
 
 _HOME = str(Path(__file__).parent.parent)
 
+#: What the repo needs, where its image has it; only processes under test look there.
+DEPENDENCIES = "/opt/deps"
+
 #: All that code under test finds in its environment, besides PYTHONPATH.
 ENVIRONMENT = {
     "HOME": "/tmp",  # noqa: S108 - the container's own, private tmpfs
@@ -35,7 +38,11 @@ class Child:
         self.errors_fd, errors_end = os.pipe()
         theirs = (report_end, control_end, output_end, errors_end)
         words = (str(report_end), str(control_end), "first" if is_first else "again")
-        environment = {"PATH": os.environ.get("PATH", os.defpath), **ENVIRONMENT}
+        path = os.environ.get("PATH", os.defpath)
+        environment = {"PATH": path, **ENVIRONMENT}
+        if Path(DEPENDENCIES).is_dir():
+            environment["PATH"] = f"{path}:{DEPENDENCIES}/bin"
+            environment["PYTHONPATH"] = DEPENDENCIES
         self._process = subprocess.Popen(
             [sys.executable, "-s", "-m", "sandbox.child", *words],
             stdin=subprocess.PIPE,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import PurePosixPath
 
 from mai.errors import TrialFailed
@@ -17,7 +18,7 @@ from mai.pipeline.changed_tests import edited_tests, is_test_path
 from mai.pipeline.services import Outcome, Services
 from mai.pipeline.trial_cache import TrialCache
 from mai.proposal import Finding, Level, Proposal, RiskReport, TrialReport, Verdict
-from mai.protocols import Job, Limits, RunResult, Sandbox, TreeFile
+from mai.protocols import Job, Limits, Prepared, RunResult, Sandbox, TreeFile
 from mai.repo_policy import RepoPolicy
 from mai.sandbox.limits import tightened
 
@@ -31,7 +32,14 @@ def trial(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
     sandbox = services.sandbox()
     policy = services.policy(proposal.tip)
     limits = tightened(sandbox.limits_for(proposal.level), policy.limits)
-    report = _Runs(proposal, services, sandbox, cancel, policy, limits).judge()
+    repo = services.repo
+    base = sandbox.prepare(repo.snapshot(proposal.tip).read)
+    head = sandbox.prepare(repo.snapshot(proposal.tree).read)
+    if head.problem and head.key != base.key:
+        message = f"What the change wants installed cannot be had: {head.problem}"
+        report = TrialReport(Verdict.ERROR, image=head.image, message=message)
+    else:
+        report = _Runs(proposal, services, sandbox, cancel, policy, limits, base, head).judge()
     risk = proposal.risk or RiskReport(Level.HIGH)
     if report.changed:
         risk = risk.with_findings(*(_edited(test_id) for test_id in report.changed))
@@ -52,6 +60,8 @@ class _Runs:
     cancel: Cancel
     policy: RepoPolicy
     limits: Limits
+    base_image: Prepared
+    head_image: Prepared
     seconds: float = 0.0
     cpu_s: float = 0.0
     peak_memory_bytes: int = 0
@@ -139,10 +149,11 @@ class _Runs:
         cache = TrialCache(self.services.cache_dir)
         repo, tip = self.services.repo, self.proposal.tip
         command = self._command()
-        key = cache.key(repo.tree(tip), self.sandbox.image, command, self.limits, repeat)
+        key = cache.key(repo.tree(tip), self.base_image.image, command, self.limits, repeat)
         known = cache.get(key)
         if known is None:
-            known = self._run(lambda: repo.tree_files(tip), is_followed=repeat == 0)
+            files = partial(repo.tree_files, tip)
+            known = self._run(files, is_followed=repeat == 0, image=self.base_image)
             cache.put(key, known)
         return known
 
@@ -166,7 +177,11 @@ class _Runs:
                 yield file
 
     def _run(
-        self, files: Callable[[], Iterator[TreeFile]], *, is_followed: bool = False
+        self,
+        files: Callable[[], Iterator[TreeFile]],
+        *,
+        is_followed: bool = False,
+        image: Prepared | None = None,
     ) -> RunResult:
         job = Job(
             files(),
@@ -174,6 +189,7 @@ class _Runs:
             self._command(),
             junit=self.policy.test_report,
             is_followed=is_followed,
+            image=(image or self.head_image).image,
         )
         result = self.sandbox.run(job, self.cancel)
         self.seconds += result.seconds
@@ -204,9 +220,9 @@ class _Runs:
             base=verdict.counts(base.outcomes),
             head=verdict.counts(head.outcomes),
             seconds=round(self.seconds, 3),
-            image=self.sandbox.image,
+            image=self.head_image.image,
             profile=self.limits.profile,
-            message=message,
+            message=" ".join(filter(None, (message, self._what_is_missing()))),
             output=head.output,
             peak_memory_bytes=self.peak_memory_bytes,
             cpu_s=round(self.cpu_s, 3),
@@ -215,6 +231,12 @@ class _Runs:
 
 def _folders_of(path: str) -> set[str]:
     return {str(folder) for folder in PurePosixPath(path).parents} - {"."}
+
+
+    def _what_is_missing(self) -> str:
+        if not self.head_image.problem:
+            return ""
+        return f"What the repo needs is not in the sandbox: {self.head_image.problem}"
 
 
 def _edited(test_id: str) -> Finding:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
-import subprocess
-import sys
 import tarfile
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +16,7 @@ from docker.models.images import Image
 
 from mai.errors import NoEngine, SandboxError
 from mai.resources import resource
+from mai.sandbox import wheels
 from mai.sandbox.base_image import MADE_HERE, PUBLISHED, ensure_base
 from mai.sandbox.engine import Engine
 from mai.settings import Settings
@@ -30,7 +27,6 @@ Say = Callable[[str], None]
 LABEL = "mai.image"
 _BASE_LABEL = "mai.base"
 _REPOSITORY = "mai-sandbox"
-_DOWNLOAD_TIMEOUT_S = 300
 #: Files of `sandbox/` that the host uses and the image does not need.
 _HOST_ONLY = frozenset({"seccomp.json"})
 
@@ -67,10 +63,10 @@ def _ensure(client: docker.DockerClient, settings: Settings, say: Say) -> str:
     name = wanted or ensure_base(client, say)
     labels = {LABEL: recipe, _BASE_LABEL: str(client.images.get(name).id)}
     say(f"Building the sandbox image on {name}.")
-    with tempfile.TemporaryDirectory(prefix="mai-wheels-") as folder:
-        wheels = _download(Path(folder))
+    with wheels.folder() as folder:
+        fetched = wheels.download(folder, ["--no-deps", "--require-hashes", *_listed()])
         image, _ = client.images.build(
-            fileobj=_context(wheels),
+            fileobj=_context(fetched),
             custom_context=True,
             tag=tag,
             buildargs={"BASE_IMAGE": name},
@@ -123,39 +119,16 @@ def _recipe(base: str) -> str:
     return digest.hexdigest()
 
 
-def _download(folder: Path) -> list[Path]:
-    """Download the wheels with the machine's own pip configuration, checked by their hashes."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-    command += ["--only-binary=:all:", "--no-deps", "--require-hashes", f"--dest={folder}"]
-    command += ["--requirement", str(resource("sandbox") / "requirements.txt")]
-    try:
-        done = subprocess.run(
-            command,
-            check=False,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_DOWNLOAD_TIMEOUT_S,
-            stdin=subprocess.DEVNULL,
-            cwd=folder,
-            env={**os.environ, "PYTHONSAFEPATH": "1"},
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise SandboxError(f"pip cannot download pytest: {one_line(str(error))}.") from error
-    wheels = sorted(folder.glob("*.whl"))
-    if done.returncode != 0 or not wheels:
-        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        reason = one_line(lines[-1] if lines else done.stderr) or "no wheels came"
-        raise SandboxError(f"pip cannot download what the sandbox image needs: {reason}")
-    return wheels
+def _listed() -> list[str]:
+    return ["--requirement", str(resource("sandbox") / "requirements.txt")]
 
 
-def _context(wheels: list[Path]) -> io.BytesIO:
+def _context(fetched: list[Path]) -> io.BytesIO:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name, data in (
             *_sources(),
-            *((f"wheels/{wheel.name}", wheel.read_bytes()) for wheel in wheels),
+            *((f"wheels/{wheel.name}", wheel.read_bytes()) for wheel in fetched),
         ):
             entry = tarfile.TarInfo(name)
             entry.size, entry.mode = len(data), 0o644

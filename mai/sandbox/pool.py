@@ -118,7 +118,7 @@ class Pool:
         self._changed = threading.Condition()
         self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._crew: list[threading.Thread] = []
-        self._busy = self._taken = self._made_cold = 0
+        self._busy = self._leaving = self._taken = self._made_cold = 0
         self._is_kept = self._is_closed = False
         self._stop = threading.Event()
         self._housekeeper = threading.Thread(target=self._keep_house, daemon=True)
@@ -147,10 +147,20 @@ class Pool:
         """Take back what `take` or `Shape.start` gave: close it now, remove it soon."""
         if waiting is not None:
             waiting.disconnect()
-            self._later(waiting.remove)
+            with self._changed:
+                self._leaving += 1
+            self._later(lambda: self._see_off(waiting))
         with self._changed:
             self._busy -= 1
             self._refill()
+
+    def _see_off(self, waiting: Waiting) -> None:
+        try:
+            waiting.remove()
+        finally:
+            with self._changed:
+                self._leaving -= 1
+                self._changed.notify_all()
 
     def expect(self, shape: Shape) -> None:
         """Have one of this shape made ahead of time; more where this process stays."""
@@ -270,7 +280,9 @@ class Pool:
             self._later(waiting.remove)
 
     def _is_full(self) -> bool:
-        return all(len(shelf.ready) >= shelf.wanted for shelf in self._shelves.values())
+        return self._leaving == 0 and all(
+            len(shelf.ready) >= shelf.wanted for shelf in self._shelves.values()
+        )
 
     def _later(self, task: Callable[[], None]) -> None:
         with self._changed:

@@ -9,6 +9,7 @@ from docker.errors import DockerException
 from mai.errors import NoEngine
 from mai.sandbox.container import HOST, OWNER, STARTED, host_name, remove
 from mai.sandbox.engine import Engine
+from mai.sandbox.wheels import reap_folders
 from mai.text import one_line
 
 #: The clock that start times are computed from may have been set meanwhile.
@@ -29,6 +30,7 @@ def reap(engine: Engine) -> int:
     orphans = [container["Id"] for container in found if _is_orphan(container["Labels"])]
     for container_id in orphans:
         remove(engine.client, container_id)
+    reap_folders()
     return len(orphans)
 
 

@@ -15,8 +15,9 @@ from typing import Any
 from mai.errors import Cancelled, MaiError, SandboxError
 from mai.events import Cancel
 from mai.proposal import Level, Verdict
-from mai.protocols import Job, Limits, RunResult, TreeFile
+from mai.protocols import Job, Limits, Prepared, RunResult, TreeFile
 from mai.sandbox.container import Waiting
+from mai.sandbox.dependencies import read_dependencies
 from mai.sandbox.engine import Engine, connect
 from mai.sandbox.image import ensure_image
 from mai.sandbox.limits import limits_for
@@ -24,6 +25,7 @@ from mai.sandbox.packing import pack
 from mai.sandbox.pool import Pool, Shape, pool_size
 from mai.sandbox.reap import reap
 from mai.sandbox.records import Listener
+from mai.sandbox.repo_image import RepoImages
 from mai.sandbox.run import carry_out
 from mai.settings import Settings
 from mai.text import plain
@@ -52,6 +54,7 @@ class _Ready:
     engine: Engine
     image: str
     pool: Pool
+    repo_images: RepoImages
 
 
 class DockerSandbox:
@@ -91,11 +94,12 @@ class DockerSandbox:
         """
         ready, cancel = self._ready(), cancel or Cancel()
         with self._turn(cancel), closing(pack(job.files)) as packed:
-            shape = Shape.of(ready.image, job.limits, packed)
+            image = job.image or ready.image
+            shape = Shape.of(image, job.limits, packed)
             with self._container(ready, shape) as waiting:
                 if job.is_followed or ready.pool.is_kept:
                     ready.pool.expect(shape)
-                return carry_out(waiting, job, packed, cancel, image=ready.image, listener=listener)
+                return carry_out(waiting, job, packed, cancel, image=image, listener=listener)
 
     @contextmanager
     def _turn(self, cancel: Cancel) -> Iterator[None]:
@@ -140,6 +144,25 @@ class DockerSandbox:
             ready.pool.keep()
             for level in (Level.MEDIUM, Level.LOW):  # the latest gets the most
                 ready.pool.expect(Shape(ready.image, self.limits_for(level)))
+
+    def prepare(self, read: Callable[[str], bytes | None]) -> Prepared:
+        """Return the image for a tree: with what its manifests name, where that can be had.
+
+        An image of the user's own (`SANDBOX_DOCKER_IMAGE`) is expected to have it.
+
+        Raises:
+            NoEngine, SandboxError: as `run` does.
+        """
+        ready = self._ready()
+        settings = self._settings
+        if not settings.sandbox_dependencies or settings.sandbox_docker_image is not None:
+            return Prepared(ready.image)
+        return ready.repo_images.prepare(read_dependencies(read))
+
+    def _ask(self, command: Sequence[str]) -> str:
+        """Return what a command of the image's own prints."""
+        job = Job(files=(), limits=self.limits_for(Level.HIGH), command=tuple(command))
+        return self.run(job).output
 
     def limits_for(self, level: Level) -> Limits:
         """Return the limits that a change of this risk level gets."""
@@ -242,6 +265,6 @@ class DockerSandbox:
             raise
         wanted = self._settings.sandbox_pool
         size = pool_size(self._cores) if wanted is None else wanted
-        return _Ready(
-            engine, image, Pool(engine.client, size, say=self._say, reap=lambda: reap(engine))
-        )
+        pool = Pool(engine.client, size, say=self._say, reap=lambda: reap(engine))
+        images = RepoImages(engine.client, image, self._ask, self._say)
+        return _Ready(engine, image, pool, images)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from mai.errors import NoEngine, SandboxError
 from mai.protocols import Job, Limits
+from mai.sandbox import wheels
 from mai.sandbox.engine import connect, lacking
 from mai.sandbox.image import ensure_image
 from mai.sandbox.trial import DockerSandbox
@@ -113,11 +115,9 @@ def test_an_image_of_the_users_own_gets_the_harness(limits: Limits) -> None:
 
 
 def test_a_build_that_fails_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1/simple")
-    monkeypatch.setenv("PIP_RETRIES", "0")
-    from mai.sandbox.image import _download  # noqa: PLC0415 - the one step that needs no engine
-
-    with pytest.raises(SandboxError, match="pip cannot download") as caught:
-        _download(Path("/nowhere"))
+    with wheels.folder() as folder, pytest.raises(SandboxError, match="pip says") as caught:
+        wheels.download(folder, ["--no-deps", "pytest"])
     assert "\n" not in str(caught.value)

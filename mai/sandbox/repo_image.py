@@ -1,0 +1,177 @@
+"""An image with what a repo needs to be tested: the plain one, and a layer of wheels on it.
+
+The layer lies in a folder of its own that only the process under test looks into: a package that
+starts code with every Python does not start it in the supervisor. It is found again by what the
+repo asks for, so that it is made once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import docker
+import requests
+from docker.errors import BuildError, DockerException, ImageNotFound
+from packaging.requirements import Requirement
+
+from mai.errors import NoEngine, SandboxError
+from mai.protocols import Prepared
+from mai.sandbox import wheels
+from mai.sandbox.dependencies import Dependencies
+from mai.text import one_line
+
+Say = Callable[[str], None]
+#: Runs a command in the plain image and returns what it printed.
+Ask = Callable[[Sequence[str]], str]
+
+LABEL = "mai.repo-image"
+PLACE = "/opt/deps"
+_REPOSITORY = "mai-repo"
+_ASK = ("python3", "/opt/mai/sandbox/python.py")
+_KEPT = 6
+_TRY_AGAIN_S = 600.0
+_BUILD_MEMORY_BYTES = 1 << 30
+_DOCKERFILE = f"""\
+ARG BASE_IMAGE
+FROM ${{BASE_IMAGE}}
+COPY --chown=65534:65534 deps/ {PLACE}/
+# As nobody, without a network: compiling reads the packages and runs nothing of them.
+USER 65534:65534
+RUN python3 -s -m compileall -q {PLACE} || true
+"""
+
+
+class RepoImages:
+    """Finds or makes the image for what a repo needs, on top of `base`."""
+
+    def __init__(self, client: docker.DockerClient, base: str, ask: Ask, say: Say) -> None:
+        self._client, self._base, self._ask, self._say = client, base, ask, say
+        self._failed: dict[str, tuple[float, str]] = {}
+
+    def prepare(self, dependencies: Dependencies) -> Prepared:
+        """Return the image for `dependencies`, the plain one and the reason where it cannot be.
+
+        Raises:
+            NoEngine: the engine went away.
+        """
+        if not dependencies:
+            return Prepared(self._base)
+        key = self._key(dependencies)
+        tag = f"{_REPOSITORY}:{key[:16]}"
+        try:
+            with suppress(ImageNotFound):
+                return Prepared(str(self._client.images.get(tag).id), key)
+            at, problem = self._failed.get(key, (0.0, ""))
+            if problem and time.monotonic() - at < _TRY_AGAIN_S:
+                return Prepared(self._base, key, problem)
+            return Prepared(self._make(dependencies, key, tag), key)
+        except (SandboxError, BuildError) as error:
+            problem = one_line(str(error), 400)
+            self._failed[key] = (time.monotonic(), problem)
+            return Prepared(self._base, key, problem)
+        except (DockerException, requests.RequestException) as error:
+            raise NoEngine(f"The container engine failed: {one_line(str(error))}.") from error
+
+    def _key(self, dependencies: Dependencies) -> str:
+        text = json.dumps([self._base, _DOCKERFILE, dependencies.requirements])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _make(self, dependencies: Dependencies, key: str, tag: str) -> str:
+        about = json.loads(self._ask(_ASK))
+        wanted = applicable(dependencies.requirements, about["environment"])
+        self._say(f"Fetching what the repo needs for its tests: {len(wanted)} packages.")
+        with wheels.folder() as place:
+            fetched, unpacked = place / "wheels", place / "deps"
+            fetched.mkdir()
+            unpacked.mkdir()
+            if wanted:
+                platform = platform_options(about)
+                listed = place / "requirements.txt"
+                listed.write_text("\n".join(wanted) + "\n", "utf-8")
+                found = wheels.download(fetched, [*platform, "--requirement", str(listed)])
+                wheels.unpack(found, unpacked, platform)
+            self._say(f"Building {tag} with them.")
+            with (place / "context.tar").open("w+b") as context:
+                _write_context(context, unpacked)
+                context.seek(0)
+                image, _ = self._client.images.build(
+                    fileobj=context,
+                    custom_context=True,
+                    tag=tag,
+                    buildargs={"BASE_IMAGE": self._base},
+                    labels={LABEL: key},
+                    network_mode="none",
+                    container_limits={"memory": _BUILD_MEMORY_BYTES},
+                    rm=True,
+                    forcerm=True,
+                    pull=False,
+                )
+        self._prune()
+        return str(image.id)
+
+    def _prune(self) -> None:
+        """Remove the oldest but a few; one that is in use stays."""
+        images = self._client.images.list(filters={"label": LABEL})
+        images.sort(key=lambda image: str(image.attrs.get("Created", "")), reverse=True)
+        for image in images[_KEPT:]:
+            with suppress(DockerException):
+                self._client.images.remove(str(image.id))
+
+
+def applicable(requirements: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """Return the requirements whose markers hold in the container, without the markers.
+
+    pip would ask its own Python what the container's is.
+    """
+    found = []
+    for text in requirements:
+        requirement = Requirement(text)
+        marker, requirement.marker = requirement.marker, None
+        if marker is None or marker.evaluate({**environment, "extra": ""}):
+            found.append(str(requirement))
+    return found
+
+
+def platform_options(about: Mapping[str, Any]) -> list[str]:
+    """Return pip's options for wheels that fit the Python that `about` describes.
+
+    Platforms from the newest to the oldest that its C library still runs (PEP 600, PEP 656).
+    """
+    environment, machine = about["environment"], about["machine"]
+    version = environment["python_version"]
+    name, libc = about["libc"]
+    tags = ["any"]
+    if name == "glibc":
+        major, minor = (int(part) for part in libc.split(".")[:2])
+        tags += [f"manylinux_{major}_{step}_{machine}" for step in range(minor, 4, -1)]
+        tags += [f"manylinux{year}_{machine}" for year in ("2014", "2010", "1")]
+    else:
+        tags += [f"musllinux_1_{step}_{machine}" for step in (2, 1)]
+    bare = version.replace(".", "")
+    options = [f"--python-version={version}", "--implementation=cp"]
+    options += [f"--abi={abi}" for abi in (f"cp{bare}", "abi3", "none")]
+    return options + [f"--platform={tag}" for tag in tags]
+
+
+def _write_context(context: io.BufferedRandom, unpacked: Path) -> None:
+    with tarfile.open(fileobj=context, mode="w") as archive:
+        entry = tarfile.TarInfo("Dockerfile")
+        entry.size = len(_DOCKERFILE)
+        archive.addfile(entry, io.BytesIO(_DOCKERFILE.encode()))
+        archive.add(unpacked, "deps", filter=_nobodys)
+
+
+def _nobodys(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    # Regular files and folders are all that a wheel can hold.
+    if not (entry.isreg() or entry.isdir()):
+        return None
+    entry.mode = 0o755 if entry.isdir() or entry.mode & 0o100 else 0o644
+    return entry

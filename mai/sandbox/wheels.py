@@ -1,0 +1,168 @@
+"""Wheels from the network, fetched by pip on the host: binary ones only, in a clean environment.
+
+A wheel is unpacked and never run here; a source distribution would be, so there are none. What is
+fetched has a size limit and a time limit, and the folder it is in is removed by the next Mai should
+this one be killed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from mai.errors import SandboxError
+from mai.text import one_line
+
+TIMEOUT_S = 300
+_MOST_BYTES = 768 << 20
+_MOST_UNPACKED_BYTES = 2 << 30
+_POLL_S = 0.2
+_PREFIX = "mai-wheels-"
+_TOLERANCE_S = 2.0
+#: What pip may know of this machine: how the person reaches an index, and no secret besides.
+_PASSED_ON = (
+    *("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"),
+    *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_CERT", "PIP_CONFIG_FILE"),
+    *(
+        "PIP_NO_INDEX",
+        "PIP_TRUSTED_HOST",
+        "PIP_PROXY",
+        "PIP_DEFAULT_TIMEOUT",
+        "XDG_CONFIG_HOME",
+        "XDG_CACHE_HOME",
+    ),
+    *("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
+)
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """Give a folder that is removed afterwards; its name says whose it is."""
+    process = psutil.Process()
+    prefix = f"{_PREFIX}{process.pid}-{process.create_time():.2f}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+def reap_folders() -> int:
+    """Remove the folders of processes that are gone; return how many there were."""
+    removed = 0
+    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*-*"):
+        with suppress(OSError, ValueError):
+            pid, started = path.name.removeprefix(_PREFIX).split("-")[:2]
+            if path.is_symlink() or path.stat().st_uid != os.getuid():
+                continue
+            if not _is_alive(int(pid), float(started)):
+                shutil.rmtree(path, ignore_errors=True)
+                removed += 1
+    return removed
+
+
+def _is_alive(pid: int, started: float) -> bool:
+    try:
+        return abs(psutil.Process(pid).create_time() - started) < _TOLERANCE_S
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True
+
+
+def download(target: Path, arguments: Iterable[str], *, timeout_s: float = TIMEOUT_S) -> list[Path]:
+    """Download wheels into `target` as pip's `arguments` say, and return them.
+
+    Raises:
+        SandboxError: pip could not, took too long, or brought too much.
+    """
+    _pip(["download", "--only-binary=:all:", f"--dest={target}", *arguments], target, timeout_s)
+    wheels = sorted(target.glob("*.whl"))
+    if not wheels:
+        raise SandboxError("pip brought no wheels.")
+    unpacked = 0
+    for wheel in wheels:
+        try:
+            with zipfile.ZipFile(wheel) as archive:
+                unpacked += sum(entry.file_size for entry in archive.infolist())
+        except (OSError, zipfile.BadZipFile) as error:
+            raise SandboxError(f"{one_line(wheel.name)} is no wheel.") from error
+    if unpacked > _MOST_UNPACKED_BYTES:
+        raise SandboxError(f"The wheels are {unpacked >> 20} MiB unpacked, which is too much.")
+    return wheels
+
+
+def unpack(
+    wheels: Sequence[Path], target: Path, platform: Sequence[str], *, timeout_s: float = TIMEOUT_S
+) -> None:
+    """Install `wheels` into the folder `target` for another Python, running nothing of them.
+
+    Raises:
+        SandboxError: pip could not.
+    """
+    options = ["--no-deps", "--no-index", "--no-compile", "--only-binary=:all:", *platform]
+    names = [str(wheel) for wheel in wheels]
+    _pip(["install", *options, f"--target={target}", *names], target.parent, timeout_s)
+    # pip writes this machine's Python into the scripts it makes.
+    for script in (target / "bin").glob("*"):
+        data = script.read_bytes()
+        first, _, rest = data.partition(b"\n")
+        if first.startswith(b"#!") and b"python" in first:
+            script.write_bytes(b"#!/usr/bin/env python3\n" + rest)
+
+
+def _pip(arguments: list[str], watched: Path, timeout_s: float) -> None:
+    command = [sys.executable, "-I", "-m", "pip", *arguments, "--quiet", "--no-input"]
+    command += ["--disable-pip-version-check", "--retries=1", "--no-cache-dir"]
+    if (guard := shutil.which("setpriv")) is not None:
+        # Should Mai be killed, pip goes with it.
+        command = [guard, "--pdeathsig", "KILL", *command]
+    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    deadline = time.monotonic() + timeout_s
+    with tempfile.TemporaryFile() as complaints:
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=complaints,
+                cwd=watched,
+                env=environment,
+            )
+        except OSError as error:
+            raise SandboxError(f"pip cannot be started: {one_line(str(error))}.") from error
+        with process:
+            try:
+                while process.poll() is None:
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(_POLL_S)
+                    if time.monotonic() > deadline:
+                        raise SandboxError(f"pip took longer than {timeout_s:g} s.")
+                    if _size_of(watched) > _MOST_BYTES + _MOST_UNPACKED_BYTES:
+                        raise SandboxError("pip brought more than may be in a sandbox.")
+            finally:
+                process.kill()
+        if process.returncode != 0:
+            complaints.seek(0)
+            raise SandboxError(f"pip says: {_reason(complaints.read(1 << 20))}")
+
+
+def _reason(complaints: bytes) -> str:
+    lines = [line for line in complaints.decode(errors="replace").splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR")]
+    return one_line((errors or lines or ["nothing"])[-1], 300)
+
+
+def _size_of(place: Path) -> int:
+    total = 0
+    for path in place.rglob("*"):
+        with suppress(OSError):  # pip moves things while it works
+            total += path.lstat().st_size
+    return total
