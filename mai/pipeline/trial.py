@@ -228,15 +228,14 @@ class _Runs:
             cpu_s=round(self.cpu_s, 3),
         )
 
-
-def _folders_of(path: str) -> set[str]:
-    return {str(folder) for folder in PurePosixPath(path).parents} - {"."}
-
-
     def _what_is_missing(self) -> str:
         if not self.head_image.problem:
             return ""
         return f"What the repo needs is not in the sandbox: {self.head_image.problem}"
+
+
+def _folders_of(path: str) -> set[str]:
+    return {str(folder) for folder in PurePosixPath(path).parents} - {"."}
 
 
 def _edited(test_id: str) -> Finding:
