@@ -210,6 +210,15 @@ class Snapshot(Protocol):
 
 
 @runtime_checkable
+class KnowsBlobs(Protocol):
+    """A snapshot that can say which content a file has without reading it."""
+
+    def blob_id(self, path: str) -> str | None:
+        """Return git's id of the file's content, None where there is no such regular file."""
+        ...
+
+
+@runtime_checkable
 class CanImprove(Protocol):
     """A provider that finds improvements by itself, without being prompted."""
 

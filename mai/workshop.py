@@ -137,12 +137,14 @@ class Workshop:
         return watch.history if watch is not None else None
 
     def _opened(self) -> Provider:
+        from mai.prompting.outlines import shared as outlines
         from mai.providers.select import MODEL_BACKENDS, open_provider
 
         with self._lock:
             if self._provider is None:
                 provider = open_provider(self._settings, self._tell, self.may_touch)
                 if provider.name in MODEL_BACKENDS:
+                    outlines.remember_in(self._settings.data_dir / "cache")
                     self._watch = self._watched(provider)
                 self._provider = provider
             return self._provider

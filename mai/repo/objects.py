@@ -208,6 +208,11 @@ class Snapshot:
         entry = self._by_path().get(path)
         return entry.mode if entry else None
 
+    def blob_id(self, path: str) -> str | None:
+        """Return git's id of a regular file's content, None where there is none at `path`."""
+        entry = self._by_path().get(path)
+        return entry.oid if entry is not None and entry.is_regular else None
+
     def read(self, path: str) -> bytes | None:
         """Return a regular file's content, None where there is none at `path`."""
         entry = self._by_path().get(path)
