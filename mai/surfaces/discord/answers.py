@@ -53,6 +53,7 @@ class Answers:
         """
         asked = await self._asked(proposal_id)
         if asked is None:
+            await self._answer_late_ones(proposal_id)
             return
         card, proposal = asked
         reading = await self._read(card)
@@ -135,6 +136,15 @@ class Answers:
             else f"it is {str(proposal.state).replace('_', ' ')}"
         )
         await self._desk.post.reply(card, f"Too late: {why}. Nothing was approved by this.")
+
+    async def _answer_late_ones(self, proposal_id: str) -> None:
+        core = self._desk.core
+        proposal = await self._desk.look(lambda: core.get(proposal_id))
+        for card in await self._desk.look(lambda: core.cards.of(proposal_id)):
+            heard = self.heard.get(card.message or 0, set())
+            is_over = proposal.state.is_end or card.digest != proposal.digest
+            if is_over and Meaning.YES in heard and Meaning.NO not in heard:
+                await self.late(card)
 
     # --- a yes -------------------------------------------------------------------------------
 

@@ -147,6 +147,10 @@ class Post:
                 raise
             return []
 
+    async def latest(self, channel: int) -> list[discord.Message]:
+        """Return a page of the latest messages, the newest first."""
+        return await reached(_all(self.client.get_partial_messageable(channel).history(limit=50)))
+
     async def _complain(self, trouble: Trouble, proposal: Proposal) -> None:
         """Say what is in the way and which box mends it; a channel gives way to the owner's DM."""
         mend = box_for(trouble)

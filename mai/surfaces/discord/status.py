@@ -61,7 +61,7 @@ class Status:
             memory = f"{now.memory_used_bytes / GIB:.1f}/{now.memory_total_bytes / GIB:.0f} GiB"
             lines.append(f"cpu {now.cpu_percent:.0f} %  ·  memory {memory}")
         root = self._desk.core.repo.root.name
-        lines.append(f"{chat_line(root, 60)}, branch {chat_line(self._branch(), 60)}")
+        lines.append(f"-# status of {chat_line(root, 60)}")
         return "\n".join(lines)
 
     async def _tell(self) -> None:
@@ -95,8 +95,15 @@ class Status:
                     raise
             else:
                 return
-        sent = await post.send(text, channel=channel, silent=True)
-        await self._desk.look(lambda: cards.remember(_FACT, f"{channel}:{sent.id}"))
+        # One may be there that was never written down, because Mai was killed just then.
+        for old in await post.latest(channel):
+            if old.author.id == post.me and old.content.endswith(text.splitlines()[-1]):
+                identity = str(old.id)
+                await reached(old.edit(content=text))
+                break
+        else:
+            identity = str((await post.send(text, channel=channel, silent=True)).id)
+        await self._desk.look(lambda: cards.remember(_FACT, f"{channel}:{identity}"))
 
     def _doing(self, proposals: list[Proposal], *, is_paused: bool) -> str:
         waiting = sum(one.state is State.PENDING for one in proposals)
@@ -109,12 +116,6 @@ class Status:
         else:
             work = "talking" if self._is_talking() else ""
         return " · ".join(part for part in (waits, work) if part) or "nothing waits"
-
-    def _branch(self) -> str:
-        try:
-            return self._desk.core.repo.branch()
-        except MaiError:
-            return "none"
 
     def _heard(self, event: Event) -> None:
         match event:
