@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mai.cli.approval import confirm, who
-from mai.cli.output import line
+from mai.cli.output import is_terminal, line
+from mai.cli.planning import ask_plan
 from mai.cli.session import cancellable
 from mai.cli.show import card
 from mai.errors import MaiError, UsageError
@@ -96,7 +97,10 @@ class _Plain:
 
     def do_change(self, call: Call) -> None:
         with cancellable() as cancel:
-            self._core.change(call.rest, cancel)
+            self._core.change(call.rest, cancel, approve_plan=ask_plan if is_terminal() else None)
+
+    def do_steer(self, _: Call) -> None:
+        raise UsageError("Here one thing is done after the other; nothing is under way.")
 
     def do_submit(self, call: Call) -> None:
         from mai.core import Submission

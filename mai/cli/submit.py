@@ -76,11 +76,13 @@ def improve(
 
 def change(
     task: Annotated[str, typer.Argument(metavar="TASK", help="What should be different.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not show me the plan first.")] = False,
     repo: RepoOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Plan and propose a change for one task."""
-    from mai.cli.output import answering
+    """Plan a change for one task, show the plan, write it, and put it through the pipeline."""
+    from mai.cli.output import answering, is_terminal
+    from mai.cli.planning import ask_plan
     from mai.cli.proposal_json import Seen
     from mai.cli.session import cancellable, opened
 
@@ -91,7 +93,9 @@ def change(
         cancellable() as cancel,
     ):
         core.events.subscribe(seen)
-        report(core.change(task, cancel), as_json)
+        asks = is_terminal() and not yes
+        made = core.change(task, cancel, approve_plan=ask_plan if asks else None)
+        report(made, as_json)
 
 
 def report(proposal: Proposal, as_json: bool) -> None:

@@ -173,6 +173,12 @@ class MaiApp(InboxApp):
         if self._answers is not None:
             self._answers.ask(event.proposal, is_yes=event.is_yes)
 
+    def on_plan_made(self, event: messages.PlanMade) -> None:
+        """Show a plan, and give the answer to whoever waits for it."""
+        from mai.tui.screens.plan import PlanScreen
+
+        self.push_screen(PlanScreen(event.plan), event.answer)
+
     def on_care_needed(self) -> None:
         """Catch up with what others did, unless that is being done."""
         from mai.tui import surroundings

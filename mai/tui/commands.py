@@ -42,6 +42,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("help", "", "What I can do, and the keys.", "do_help"),
     _work("improve", "[N] [GLOB]", "Look for N improvements and propose them.", "do_improve"),
     _work("change", "TASK", "Plan and propose a change for one task.", "do_change", 1),
+    Command("steer", "TEXT", "Tell the change that is under way something.", "do_steer", 1),
     _work("submit", "FILE", "Put a patch through the gate.", "do_submit", 1),
     Command("pending", "", "What waits for you.", "do_pending"),
     Command("show", "ID", "One proposal: why, diff, risk, trial, review.", "do_show"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from mai.errors import Cancelled, UsageError, WrongDigest
@@ -12,11 +13,12 @@ from mai.events import Cancel
 from mai.text import one_line
 from mai.tui import answers
 from mai.tui.commands import Call, read_answer, read_line, read_rounds
-from mai.tui.messages import Answered, Answering, Opened, ReplyGrew
+from mai.tui.messages import Answered, Answering, Opened, PlanMade, ReplyGrew
 from mai.tui.talk import Talk
 from mai.tui.work import Job
 
 if TYPE_CHECKING:
+    from mai.agent.task import Plan, Steering
     from mai.core import Core
     from mai.tui.app import MaiApp
 
@@ -30,6 +32,7 @@ class Handlers:
         self._app = app
         self._core = core
         self._talk = Talk()
+        self._steering: Steering | None = None
 
     def take(self, text: str) -> None:
         """Carry out one line: a command, or something said.
@@ -116,6 +119,13 @@ class Handlers:
         """Carry out a task."""
         self._app.desk.give(Job("change", lambda cancel: self._change(call.rest, cancel)))
 
+    def do_steer(self, call: Call) -> None:
+        """Have something before the model from the next stage on."""
+        if self._steering is None:
+            raise UsageError("No change is under way; /change begins one.")
+        self._steering.say(call.rest)
+        self._app.say("It hears that before its next step.")
+
     def do_submit(self, call: Call) -> None:
         """Put a patch through the gate."""
         path = Path(call.rest).expanduser()
@@ -144,7 +154,26 @@ class Handlers:
         self._app.post_message(Answered(text))
 
     def _change(self, task: str, cancel: Cancel) -> None:
-        self._core.change(task, cancel)
+        from mai.agent.task import Steering
+
+        self._steering = steering = Steering()
+        try:
+            self._core.change(
+                task,
+                cancel,
+                approve_plan=lambda plan: self._agreed(plan, cancel),
+                steering=steering,
+            )
+        finally:
+            self._steering = None
+
+    def _agreed(self, plan: Plan, cancel: Cancel) -> Plan | None:
+        """Wait for the person's word on a plan; a stop is a no."""
+        answers_given: SimpleQueue[Plan | None] = SimpleQueue()
+        cancel.on_set(lambda: answers_given.put(None))
+        if not self._app.post_message(PlanMade(plan, answers_given.put)):
+            return None
+        return answers_given.get()
 
     def _rollback(self, prefix: str, cancel: Cancel) -> None:
         self._core.rollback(prefix, cancel)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 if TYPE_CHECKING:
+    from mai.agent.task import Plan
     from mai.core import Core
     from mai.errors import MaiError
     from mai.events import Event
@@ -131,6 +132,15 @@ class Answering(Message):
         super().__init__()
         self.proposal = proposal
         self.is_yes = is_yes
+
+
+class PlanMade(Message):
+    """A model made a plan; `answer` takes it back, changed or not, or None to stop."""
+
+    def __init__(self, plan: Plan, answer: Callable[[Plan | None], None]) -> None:
+        super().__init__()
+        self.plan = plan
+        self.answer = answer
 
 
 class Stopped(Message):
