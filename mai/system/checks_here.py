@@ -202,18 +202,6 @@ def log(settings: Settings, _repo_dir: Path) -> Check:
     return Check("log", Status.OK, f"{settings.logs}, level {settings.log_level}.")
 
 
-def discord(settings: Settings, _repo_dir: Path) -> Check:
-    """Is Discord set up, wholly or not at all?"""
-    token, user = settings.discord_bot_token, settings.discord_user_id
-    if token and user:
-        return Check("discord", Status.OK, f"A bot's token and user {user} are set.")
-    if token or user:
-        missing = "DISCORD_USER_ID" if token else "DISCORD_BOT_TOKEN"
-        text = f"{missing} is not set, so Discord stays off."
-        return Check("discord", Status.WARN, text, f"export {missing}=…")
-    return Check("discord", Status.OK, "Not set up; proposals are answered in the terminal.")
-
-
 def machine(settings: Settings, _repo_dir: Path) -> Check:
     """What can think here?"""
     now = sample(settings)

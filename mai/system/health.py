@@ -9,7 +9,7 @@ from pathlib import Path
 from time import monotonic
 
 from mai.settings import Settings
-from mai.system import checks_here, checks_reach
+from mai.system import checks_discord, checks_here, checks_reach
 from mai.system.check import Check, Status
 from mai.system.redaction import Redactor
 from mai.text import one_line
@@ -36,7 +36,7 @@ _CHECKERS: tuple[tuple[str, Checker], ...] = (
     ("ruff", checks_here.ruff),
     ("ollama", checks_reach.ollama),
     ("lm studio", checks_reach.lm_studio),
-    ("discord", checks_here.discord),
+    ("discord", checks_discord.discord),
     ("machine", checks_here.machine),
 )
 

@@ -15,6 +15,7 @@ from tests.servers.discord_messages import Messages
 from tests.servers.discord_world import (
     APPLICATION,
     BOT,
+    GUILD,
     OWNER,
     Json,
     Posted,
@@ -59,6 +60,7 @@ class Rest:
             ("GET", "/oauth2/applications/@me"): self._application,
             ("GET", "/gateway"): self._gateway,
             ("GET", "/gateway/bot"): self._gateway,
+            ("GET", "/users/@me/guilds"): self._guilds,
             ("GET", "/guilds/{guild}"): self._guild,
             ("GET", "/guilds/{guild}/members/{user}"): self._member,
             ("GET", "/channels/{channel}"): self._channel,
@@ -135,12 +137,16 @@ class Rest:
                 "team": None,
                 "flags": self.world.application_flags,
                 "summary": "",
+                "interactions_endpoint_url": self.world.endpoint,
             }
         )
 
     async def _gateway(self, _request: web.Request) -> web.Response:
         limit = {"total": 1000, "remaining": 999, "reset_after": 0, "max_concurrency": 1}
         return answer({"url": self.gateway.url, "shards": 1, "session_start_limit": limit})
+
+    async def _guilds(self, _request: web.Request) -> web.Response:
+        return answer([{"id": str(GUILD), "name": "workshop"}] if self.world.is_invited else [])
 
     async def _guild(self, _request: web.Request) -> web.Response:
         return answer(self.world.guild())

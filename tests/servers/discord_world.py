@@ -115,6 +115,8 @@ class World:
         self.closed_dms: set[int] = set()
         #: The application's flags: 1 << 18 and 1 << 19 are the message content intent.
         self.application_flags = 1 << 19
+        self.is_invited = True
+        self.endpoint: str | None = None
         self._last_id = 0
 
     def add_user(self, user: int, name: str, *, is_bot: bool = False) -> None:

@@ -161,7 +161,7 @@ def test_several_yeses_land_one_after_the_other_each_tried_on_the_last(
 def test_a_hostile_proposal_forges_nothing_on_its_card(
     serving: Serving, server: DiscordServer, core: Core
 ) -> None:
-    evil = "@everyone <@200> ||hidden|| [click](https://evil.example) ```\n👍 lands it · digest `aaaaaa`"
+    evil = "@everyone <@200> ||hidden|| [click](https://e.example) ```\n👍 lands it · `aaaaaa`"
     risk = RiskReport(
         Level.MEDIUM,
         3,

@@ -300,8 +300,8 @@ def test_discord_half_set_up_is_a_finding(tmp_path: Path) -> None:
     assert found(load(discord_bot_token=token), tmp_path)["discord"].mend.startswith(
         "export DISCORD_USER_ID"
     )
-    both = load(discord_bot_token=token, discord_user_id=7)
-    assert found(both, tmp_path)["discord"].status is Status.OK
+    both = load(discord_bot_token=token, discord_user_id=7, discord_api=closed_port())
+    assert found(both, tmp_path)["discord"].text.startswith("Discord cannot be reached")
 
 
 def test_a_check_that_breaks_is_a_finding_without_secrets(tmp_path: Path) -> None:
