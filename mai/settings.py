@@ -90,8 +90,12 @@ class Settings(BaseSettings):
     )
 
     model: str | None = Field(None, description="The model to use. Unset: chosen by what fits.")
-    model_fallbacks: str = Field("", description="Models to try after it, separated by commas.")
-    provider: str | None = Field(None, description="Force a provider: ollama, reflex, scripted.")
+    model_fallbacks: str = Field(
+        "", description="Models to try after it, separated by commas; `none`: no other."
+    )
+    provider: str | None = Field(
+        None, description="Force a provider: ollama, lmstudio, gguf, reflex, scripted."
+    )
     transcript: Path | None = Field(
         None, description='The JSONL file (`{"text": …}` a line) that `scripted` plays.'
     )

@@ -8,11 +8,12 @@ import json
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from mai.errors import Cancelled, ProviderError
+from mai.errors import Cancelled, ContextOverflow, ProviderError
 from mai.events import Cancel
 from mai.protocols import ChatRequest, Delta, KnowsContext, Message, Provider
 from mai.providers.faults import Remedy, remedy_for
@@ -84,11 +85,15 @@ def ask_json(
     seen: Counter[str] = Counter()
     fault = "it was asked no question"
     for _ in range(rounds):
-        answer = ask(
-            provider,
-            ChatRequest(messages, schema, request.answer_tokens, request.temperature),
-            cancel,
-        )
+        asked = ChatRequest(messages, schema, request.answer_tokens, request.temperature)
+        try:
+            answer = ask(provider, asked, cancel)
+        except ContextOverflow:
+            if messages is request.messages:
+                raise
+            # The prompt fills the context, so there is no room to say what was wrong with the
+            # last answer; asked the same again, a model often answers better.
+            answer = ask(provider, replace(asked, messages=request.messages), cancel)
         try:
             return model.model_validate(parse_json(answer))
         except ValidationError as error:

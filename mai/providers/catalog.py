@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from mai.errors import MaiError, SettingsError
+from mai.errors import MaiError, ProviderError, SettingsError
 from mai.protocols import ModelInfo
 from mai.providers.endpoint import Endpoint, Timeouts
 from mai.providers.gguf_header import kv_bytes_per_token
@@ -27,8 +27,10 @@ from mai.text import one_line
 OLLAMA_PORT = 11434
 LMSTUDIO_PORTS = (1234, 8000)
 CONNECT_S = 0.4
-#: After this long whoever has not answered counts as not there.
+#: After this long whoever has said nothing counts as not there.
 PATIENCE_S = 0.75
+#: Whoever has said something is there, and on a busy machine may take longer to say the rest.
+ALIVE_PATIENCE_S = 3.0
 _MAX_BYTES = 4_000_000
 _AT_ONCE = 8
 _HTTP_OK = 200
@@ -50,26 +52,37 @@ class Place:
 
 
 def survey(settings: Settings, only: str = "") -> tuple[Place, ...]:
-    """Ask every place, or the one provider `only`, and return what each has. Takes under 0.8 s."""
+    """Ask every place, or the one provider `only`, and return what each has.
+
+    Who says nothing holds this up for 0.75 s; who has begun to answer, for 3 s at most.
+    """
     asks = [ask for ask in _asks(settings) if only in {"", ask.provider}]
     found: list[Place | MaiError | None] = [None] * len(asks)
 
+    alive = [threading.Event() for _ in asks]
+
     def answer(number: int) -> None:
         try:
-            found[number] = asks[number].look()
+            found[number] = asks[number].look(alive[number].set)
         except MaiError as error:
             found[number] = error
+        except Exception as error:  # noqa: BLE001 - in a thread it would be a traceback on the screen
+            note = one_line(f"It could not be asked: {type(error).__name__}: {error}")
+            found[number] = ProviderError(f"{note.rstrip('.')}.")
 
     # Daemons: a name server that hangs must hold up neither the answer nor the end of the process.
     threads = [
         threading.Thread(target=answer, args=(number,), daemon=True, name=f"survey-{ask.provider}")
         for number, ask in enumerate(asks)
     ]
-    until = time.monotonic() + PATIENCE_S
+    started = time.monotonic()
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(max(0.0, until - time.monotonic()))
+        thread.join(max(0.0, started + PATIENCE_S - time.monotonic()))
+    for thread, has_spoken in zip(threads, alive, strict=True):
+        if has_spoken.is_set():
+            thread.join(max(0.0, started + ALIVE_PATIENCE_S - time.monotonic()))
     return tuple(_place(ask, answer) for ask, answer in zip(asks, found, strict=True))
 
 
@@ -77,16 +90,20 @@ def survey(settings: Settings, only: str = "") -> tuple[Place, ...]:
 class _Ask:
     provider: str
     where: str
-    look: Callable[[], Place]
+    look: Callable[[Callable[[], None]], Place]
 
 
 def _asks(settings: Settings) -> tuple[_Ask, ...]:
     studio = settings.lmstudio_endpoint
     usual = f"http://localhost:{LMSTUDIO_PORTS[0]}"
     return (
-        _Ask("ollama", settings.ollama_endpoint, lambda: _ollama(settings.ollama_endpoint)),
-        _Ask("lmstudio", studio or usual, lambda: _lmstudio(studio)),
-        _Ask("gguf", str(settings.model_cache_dir), lambda: _gguf(settings)),
+        _Ask(
+            "ollama",
+            settings.ollama_endpoint,
+            lambda alive: _ollama(settings.ollama_endpoint, alive),
+        ),
+        _Ask("lmstudio", studio or usual, lambda alive: _lmstudio(studio, alive)),
+        _Ask("gguf", str(settings.model_cache_dir), lambda alive: _gguf(settings, alive)),
     )
 
 
@@ -99,13 +116,14 @@ def _place(ask: _Ask, answer: Place | MaiError | None) -> Place:
     return Place(ask.provider, _shown(ask.provider, ask.where), answers=False, note=note)
 
 
-def _ollama(address: str) -> Place:
+def _ollama(address: str, alive: Callable[[], None]) -> Place:
     endpoint = Endpoint.parse(address, OLLAMA_PORT)
     shown = _shown("ollama", address)
     listed = _get(endpoint, "/api/tags")
     entries = listed.get("models") if isinstance(listed, dict) else None
     if not isinstance(entries, list):
         return Place("ollama", shown, answers=False, note="Nothing answers there.")
+    alive()
     named = [(name, entry) for entry in entries if (name := _name(entry))]
     loaded = _get(endpoint, "/api/ps") or {}
     running = {_name(entry) for entry in loaded.get("models") or () if isinstance(entry, dict)}
@@ -141,7 +159,7 @@ def _ollama_model(
     )
 
 
-def _lmstudio(address: str | None) -> Place:
+def _lmstudio(address: str | None, alive: Callable[[], None]) -> Place:
     addresses = [address] if address else [f"http://localhost:{port}" for port in LMSTUDIO_PORTS]
     for candidate in addresses:
         endpoint = Endpoint.parse(candidate, LMSTUDIO_PORTS[0])
@@ -151,19 +169,21 @@ def _lmstudio(address: str | None) -> Place:
         # Its HTTP side answers every path with 200, so the word itself must be there.
         if not isinstance(greeted, dict) or greeted.get("lmstudio") is not True:
             continue
+        alive()
         from mai.providers.lmstudio import LMStudioProvider  # noqa: PLC0415 - see the module's top
 
-        provider = LMStudioProvider(candidate, "", Timeouts(facts_s=PATIENCE_S))
+        provider = LMStudioProvider(candidate, "", Timeouts(facts_s=ALIVE_PATIENCE_S))
         models = tuple(asyncio.run(provider.models()))
         return Place("lmstudio", endpoint.url, answers=True, models=models, endpoint=candidate)
     shown = _shown("lmstudio", addresses[0])
     return Place("lmstudio", shown, answers=False, note="Nothing answers there.")
 
 
-def _gguf(settings: Settings) -> Place:
+def _gguf(settings: Settings, alive: Callable[[], None]) -> Place:
     folder = settings.model_cache_dir
     if not folder.is_dir():
         return Place("gguf", str(folder), answers=True)
+    alive()
     from mai.providers import gguf_engine, gguf_files  # noqa: PLC0415 - brings httpx
 
     models = gguf_files.list_models(folder)

@@ -22,10 +22,11 @@ from mai.errors import (
 )
 from mai.events import Cancel
 from mai.protocols import ChatRequest, Message
-from mai.providers.base import ask
+from mai.providers.base import ask, ask_json
 from mai.providers.endpoint import Timeouts
 from mai.providers.faults import Remedy, remedy_for
 from tests.providers.backends import HELLO, SERVERS, Backend, deltas_of, opened
+from tests.providers.test_contract import Plan
 from tests.servers.chopper import Chopper
 from tests.servers.ollama import closed_port
 
@@ -144,6 +145,19 @@ def test_a_question_is_asked_twice_of_a_server_that_dies(tmp_path: Path) -> None
         backend.says("Too late.")
         with pytest.raises(ProviderDied):
             ask(backend.provider, HELLO, Cancel())
+
+
+def test_a_full_context_leaves_no_room_to_complain_and_the_question_is_asked_again(
+    tmp_path: Path,
+) -> None:
+    """At 4,096 tokens a prompt may fill all but the answer's room, and then one more try is due."""
+    with opened("ollama", tmp_path) as backend:
+        filling = ChatRequest((Message("user", "word " * 1_900),), None, 150)
+        backend.says("maybe " * 140)
+        backend.says('{"decision": "object", "steps": []}')
+        assert ask_json(backend.provider, filling, Plan, Cancel()).decision == "object"
+        first, second = backend.server.chats
+        assert first["messages"] == second["messages"]
 
 
 def test_remedies_are_known_for_every_provider_error() -> None:
