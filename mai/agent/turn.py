@@ -30,7 +30,7 @@ MAP_TOKENS = 800
 _CHARACTERS_PER_TOKEN = 2
 _LEAST_CHARACTERS = 600
 #: Asking a server about every model it has takes a while, and the answer stays the same.
-_NATIVE: WeakKeyDictionary[Provider, bool] = WeakKeyDictionary()
+_NATIVE: WeakKeyDictionary[Provider, dict[str, bool]] = WeakKeyDictionary()
 
 
 async def turn(
@@ -113,15 +113,16 @@ class _Question:
 
 async def _calls_natively(provider: Provider) -> bool:
     """Whether the model calls tools by itself, as its server says."""
-    known = _NATIVE.get(provider)
-    if known is None:
+    known = _NATIVE.setdefault(provider, {})
+    if provider.model not in known:
         try:
             models = await provider.models()
         except ProviderError:
             return False  # the answer itself will say what is wrong with the server
-        known = any("tools" in one.capabilities for one in models if _is(one.name, provider.model))
-        _NATIVE[provider] = known
-    return known
+        known[provider.model] = any(
+            "tools" in one.capabilities for one in models if _is(one.name, provider.model)
+        )
+    return known[provider.model]
 
 
 def _is(name: str, model: str) -> bool:

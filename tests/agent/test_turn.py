@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from mai.agent.tools import Services, Toolbox
 from mai.agent.turn import turn
 from mai.errors import ContextOverflow
 from mai.protocols import Delta, Message, Provider
@@ -69,3 +70,20 @@ async def test_reflexes_say_that_they_do_not_talk() -> None:
     deltas = await said(ReflexProvider(), "Hello?")
     assert deltas[0].text.startswith("No model thinks here")
     assert deltas[-1].is_last
+
+
+async def test_a_real_client_offers_the_tools_and_takes_the_calls() -> None:
+    asked = Answer("", calls=(("read_file", {"path": "core.py"}),))
+    tools = Services(str, str, str, str)
+    with OllamaServer(ServedModel("tiny:latest", capabilities=("completion", "tools"))) as server:
+        server.answers(asked, "It divides by the count.")
+        provider = OllamaProvider(server.url, "tiny")
+        stream = turn(provider, SNAPSHOT, (), "What is mean?", toolbox=Toolbox(SNAPSHOT, tools))
+        said = "".join([delta.text async for delta in stream])
+        first, second = server.chats
+    assert said == "It divides by the count."
+    offered = {tool["function"]["name"] for tool in first["tools"]}
+    assert {"read_file", "search", "run_tests", "remember"} <= offered
+    assert second["messages"][-2]["tool_calls"][0]["function"]["name"] == "read_file"
+    assert second["messages"][-1]["role"] == "tool"
+    assert "def mean(values):" in second["messages"][-1]["content"]
