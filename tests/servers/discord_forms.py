@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import BodyPartReader, web
@@ -40,11 +42,24 @@ def check(body: Json) -> None:
         raise Refused(400, 50035, "Invalid Form Body")
 
 
-async def read(request: web.Request) -> tuple[Any, list[tuple[str, bytes]]]:
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a request carries: its JSON, and the files beside it."""
+
+    body: Any = None
+    files: tuple[tuple[str, bytes], ...] = ()
+
+
+#: The form of the request that is being answered; each has a task of its own.
+FORM: ContextVar[Form] = ContextVar("FORM")
+
+
+async def read(request: web.Request) -> Form:
+    """Read a request's form."""
     if not request.can_read_body:
-        return None, []
+        return Form()
     if request.content_type == "application/json":
-        return await request.json(), []
+        return Form(await request.json())
     body: Any = {}
     files: list[tuple[str, bytes]] = []
     async for part in await request.multipart():
@@ -53,4 +68,4 @@ async def read(request: web.Request) -> tuple[Any, list[tuple[str, bytes]]]:
             body = json.loads(await part.text())
         else:
             files.append((part.filename or "", bytes(await part.read())))
-    return body, files
+    return Form(body, tuple(files))

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from tests.servers.discord_faults import answer
-from tests.servers.discord_forms import Refused, check
+from tests.servers.discord_forms import FORM, Refused, check
 from tests.servers.discord_gateway import Gateway
 from tests.servers.discord_world import BOT, Json, Posted, World, emoji_json
 
@@ -57,11 +57,11 @@ class Messages:
         return answer(self.world.as_json(self._message(request), self.base))
 
     async def _post(self, request: web.Request) -> web.Response:
-        channel, body = self.place(request), request["body"]
+        channel, body = self.place(request), FORM.get().body
         self._needs(channel, "SEND_MESSAGES")
         if body.get("embeds"):
             self._needs(channel, "EMBED_LINKS")
-        if request["files"]:
+        if FORM.get().files:
             self._needs(channel, "ATTACH_FILES")
         check(body)
         if body.get("enforce_nonce"):
@@ -76,7 +76,7 @@ class Messages:
             body.get("content") or "",
             body.get("embeds") or [],
             body.get("components") or [],
-            request["files"],
+            list(FORM.get().files),
             nonce=str(body["nonce"]) if body.get("nonce") else None,
             reply_to=int(reference["message_id"]) if reference else None,
             allowed_mentions=body.get("allowed_mentions"),
@@ -86,7 +86,7 @@ class Messages:
         return answer(self.world.as_json(message, self.base))
 
     async def _edit(self, request: web.Request) -> web.Response:
-        message, body = self._message(request), request["body"]
+        message, body = self._message(request), FORM.get().body
         if message.author != BOT:
             raise Refused(403, 50005, "Cannot edit a message authored by another user")
         check({"content": message.content, "embeds": message.embeds, **body})

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.servers.discord_faults import Fault, How, answer, dropped, instead
-from tests.servers.discord_forms import Refused, check, read
+from tests.servers.discord_forms import FORM, Refused, check, read
 from tests.servers.discord_gateway import Gateway
 from tests.servers.discord_messages import Messages
 from tests.servers.discord_world import (
@@ -80,8 +80,8 @@ class Rest:
             plain: web.StreamResponse = await handler(request)
             return plain
         path = request.path.removeprefix(PREFIX)
-        request["body"], request["files"] = await read(request)
-        self.asked.append(Asked(request.method, path, request["body"]))
+        FORM.set(await read(request))
+        self.asked.append(Asked(request.method, path, FORM.get().body))
         fault = next((one for one in self.faults if one.takes(request.method, path)), None)
         try:
             return await self._answered(request, handler, path, fault)
@@ -155,7 +155,7 @@ class Rest:
         return answer(self.world.member(int(request.match_info["user"])))
 
     async def _open_dm(self, request: web.Request) -> web.Response:
-        user = int(request["body"]["recipient_id"])
+        user = int(FORM.get().body["recipient_id"])
         if user not in self.world.users:
             raise Refused(400, 50033, "Invalid Recipient(s)")
         return answer(self.world.channels[self.world.dm_with(user)])
@@ -172,12 +172,12 @@ class Rest:
     async def _commands(self, request: web.Request) -> web.Response:
         self.commands = [
             {"id": str(7_000 + place), "application_id": str(APPLICATION), "version": "1", **one}
-            for place, one in enumerate(request["body"])
+            for place, one in enumerate(FORM.get().body)
         ]
         return answer(self.commands)
 
     async def _callback(self, request: web.Request) -> web.Response:
-        interaction, body = int(request.match_info["interaction"]), request["body"]
+        interaction, body = int(request.match_info["interaction"]), FORM.get().body
         if self.answered.get(interaction):
             raise Refused(400, 40060, "Interaction has already been acknowledged.")
         check(body.get("data") or {"content": "-"})
@@ -189,8 +189,8 @@ class Rest:
 
     async def _follow_up(self, request: web.Request) -> web.Response:
         interaction = int(request.match_info["secret"].removeprefix("secret"))
-        check(request["body"])
-        self.answered.setdefault(interaction, []).append(request["body"])
+        check(FORM.get().body)
+        self.answered.setdefault(interaction, []).append(FORM.get().body)
         message = Posted(self.world.next_id(), self.world.dm_with(OWNER), BOT)
-        message.content = request["body"].get("content") or ""
+        message.content = FORM.get().body.get("content") or ""
         return answer(self.world.as_json(message, self.messages.base))
