@@ -43,7 +43,6 @@ def test_a_test_that_ends_its_process_fails_alone(trial: Trial, body: str) -> No
         {"conftest.py": "def pytest_collection_modifyitems(): import os; os._exit(0)\n"},
         {"conftest.py": "def pytest_sessionfinish(): import os; os._exit(0)\n"},
         {"conftest.py": "def pytest_sessionstart(): import pytest; pytest.exit('x', 0)\n"},
-        {"test_0.py": "import os; os._exit(0)\n"},
         {"conftest.py": "import signal, os; os.kill(os.getpid(), signal.SIGSTOP)\n"},
     ],
     ids=[
@@ -52,7 +51,6 @@ def test_a_test_that_ends_its_process_fails_alone(trial: Trial, body: str) -> No
         "modifyitems",
         "finish",
         "start",
-        "import",
         "stop",
     ],
 )
