@@ -63,6 +63,7 @@ SAME: Mapping[str, str] = {
     "io.open": "builtins.open",
     "codecs.open": "builtins.open",
     "io.open_code": "builtins.open",
+    "io.OpenWrapper": "builtins.open",
     "importlib.__import__": "builtins.__import__",
     "importlib._bootstrap.__import__": "builtins.__import__",
     "importlib._bootstrap._gcd_import": "importlib.import_module",
@@ -73,6 +74,9 @@ SAME: Mapping[str, str] = {
     "lzma.open": "builtins.open",
     "tarfile.open": "builtins.open",
     "zipfile.ZipFile": "builtins.open",
+    "zipfile.PyZipFile": "builtins.open",
+    "bz2.BZ2File": "builtins.open",
+    "lzma.LZMAFile": "builtins.open",
     "tarfile.TarFile": "builtins.open",
     "gzip.GzipFile": "builtins.open",
     "aiofiles.open": "builtins.open",
@@ -87,13 +91,17 @@ SAME: Mapping[str, str] = {
     "django.utils.importlib.import_module": "importlib.import_module",
     "werkzeug.utils.import_string": "importlib.import_module",
 }
+# Packages carry copies of others: `pip._vendor.requests` is `requests`.
+_BUNDLES = ("._vendor.", ".vendored.", ".vendor.", "requests.packages.")
 # Names that need a look at how they are used.
 SPECIAL = _words(
     """
     builtins.__getattr__ builtins.__import__ builtins.delattr builtins.eval builtins.exec
     builtins.getattr builtins.globals builtins.locals builtins.open builtins.setattr
     builtins.vars importlib.import_module operator.attrgetter operator.methodcaller os.fdopen
-    os.open sys.modules os.environ os.environb os.getenv os.getenvb
+    os.open sys.modules os.environ os.environb os.getenv os.getenvb logging.config.dictConfig
+    logging.config.dictConfigClass logging.config.DictConfigurator logging.config.fileConfig
+    numpy.load
     """
 )
 # Built-ins that matter when nothing else binds the name.
@@ -118,8 +126,20 @@ def canonical(name: str) -> str:
         return canonical(f"{alias}{dot}{rest}")
     if name.startswith("six.moves."):
         return name.removeprefix("six.moves.")
-    if rest:
-        last = name.rpartition(".")[2]
-        if last in POWERFUL and name not in OWN_SUBMODULES:
-            return ALIASES.get(last, last)
+    by_itself = _without_owner(name) if rest else name
+    return name if by_itself == name else canonical(by_itself)
+
+
+def _without_owner(name: str) -> str:
+    """Return what a module that somebody else imported, or carries a copy of, is by itself."""
+    if "vendor" in name or ".packages." in name:
+        for bundle in _BUNDLES:
+            _, found, own = name.partition(bundle)
+            if found:
+                return own
+    last = name.rpartition(".")[2]
+    if last in PRIVATE_COPIES:
+        return last[1:]
+    if last in POWERFUL and name not in OWN_SUBMODULES:
+        return ALIASES.get(last, last)
     return name

@@ -31,7 +31,7 @@ def analyse(path: str, source: bytes, *, in_full: bool) -> Facts:
             tree = ast.parse(source, type_comments=False)
         survey = Walker(_package_of(path)).walk(tree)
         resolver = Resolver(survey)
-        collector = Collector(survey, resolver, in_full=in_full)
+        collector = Collector(survey, resolver, in_full=in_full, is_test=is_test(path))
         text = source.decode("utf-8", "replace")
         uses = collector.collect(has_telling_text=bool(sensitive.ANY.search(text)))
         lines = source.count(b"\n") + 1

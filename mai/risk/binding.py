@@ -12,7 +12,7 @@ class Binder:
 
     def __init__(self, package: str) -> None:
         self.package = package
-        self.survey = Survey(Scope("module", None, None))
+        self.survey = Survey(Scope("module", None, None), package=package)
 
     def visit(self, node: ast.AST, scope: Scope) -> None:
         """Visit one node and what is below it."""

@@ -6,8 +6,9 @@ import ast
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from mai.risk.aliases import POWERFUL
+from mai.risk.aliases import POWERFUL, canonical
 from mai.risk.scopes import Scope
+from mai.risk.sinks import IMPLIED
 
 if TYPE_CHECKING:
     from mai.risk.names import Resolver
@@ -55,6 +56,13 @@ def first(call: ast.Call, *names: str) -> ast.expr | None:
     if call.args:
         return call.args[0]
     return next((keyword.value for keyword in call.keywords if keyword.arg in names), None)
+
+
+def implied(node: ast.expr, scope: Scope) -> tuple[str, ...]:
+    """Return the module that a bare name nothing binds is taken for."""
+    if isinstance(node, ast.Name) and node.id in IMPLIED and scope.find(node.id) is None:
+        return (canonical(node.id),)
+    return ()
 
 
 def _method(

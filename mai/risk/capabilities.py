@@ -6,11 +6,12 @@ import ast
 import sys
 from collections.abc import Iterable
 
-from mai.risk import aliases, namespaces, rungs, sensitive, sinks, special
+from mai.risk import aliases, namespaces, rungs, sensitive, sinks, special, unresolved
 from mai.risk.aliases import canonical
 from mai.risk.calls import first
 from mai.risk.facts import Use
 from mai.risk.flow import Flow
+from mai.risk.libraries import PACKAGES
 from mai.risk.names import Names, Resolver
 from mai.risk.scopes import Reference, Scope, Survey
 
@@ -25,12 +26,15 @@ class Collector:
     `in_full` also fingerprints what reaches each use, and keeps calls into the project itself.
     """
 
-    def __init__(self, survey: Survey, resolver: Resolver, *, in_full: bool) -> None:
+    def __init__(
+        self, survey: Survey, resolver: Resolver, *, in_full: bool, is_test: bool = False
+    ) -> None:
         self.survey = survey
         self.resolver = resolver
         self.consumed: set[ast.AST] = set()
         self.calls: list[Use] = []
         self._in_full = in_full
+        self._is_plugin = not is_test  # what tests do to the run is told with the tests
         self._found: dict[tuple[str, str, int, int], Use] = {}
         self._qualified: dict[ast.AST, str] = {}
         self._runs_at_import: set[ast.AST] = set()
@@ -52,6 +56,8 @@ class Collector:
         for function, scope in self.survey.functions:
             if function.name in {"__reduce__", "__reduce_ex__"}:
                 self.add("reflection.reduce", function.name, function, scope)
+            elif function.name.startswith("pytest_") and self._is_plugin:
+                self.add("test-tampering.hook", function.name, function, scope)
         if has_telling_text:
             for constant, scope in self.survey.strings:
                 self._string(constant, scope)
@@ -108,7 +114,12 @@ class Collector:
             if rule:
                 self.add(rule, candidate, node, scope)
                 return
-        rule = sinks.NAMES.get(full) if member else None
+        top = module.partition(".")[0]
+        # A package's own modules import each other; that hands nothing to anybody.
+        if top in PACKAGES and top not in self.survey.package.split("."):
+            self.add(PACKAGES[top], top, node, scope)
+            return
+        rule = sinks.rule_of(full) if member else None
         if rule and rule not in {"mark.exit", "env.whole", "env.get"}:
             self._imported.append((rule, full, node, scope))
 
@@ -168,10 +179,12 @@ class Collector:
             is_known |= self.judge(name, node, scope, call)
         if isinstance(node, ast.Attribute):
             rungs.judge_attribute(self, node, scope)
-            if call is not None and not is_known:
-                self._method(node, names, scope, call)
-        if call is not None and self._in_full and not is_known:
-            self._call_into_project(names, call, scope)
+            if not is_known:
+                unresolved.judge_method(self, node, names, scope, call)
+        if call is not None:
+            unresolved.judge_arguments(self, names, call, scope)
+            if self._in_full and not is_known:
+                self._call_into_project(names, call, scope)
 
     def judge(self, name: str, node: ast.expr, scope: Scope, call: ast.Call | None) -> bool:
         """Add what a resolved name says; return whether it says anything."""
@@ -183,7 +196,10 @@ class Collector:
             if call is None and not isinstance(node, ast.Attribute):
                 self.add("reflection.module", name, node, scope)
             return True
-        rule = sinks.NAMES.get(name)
+        if name.endswith(".__dict__") and name.removesuffix(".__dict__") in aliases.POWERFUL:
+            self.add("dynamic-code.lookup", name, node, scope)
+            return True
+        rule = sinks.rule_of(name)
         if rule is None:
             return False
         if rule == "process.start" and call is not None and self._uses_shell(call, scope):
@@ -223,40 +239,6 @@ class Collector:
         """Add what a path or another constant names."""
         for rule in sensitive.rules_of(target):
             self.add(rule, target[:80], node, scope, target)
-
-    # --- what nobody could resolve ---
-
-    def _method(self, node: ast.Attribute, names: Names, scope: Scope, call: ast.Call) -> None:
-        """Judge a call of a method on something unknown by the method's own name."""
-        word = node.attr
-        if word == "open":
-            special.judge_path_open(self, node, scope, call)
-            return
-        rule = sinks.METHODS.get(word)
-        is_elsewhere = names and not any("()" in name or name.startswith("@") for name in names)
-        if rule is None or is_elsewhere or self._is_own_method(node):
-            return
-        data = (node.value, *call.args, *call.keywords)
-        target = self.target_of(call, scope)
-        self.add(rule, f"….{word}", call, scope, target, data)
-        self.judge_target(self.path_of(node.value, scope) or target, call, scope)
-
-    def _is_own_method(self, node: ast.Attribute) -> bool:
-        is_self = isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"}
-        return is_self and any(
-            body.kind == "class" and node.attr in body.bindings
-            for body in self.survey.bodies.values()
-        )
-
-    def path_of(self, node: ast.expr, scope: Scope) -> str:
-        """Return the constant path in `Path("x")`, directly or through one name."""
-        if isinstance(node, ast.Name):
-            bound = scope.find(node.id)
-            if bound and bound[0][0] == "value":
-                node = bound[0][1]
-        if isinstance(node, ast.Call):
-            return self.resolver.text(first(node), scope) or ""
-        return ""
 
     def _call_into_project(self, names: Names, call: ast.Call, scope: Scope) -> None:
         for name in names:

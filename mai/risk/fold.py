@@ -7,11 +7,19 @@ Only operations on constants whose result is certain and small: joining, formatt
 from __future__ import annotations
 
 import ast
-import base64
-import binascii
-import codecs
+import posixpath
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
+
+from mai.risk.decoding import (
+    BUILTINS,
+    DECODERS,
+    METHODS,
+    PATHS,
+    NoValueError,
+    joined_path,
+    makes_path,
+)
 
 MAXIMUM_LENGTH = 20_000
 _MAXIMUM_DEPTH = 40
@@ -20,10 +28,6 @@ _MAXIMUM_REPEATS = 1000
 _MAXIMUM_STEPS = 3000
 
 Lookup = Callable[[ast.Name], ast.expr | None]
-
-
-class _NoValue(Exception):
-    """The expression is not a constant."""
 
 
 class Folder:
@@ -47,7 +51,15 @@ class Folder:
         self._steps = 0
         try:
             return self._value(node)
-        except (_NoValue, ValueError, TypeError, IndexError, KeyError, OverflowError, LookupError):
+        except (
+            NoValueError,
+            ValueError,
+            TypeError,
+            IndexError,
+            KeyError,
+            OverflowError,
+            LookupError,
+        ):
             return None
 
     def edges(self, node: ast.expr) -> tuple[str, str]:
@@ -73,14 +85,14 @@ class Folder:
         handler = self._handlers.get(node.__class__)
         self._steps += 1
         if handler is None or self._depth > _MAXIMUM_DEPTH or self._steps > _MAXIMUM_STEPS:
-            raise _NoValue
+            raise NoValueError
         self._depth += 1
         try:
             value = handler(self, node)
         finally:
             self._depth -= 1
         if isinstance(value, (str, bytes, list)) and len(value) > MAXIMUM_LENGTH:
-            raise _NoValue
+            raise NoValueError
         return value
 
     def _name(self, node: ast.Name) -> Any:
@@ -88,17 +100,19 @@ class Folder:
             return self._local[node.id]
         target = self._lookup(node)
         if target is None:
-            raise _NoValue
+            raise NoValueError
         return self._value(target)
 
     def _binary(self, node: ast.BinOp) -> Any:
         left, right = self._value(node.left), self._value(node.right)
         if isinstance(node.op, ast.Add):
             return left + right
+        if isinstance(node.op, ast.Div) and isinstance(left, str) and isinstance(right, str):
+            return posixpath.join(left, right)  # only paths can be divided by text
         if isinstance(node.op, ast.Mod) and isinstance(left, str):
             values = right if isinstance(right, (list, tuple)) else (right,)
             if any(piece in left for piece in ("*", "%9", "%8", "%7")):  # widths could be huge
-                raise _NoValue
+                raise NoValueError
             return left % tuple(values)
         if isinstance(left, int) and isinstance(right, int):
             return self._arithmetic(node.op, left, right)
@@ -108,12 +122,12 @@ class Folder:
             and 0 <= right < _MAXIMUM_REPEATS
         ):
             return left * right
-        raise _NoValue
+        raise NoValueError
 
     @staticmethod
     def _arithmetic(operator: ast.operator, left: int, right: int) -> int:
         if max(abs(left), abs(right)) > 2**64:
-            raise _NoValue
+            raise NoValueError
         if isinstance(operator, ast.Sub):
             return left - right
         if isinstance(operator, ast.Mult):
@@ -124,20 +138,20 @@ class Folder:
             return left // right
         if isinstance(operator, ast.BitOr):
             return left | right
-        raise _NoValue
+        raise NoValueError
 
     def _unary(self, node: ast.UnaryOp) -> Any:
         value = self._value(node.operand)
         if isinstance(node.op, ast.USub) and isinstance(value, int):
             return -value
-        raise _NoValue
+        raise NoValueError
 
     def _joined(self, node: ast.JoinedStr) -> str:
         return "".join(str(self._value(piece)) for piece in node.values)
 
     def _formatted(self, node: ast.FormattedValue) -> str:
         if node.format_spec is not None:
-            raise _NoValue
+            raise NoValueError
         value = self._value(node.value)
         return {97: ascii, 114: repr}.get(node.conversion, str)(value)
 
@@ -156,10 +170,10 @@ class Folder:
 
     def _comprehension(self, node: ast.GeneratorExp | ast.ListComp) -> list[Any]:
         if len(node.generators) != 1 or node.generators[0].ifs:
-            raise _NoValue
+            raise NoValueError
         generator = node.generators[0]
         if not isinstance(generator.target, ast.Name):
-            raise _NoValue
+            raise NoValueError
         name, found = generator.target.id, []
         source = self._value(generator.iter)
         saved = self._local
@@ -176,24 +190,27 @@ class Folder:
         if isinstance(function, ast.Name):
             return self._builtin(function.id, node)
         if not isinstance(function, ast.Attribute):
-            raise _NoValue
+            raise NoValueError
         name = function.attr
-        if isinstance(function.value, ast.Name) and (function.value.id, name) in _DECODERS:
+        if makes_path(function):
+            start = [self._value(function.value)] if name == "joinpath" else []
+            return joined_path([*start, *self._arguments(node)])
+        if isinstance(function.value, ast.Name) and (function.value.id, name) in DECODERS:
             self.has_decoded = True
-            return _DECODERS[function.value.id, name](*self._arguments(node))
+            return DECODERS[function.value.id, name](*self._arguments(node))
         if isinstance(function.value, ast.Name) and (function.value.id, name) == (
             "bytes",
             "fromhex",
         ):
             self.has_decoded = True
             return bytes.fromhex(*self._arguments(node))
-        if name not in _METHODS:
-            raise _NoValue
+        if name not in METHODS:
+            raise NoValueError
         receiver, arguments = self._value(function.value), self._arguments(node)
-        if not isinstance(receiver, (str, bytes)) or name not in _METHODS:
-            raise _NoValue
+        if not isinstance(receiver, (str, bytes)) or name not in METHODS:
+            raise NoValueError
         if name == "format" and (node.keywords or ":" in str(receiver) or "." in str(receiver)):
-            raise _NoValue
+            raise NoValueError
         if name == "decode" and arguments and arguments[0] in {"hex", "base64", "rot13", "rot_13"}:
             self.has_decoded = True
         return getattr(receiver, name)(*arguments)
@@ -203,20 +220,28 @@ class Folder:
 
     def _builtin(self, name: str, node: ast.Call) -> Any:
         if name == "map" and len(node.args) == 2 and isinstance(node.args[0], ast.Name):  # noqa: PLR2004 - map's own
-            mapped = _BUILTINS[node.args[0].id]
+            mapped = BUILTINS[node.args[0].id]
             self.has_decoded = True
             return [mapped(item) for item in self._value(node.args[1])]
         if name in {"b64decode", "unhexlify", "a2b_hex", "standard_b64decode"}:
             self.has_decoded = True
             module = "base64" if "b64" in name else "binascii"
-            return _DECODERS[module, name](*self._arguments(node))
+            return DECODERS[module, name](*self._arguments(node))
         arguments = self._arguments(node)
+        if name in PATHS:
+            return joined_path(arguments)
         if name == "chr":
             self.has_decoded = True
-        return _BUILTINS[name](*arguments)
+        return BUILTINS[name](*arguments)
+
+    def _attribute(self, node: ast.Attribute) -> str:
+        if node.attr == "sep":
+            return "/"
+        raise NoValueError
 
     _handlers: ClassVar[Mapping[type[ast.AST], Callable[[Any, Any], Any]]] = {
         ast.Name: _name,
+        ast.Attribute: _attribute,
         ast.BinOp: _binary,
         ast.UnaryOp: _unary,
         ast.JoinedStr: _joined,
@@ -229,63 +254,3 @@ class Folder:
         ast.ListComp: _comprehension,
         ast.Call: _call,
     }
-
-
-def _rot13(text: Any, encoding: str = "utf-8") -> Any:
-    if str(encoding).lower().replace("_", "") not in {"rot13", "hex", "base64", "utf-8", "utf8"}:
-        raise _NoValue
-    return codecs.decode(text, encoding)
-
-
-def _as_text(value: Any = "", encoding: str = "utf-8") -> str:
-    return value.decode(encoding) if isinstance(value, bytes) else str(value)
-
-
-_DECODERS: Mapping[tuple[str, str], Callable[..., Any]] = {
-    ("base64", "b64decode"): base64.b64decode,
-    ("base64", "standard_b64decode"): base64.b64decode,
-    ("base64", "urlsafe_b64decode"): base64.urlsafe_b64decode,
-    ("base64", "b32decode"): base64.b32decode,
-    ("base64", "b16decode"): base64.b16decode,
-    ("base64", "b85decode"): base64.b85decode,
-    ("base64", "a85decode"): base64.a85decode,
-    ("base64", "decodebytes"): base64.decodebytes,
-    ("binascii", "unhexlify"): binascii.unhexlify,
-    ("binascii", "a2b_hex"): binascii.a2b_hex,
-    ("binascii", "a2b_base64"): binascii.a2b_base64,
-    ("codecs", "decode"): _rot13,
-}
-_BUILTINS: Mapping[str, Callable[..., Any]] = {
-    "chr": chr,
-    "str": _as_text,
-    "bytes": lambda value: bytes(value) if isinstance(value, (list, bytes)) else b"",
-    "bytearray": lambda value: bytes(value) if isinstance(value, (list, bytes)) else b"",
-    "reversed": lambda value: list(value)[::-1],
-    "list": list,
-    "tuple": list,
-    "ord": ord,
-    "hex": hex,
-    "int": int,
-}
-_METHODS = frozenset(
-    {
-        "join",
-        "format",
-        "replace",
-        "lower",
-        "upper",
-        "strip",
-        "lstrip",
-        "rstrip",
-        "decode",
-        "encode",
-        "swapcase",
-        "title",
-        "capitalize",
-        "casefold",
-        "removeprefix",
-        "removesuffix",
-        "split",
-        "rsplit",
-    }
-)

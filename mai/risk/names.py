@@ -152,7 +152,7 @@ class Resolver:
         word = node.attr
         found = [
             self.attribute(base, word)
-            for base in self.names(node.value, scope)
+            for base in self.names(node.value, scope) or calls.implied(node.value, scope)
             if not base.startswith("@")
         ]
         if not found or word in POWERFUL:
@@ -178,8 +178,9 @@ class Resolver:
         """Return the name of `base.word`."""
         if word in {"__call__", "__func__"}:
             return base
-        if word == "__self__" and base.startswith("builtins."):
-            return "builtins"
+        owner, _, function = base.rpartition(".")
+        if word == "__self__" and function and owner in POWERFUL:
+            return owner  # a function written in C is bound to its module
         if word in PRIVATE_COPIES and not base.endswith("()"):
             return canonical(word[1:])
         if word in POWERFUL and f"{base}.{word}" not in OWN_SUBMODULES:

@@ -42,6 +42,13 @@ _LOOKERS = frozenset(
         *("callable", "id", "reload", "raises"),
     }
 )
+_EVERYTHING = POWERFUL | {"sys.modules"}
+_ALL_LOOKED_AT = frozenset(
+    {
+        *("isinstance", "issubclass", "assertIs", "assertIsInstance", "assertIsNot"),
+        *("assertEqual", "assertNotEqual", "assertIn", "assertNotIn"),
+    }
+)
 _VERIFIES = frozenset({"verify", "check_hostname", "verify_ssl", "verify_certs", "ssl_verify"})
 # Standard modules that other code relies on to tell the truth.
 _RELIED_ON = frozenset(
@@ -105,12 +112,17 @@ def judge_call(collector: Collector, call: ast.Call, scope: Scope) -> None:
             _judge_method(collector, base, function, call, scope)
     word = getattr(function, "attr", getattr(function, "id", ""))
     if word in _LOOKERS or word.startswith("assert"):
-        collector.consumed.update(each for each in call.args if isinstance(each, ast.Name))
+        looked_at = call.args if word in _ALL_LOOKED_AT else call.args[:1]
+        collector.consumed.update(each for each in looked_at if isinstance(each, ast.Name))
     if word in {"vars", "dir", "getmembers"} and call.args:
         for base in collector.resolver.names(call.args[0], scope):
             if base in POWERFUL:
                 collector.add("dynamic-code.lookup", f"{word}({base})", call, scope)
     for keyword in call.keywords:
+        if keyword.arg is None and isinstance(keyword.value, ast.Dict):
+            for key, value in zip(keyword.value.keys, keyword.value.values, strict=True):
+                text = collector.resolver.text(key, scope)
+                _judge_keyword(collector, word, ast.keyword(text, value), call, scope)
         _judge_keyword(collector, word, keyword, call, scope)
 
 
@@ -124,6 +136,14 @@ def _judge_keyword(
         collector.add("fs-write.write", "logging.basicConfig", call, scope, "", (keyword,))
     elif keyword.arg == "allow_pickle" and value is not False:
         collector.add("deserialise.pickle", "allow_pickle", call, scope)
+    elif keyword.arg == "trust_remote_code" and value is not False:
+        collector.add("dynamic-code.load", "trust_remote_code", call, scope)
+    elif keyword.arg == "eval_str" and value is not False:
+        collector.add("dynamic-code.run", "eval_str", call, scope)
+    elif keyword.arg == "typ" and value == "unsafe":
+        collector.add("deserialise.yaml", "typ='unsafe'", call, scope)
+    elif keyword.arg == "no_network" and value is False:
+        collector.add("net.http", "no_network=False", call, scope)
 
 
 def _judge_method(
@@ -142,6 +162,8 @@ def _judge_method(
             judge_patch(collector, base, "…", call, scope)
         elif call.args:
             _judge_lookup(collector, base, call.args[0], call, scope)
+        elif function.attr in _WHOLE and base.removesuffix(".__dict__") in _EVERYTHING:
+            collector.add("dynamic-code.lookup", f"{base}.{function.attr}", call, scope)
 
 
 def judge_store(collector: Collector, node: ast.Attribute | ast.Subscript, scope: Scope) -> None:
@@ -183,12 +205,14 @@ def judge_patch(collector: Collector, owner: str, key: str, node: ast.AST, scope
         collector.add("reflection.builtins", name, node, scope)
     elif base == "sys.modules":
         collector.add("reflection.patch", f"sys.modules[{key}]", node, scope)
-    elif name == "sys.path":
-        collector.add("dynamic-code.load", name, node, scope)
+    elif "sys.path" in {name, base}:
+        collector.add("dynamic-code.load", "sys.path", node, scope)
     elif sinks.NAMES.get(name) == "reflection.hook":
         collector.add("reflection.hook", name, node, scope)
     elif base == "sys" and key in _OWN_OF_SYS:
         return
+    elif base in {"sys.stdout", "sys.stderr", "sys.stdin"}:
+        collector.add("reflection.patch", name, node, scope)
     elif base in POWERFUL or base in _RELIED_ON:
         collector.add("reflection.builtins", name, node, scope)
     elif not isinstance(node, ast.Subscript) and _is_from_elsewhere(base):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 ALLOWED = (
@@ -28,26 +29,38 @@ APPROVAL = (
     "*answer*",
     "*question*",
     "mai/cli/__init__.py",
+    "mai/cli/config.py",
+    "mai/cli/console.py",
     "mai/cli/main.py",
+    "mai/cli/options.py",
     "mai/cli/history.py",
     "mai/cli/output.py",
     "mai/cli/plain.py",
+    "mai/cli/risk.py",
+    "mai/cli/serve.py",
     "mai/cli/session.py",
     "mai/cli/show.py",
     "mai/cli/submit.py",
-    "mai/tui/__init__.py",
+    "mai/tui/*__init__.py",
+    "mai/tui/*.tcss",
     "mai/tui/app.py",
     "mai/tui/commands.py",
     "mai/tui/handlers.py",
+    "mai/tui/look.py",
     "mai/tui/messages.py",
+    "mai/tui/widgets/frame.py",
+    "mai/tui/work.py",
     "mai/prompting/__init__.py",
     "mai/prompting/*review*",
     "mai/prompting/blocks.py",
+    "mai/prompting/budget.py",
     "mai/prompting/templates.py",
     "prompts/*review*",
 )
 _GUARDED_FOLDERS = ("mai/", "prompts/")
 _NOT_CODE = ("prompts/", "docs/", "tests/")
+# Byte code and extension modules are imported in place of the source that a person reads.
+_READABLE = (".py", ".tcss", ".md")
 
 
 def may_change(path: str, *, is_new: bool = False) -> bool:
@@ -58,8 +71,20 @@ def may_change(path: str, *, is_new: bool = False) -> bool:
     if path.startswith("tests/"):
         return is_new
     if path.startswith(_GUARDED_FOLDERS):
-        return not any(fnmatchcase(path, glob) for glob in APPROVAL)
+        name = path.rpartition("/")[2]
+        if name.count(".") != 1 or not name.endswith(_READABLE) or "/__pycache__/" in path:
+            return False
+        return not any(fnmatchcase(each, glob) for each in _imported_as(path) for glob in APPROVAL)
     return True
+
+
+def _imported_as(path: str) -> Iterator[str]:
+    """Yield `path` and every module that it would take the place of, as a package does."""
+    yield path
+    folder = path.rpartition("/")[0]
+    while folder:
+        yield f"{folder}.py"
+        folder = folder.rpartition("/")[0]
 
 
 def is_code(path: str) -> bool:

@@ -23,7 +23,7 @@ _IGNORED_BY_HFS = dict.fromkeys(
 _SHORT_GIT_NAME = re.compile(r"git~\d+", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
-_STARTUP = ("sitecustomize.py", "usercustomize.py")
+_STARTUP = ("sitecustomize.", "usercustomize.")
 _HOOK_FOLDERS = frozenset({".githooks", ".husky", ".git-hooks", "githooks"})
 _TEST_SETTINGS = frozenset(
     {
@@ -73,6 +73,8 @@ _CI_FILES = frozenset(
         "cloudbuild.yaml",
         ".cirrus.yml",
         "buildkite.yml",
+        "action.yml",
+        "action.yaml",
         ".readthedocs.yaml",
         ".readthedocs.yml",
         "codeowners",
@@ -98,6 +100,13 @@ _PRE_COMMIT = frozenset(
         ".lefthook.yml",
     }
 )
+_AGENT_FILES = frozenset(
+    {
+        *("agents.md", "claude.md", "claude.local.md", "gemini.md", "opencode.json", ".mcp.json"),
+        *("mcp.json", ".cursorrules", ".windsurfrules", ".clinerules", ".aider.conf.yml"),
+    }
+)
+_AGENT_FOLDERS = frozenset({".claude", ".cursor", ".codex", ".gemini", ".opencode"})
 _LOCKS = frozenset(
     {
         "uv.lock",
@@ -174,6 +183,7 @@ def _is_unsafe(path: str) -> bool:
         or bool(re.match(r"[A-Za-z]:", path))
         or any(part in {"", ".", ".."} or part != part.rstrip(". ") for part in parts)
         or path != path.translate(_IGNORED_BY_HFS)
+        or any(unicodedata.category(each) == "Cf" for each in path if not each.isascii())
         or path != path.encode("utf-8", "replace").decode()
     )
 
@@ -181,7 +191,7 @@ def _is_unsafe(path: str) -> bool:
 def _judge_folded(path: str, names: list[str]) -> Iterator[Finding]:
     name = names[-1]
     joined = "/".join(names)
-    if joined == "mai.toml":
+    if name == "mai.toml":
         yield finding(
             "path.mai-settings",
             path,
@@ -198,7 +208,7 @@ def _judge_folded(path: str, names: list[str]) -> Iterator[Finding]:
             "path.submodule", path, "A submodule brings code into the tree that was not shown here."
         )
     if (
-        name in _STARTUP
+        name.startswith(_STARTUP)
         or name.endswith(".pth")
         or names[-2:] in (["sitecustomize", "__init__.py"], ["usercustomize", "__init__.py"])
     ):
@@ -218,6 +228,11 @@ def _judge_folded(path: str, names: list[str]) -> Iterator[Finding]:
             "path.ci",
             name in _CI_FILES or any(f"/{folder}" in f"/{joined}" for folder in _CI_FOLDERS),
             "It runs, or steers what runs, on other machines with their secrets.",
+        ),
+        (
+            "path.agents",
+            name in _AGENT_FILES or not _AGENT_FOLDERS.isdisjoint(names[:-1]),
+            "Coding agents, a reviewing one too, do what it says and start what it names.",
         ),
         (
             "path.container",

@@ -13,6 +13,7 @@ from typing import Self
 
 from mai.proposal import Finding, Level
 from mai.repo_policy import RepoPolicy
+from mai.risk.paths import folded
 from mai.risk.rules import RULE
 from mai.settings import Settings
 
@@ -58,11 +59,11 @@ class Policy:
     def leaves_alone(self, path: str) -> str | None:
         """Return the glob that forbids `path`, or None. `**` spans folders, so does `*`."""
         for glob in self.leave_alone:
-            cleaned = glob.removeprefix("./")
+            cleaned = folded(glob.removeprefix("./"))
             candidates: tuple[str, ...] = (cleaned, cleaned.rstrip("/") + "/*")
             if cleaned.startswith("**/"):
                 candidates += (cleaned[3:],)
-            if any(fnmatchcase(path, candidate) for candidate in candidates):
+            if any(fnmatchcase(folded(path), candidate) for candidate in candidates):
                 return glob
         return None
 

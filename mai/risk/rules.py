@@ -72,12 +72,13 @@ path.own-code       | gate-tampering | Mai changes its own code | `mai/agent/tur
 path.test-settings  | test-tampering | it decides which tests run and how | `conftest.py`, `pytest.ini`
 path.build          | build-hook | it runs when the project is built or installed | `setup.py`, `[build-system]`
 path.ci             | build-hook | it runs on the CI's machines with the CI's secrets | `.github/workflows/x.yml`
+path.agents         | gate-tampering | it tells coding agents, a reviewing one too, what to do and what to start | `AGENTS.md`, `.mcp.json`
 path.container      | build-hook | it decides what a container is made of and may do | `Dockerfile`
 path.pre-commit     | build-hook | it runs on a person's machine at their next commit | `.pre-commit-config.yaml`
 path.git-attributes | gate-tampering | it changes how git reads and shows files | `*.py -diff`
 path.binary         | native | a binary file cannot be read before it is used | `lib.so`, `x.pyc`
 path.executable     | process | a file became executable | mode 100755
-path.shadow         | dynamic-code | the new module is imported in place of a standard or installed one | `json.py` at the root
+path.shadow         | dynamic-code | the new module is imported in place of another one | `json.py` at the root, `app/` beside `app.py`
 deps.changed        | build-hook | a dependency is code from elsewhere that runs on installation | `dependencies = ["x"]`
 deps.source         | build-hook | packages come from another index, a URL or a repository | `--index-url …`, `x @ git+https://…`
 deps.entry-point    | build-hook | a command or plug-in is put in place on installation | `[project.scripts]`

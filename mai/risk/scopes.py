@@ -78,6 +78,7 @@ class Survey:
         returns: what each function or lambda returns or yields.
         local_calls: calls by the last word of what is called.
         stars: the modules that are imported whole.
+        package: the dotted package of the file.
     """
 
     module: Scope
@@ -96,6 +97,7 @@ class Survey:
     returns: dict[ast.AST | None, list[Place]] = field(default_factory=dict)
     local_calls: dict[str, list[tuple[ast.Call, Scope]]] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
+    package: str = ""
     _print: str = ""
 
     def print_of_file(self) -> str:

@@ -80,6 +80,7 @@ def _judge_paths(change: Change, policy: Policy, *, is_own_repo: bool) -> Iterat
     for file in change.files:
         yield from tree.judge_change(file, base_paths, base_folded, policy)
     yield from tree.judge_collisions(change.files)
+    yield from tree.judge_packages(change.files, base_paths)
     if is_own_repo:
         yield from tree.judge_own(change.files)
 

@@ -10,14 +10,18 @@ _SECRET_FILES = re.compile(
     r"chromium|discord|hub|BraveSoftware))(?:[/\\]|$|\b)"
     r"|\bid_(?:rsa|dsa|ecdsa|ed25519)\b|\bauthorized_keys\b"
     r"|(?:^|/)etc/(?:shadow|gshadow|sudoers|ssl/private|krb5\.keytab|master\.passwd)"
-    r"|(?:^|[/\\])(?:Login Data|Cookies|logins\.json|key[34]\.db|cookies\.sqlite|wallet\.dat)$"
+    r"|[/\\]Cookies$|(?-i:^Cookies$)"
+    r"|(?:^|[/\\])(?:Login Data|logins\.json|key[34]\.db|cookies\.sqlite|wallet\.dat)$"
+    r"|(?:^|[/\\])(?:Local Storage|User Data|keystore|\.(?:electrum|bitcoin|ethereum|thunderbird)|"
+    r"\.local[/\\]share[/\\](?:keyrings|kwalletd)|\.pki|\.vnc)(?:[/\\]|$)"
     r"|\bkeychain(?:-db)?\b|(?:^|[/\\])\.env(?:\.[a-z]+)?$|169\.254\.169\.254|metadata\.google\.internal"
     r"|/var/run/secrets/|/run/secrets/|(?:^|/)docker\.sock\b|(?:^|[/\\])\.config[/\\]mai\b",
     re.IGNORECASE,
 )
 _SYSTEM_FILES = re.compile(
-    r"^/etc/(?!localtime|timezone|os-release|mime\.types|ssl/certs)[\w.-]+|^/proc/(?!cpuinfo|meminfo|stat\b|loadavg|"
-    r"self/(?:status|stat|fd)\b)[\w*-]+|^/sys/(?:kernel|firmware|module)|^/dev/(?:mem|kmem|sd[a-z]|nvme|"
+    r"^/(?:etc|root|boot|home|proc|sys|Users|var/log)/?$|^[A-Z]:[/\\]+(?:Users|Windows)[/\\]*$"
+    r"|^/etc/(?!localtime|timezone|os-release|mime\.types|ssl/certs)[\w.-]+|^/proc/(?!cpuinfo|meminfo|stat\b|loadavg|"
+    r"self/(?:status|stat|fd)\b)[\w*\[?-]+|^/sys/(?:kernel|firmware|module)|^/dev/(?:mem|kmem|sd[a-z]|nvme|"
     r"disk|input|tcp|udp|port)|^/(?:root|boot|sbin|usr/s?bin|lib|usr/lib)/|^[A-Z]:[/\\]+Windows|^/var/(?:log|"
     r"spool|lib)/|\\\\System32\b|\bHKEY_|/dev/tcp/|^/(?:bin)/(?:ba|z|k|da)?sh$",
     re.IGNORECASE,
@@ -38,6 +42,9 @@ _GATE = re.compile(
     r"|\bmai\.toml$|^mai (?:approve|submit)\b"
     r"|\bmai\.(?:risk|store|repo|sandbox|pipeline)\.",
 )
+# Ways to write one path: `//etc//x`, `/etc/./x`, `/tmp/../etc/x`, `../../../etc/x`, `file:///etc/x`.
+_REPEATS = re.compile(r"/(?:\.?/)+|/[^/.]+/\.\./")
+_FROM_ABOVE = re.compile(r"^(?:file:/|(?:\.\./){2,})(?=\w)")
 _FORMAT_LADDER = re.compile(r"\{[^{}]*(?:\.__\w+__|\[__\w+__\])")
 _SECRET_WORDS = re.compile(
     r"token|secret|passw|api_?key|credential|private|auth|access_?key|session|cookie|_key$|^key|_pat$|dsn|"
@@ -109,7 +116,9 @@ ANY = re.compile(
     r"ssh|gnupg|aws|kube|docker|azure|netrc|pgpass|credentials|npmrc|pypirc|password|mozilla|history|gcloud|chrom|id_|"
     r"authorized|/etc|etc/|proc/|/sys/|/dev/|/root|/boot|bin/|lib/|windows|/var/|system32|hkey|rc\b|profile|autostart|"
     r"cron|customize|\.pth|startup|run|launch|hooks|\.git|packages|refs/mai|MAI_|core\.|mai|__|Login|cookies|keychain|\.env|"
-    r"169\.254|metadata|wallet|logins|key[34]|zshenv|pip|sbin|https?:|/bash",
+    r"169\.254|metadata|wallet|logins|key[34]|zshenv|pip|sbin|https?:|/bash|"
+    r"home|users|local storage|user data|electrum|bitcoin|ethereum|thunderbird|keystore|keyring|"
+    r"pki|vnc",
     re.IGNORECASE,
 )
 
@@ -121,6 +130,8 @@ def rules_of(text: str) -> tuple[str, ...]:
     """
     if len(text) > 2000 or len(text) < 3:  # noqa: PLR2004 - prose and single letters name no file
         return ()
+    if "//" in text or "./" in text:
+        text = _FROM_ABOVE.sub("/", _REPEATS.sub("/", text))
     if _GATE.search(text):
         return ("gate-tampering.mai",)
     if " " in text.strip() and "/" not in text and "\\" not in text:

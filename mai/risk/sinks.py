@@ -1,10 +1,12 @@
-"""Which names can do what: dotted names, methods by name alone, modules with one purpose."""
+"""Which names can do what: dotted names, and modules with one purpose."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mai.risk.aliases import SAME, SPECIAL, STRONG_RUNGS, WEAK_RUNGS
+from mai.risk import libraries
+from mai.risk.aliases import POWERFUL, SAME, SPECIAL, STRONG_RUNGS, WEAK_RUNGS
+from mai.risk.methods import METHODS
 
 
 def _table(text: str) -> dict[str, str]:
@@ -159,57 +161,58 @@ dynamic-code.run: distutils.core run_setup; setuptools setup; distutils.core set
 
 reflection.inside: inspect getmodule
 
-reflection.hook: codecs register
+reflection.hook: codecs register; signal setitimer signal
+
+fs-write.write: builtins.open() extract extractall; compileall compile_dir compile_file
+  compile_path; lib2to3.main main; py_compile compile; xml.etree.ElementTree.ElementTree() write;
+  zipapp create_archive
+
+fs-write.write: pathlib.Path write_bytes write_text touch mkdir; pathlib.PosixPath write_bytes
+  write_text; pathlib.WindowsPath write_bytes write_text
+
+fs-write.delete: pathlib.Path unlink rmdir; pathlib.PosixPath unlink rmdir
+
+fs-write.move: pathlib.Path rename replace; pathlib.Path() rename; pathlib.PosixPath rename
+
+fs-write.mode: pathlib.Path chmod lchmod symlink_to hardlink_to
+
+dynamic-code.run: cProfile.Profile() run runcall runctx; doctest DebugRunner DocTestRunner
+  DocTestSuite debug debug_script debug_src run_docstring_examples script_from_examples
+  testsource; pdb Pdb post_mortem set_trace; profile.Profile() run runcall runctx; rlcompleter
+  Completer; runpy _run_code _run_module_code _run_module_as_main; timeit main; distutils.util
+  execute; tkinter Tcl; tkinter.Tk() eval; tkinter.Tk().tk eval; _tkinter create; _testcapi
+  run_in_subinterp; _testinternalcapi run_in_subinterp_with_config; _xxsubinterpreters create;
+  _interpreters create
+
+env.read: os.path expandvars; posixpath expandvars
+
+process.start: multiprocessing Process; webbrowser BackgroundBrowser Chrome GenericBrowser
+  register
+
+process.shell: mailcap findmatch; numpy.distutils.exec_command exec_command
+
+process.signal: signal alarm pthread_sigmask raise_signal; os abort; socket sethostname; time
+  clock_settime clock_settime_ns
+
+native.load: fcntl ioctl; os memfd_create; termios tcsetattr
+
+process.start: os dup2
+
+fs-write.write: syslog openlog syslog; os posix_fallocate splice
+
+dynamic-code.run: dataclasses make_dataclass; gettext c2py; typing ForwardRef _eval_type
+
+native.load: os add_dll_directory
+
+process.start: multiprocessing set_executable; os login_tty
+
+process.signal: os pidfd_open sched_setaffinity tcsetpgrp
+
+sensitive-path.secrets: tkinter.Tk() clipboard_get
 """
+    + libraries.NAMES
 )
 
-# Methods with names that little else has: a use even where nobody knows what they are called on.
-METHODS: Mapping[str, str] = {
-    "write_text": "fs-write.write",
-    "write_bytes": "fs-write.write",
-    "unlink": "fs-write.delete",
-    "rmdir": "fs-write.delete",
-    "rmtree": "fs-write.delete",
-    "symlink_to": "fs-write.mode",
-    "hardlink_to": "fs-write.mode",
-    "touch": "fs-write.write",
-    "chmod": "fs-write.mode",
-    "mkdir": "fs-write.write",
-    "makedirs": "fs-write.write",
-    "extractall": "fs-write.write",
-    "to_csv": "fs-write.write",
-    "to_pickle": "fs-write.write",
-    "check_output": "process.start",
-    "check_call": "process.start",
-    "Popen": "process.start",
-    "popen": "process.shell",
-    "getoutput": "process.shell",
-    "exec_command": "process.shell",
-    "create_subprocess_shell": "process.shell",
-    "create_subprocess_exec": "process.start",
-    "subprocess_exec": "process.start",
-    "subprocess_shell": "process.shell",
-    "system": "process.shell",
-    "spawnl": "process.start",
-    "execve": "process.start",
-    "execvp": "process.start",
-    "execv": "process.start",
-    "execl": "process.start",
-    "execlp": "process.start",
-    "fork": "process.start",
-    "import_module": "dynamic-code.import",
-    "exec_module": "dynamic-code.load",
-    "load_module": "dynamic-code.load",
-    "LoadLibrary": "native.load",
-    "CDLL": "native.load",
-    "urlopen": "net.http",
-    "urlretrieve": "net.http",
-    "sock_connect": "net.socket",
-    "create_connection": "net.socket",
-    "add_cookie": "net.http",
-    "shell_exec": "process.shell",
-    "literal_exec": "dynamic-code.run",
-}
 # Importing one of these is the use: they have one purpose.
 MODULES: Mapping[str, str] = {
     "ctypes": "native.load",
@@ -255,8 +258,29 @@ MODULES: Mapping[str, str] = {
     "_posixsubprocess": "process.start",
     "_winapi": "process.start",
     "_imp": "dynamic-code.load",
+    "_testcapi": "dynamic-code.run",
+    "_interpreters": "dynamic-code.run",
+    "_xxinterpchannels": "dynamic-code.run",
+    "_xxsubinterpreters": "dynamic-code.run",
+    "_tkinter": "dynamic-code.run",
+    "rlcompleter": "dynamic-code.run",
+    "runpy": "dynamic-code.run",
     "antigravity": "process.start",
+    **libraries.PACKAGES,
 }
+# Modules that a bare name is taken for where nothing binds it: a hunk seldom shows its imports.
+IMPLIED = frozenset(name.partition(".")[0] for name in NAMES) | POWERFUL
+# Deeper than this, a name is one that a package imports from its own modules.
+_LEAST_DEPTH = 2
+
+
+def rule_of(name: str) -> str | None:
+    """Return the rule of a dotted name; `requests.sessions.Session` is `requests.Session`."""
+    rule = NAMES.get(name)
+    if rule is None and name.count(".") >= _LEAST_DEPTH and "()" not in name:
+        return NAMES.get(f"{name.partition('.')[0]}.{name.rpartition('.')[2]}")
+    return rule
+
 
 # The last words of every name above: an attribute with another name cannot be a use by itself.
 LAST_WORDS = (

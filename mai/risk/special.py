@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mai.risk import namespaces, rungs, sensitive, sinks
+from mai.risk import namespaces, rungs, sensitive, sinks, unresolved
 from mai.risk.aliases import STRONG_RUNGS
 from mai.risk.calls import first
+from mai.risk.methods import BOUND_METHODS, METHODS
 from mai.risk.scopes import Scope
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ _WRITING = frozenset("wax+")
 _MODE = frozenset("rwaxbtU+")
 _LONGEST_MODE = 4
 _WRITE_FLAGS = ("O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC", "O_APPEND")
+_WRITE_BITS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _LONG_CODE = 60
 _LEAST_WORD = 4
 _LEAST_START, _LEAST_END = 2, 3
@@ -54,7 +57,8 @@ def judge_path_open(
     if isinstance(text, str) and len(text) <= _LONGEST_MODE and set(text) <= _MODE:
         if _WRITING & set(text):
             collector.add("fs-write.write", "….open", call, scope, "", (node.value, *call.args))
-        collector.judge_target(collector.path_of(node.value, scope), call, scope)
+        path = unresolved.path_of(collector, node.value, scope)
+        collector.judge_target(path, call, scope)
 
 
 def _keyword(call: ast.Call, name: str) -> ast.expr | None:
@@ -88,10 +92,14 @@ def _os_open(
     del node
     if call is None:
         return
-    flags = ast.dump(call.args[1]) if len(call.args) > 1 else ""
+    given = call.args[1] if len(call.args) > 1 else _keyword(call, "flags")
+    flags = ast.dump(given) if given is not None else ""
+    bits = collector.resolver.constant(given, scope)
     target = collector.target_of(call, scope)
     collector.judge_target(target, call, scope)
-    if not flags or any(flag in flags for flag in _WRITE_FLAGS):
+    if not isinstance(bits, int):
+        bits = _WRITE_BITS if "'O_" not in flags else 0
+    if bits & _WRITE_BITS or any(flag in flags for flag in _WRITE_FLAGS):
         collector.add("fs-write.write", name, call, scope, target, call.args)
 
 
@@ -110,8 +118,10 @@ def _getattr(
             collector.add("dynamic-code.lookup", "getattr", call, scope, "", call.args)
         return
     rungs.judge_word(collector, key, call, scope)
-    for found in collector.resolver.names(call, scope):
-        collector.judge(found, call, scope, None)
+    names = collector.resolver.names(call, scope)
+    is_known = [collector.judge(found, call, scope, None) for found in names]
+    if not any(is_known) and key in BOUND_METHODS:
+        collector.add(METHODS[key], f"….{key}", call, scope, "", call.args)
 
 
 def is_narrow(collector: Collector, node: ast.expr, scope: Scope) -> bool:
@@ -176,8 +186,33 @@ def _getter(
         parts = set(key.split(".")) if key else set()
         if parts & STRONG_RUNGS:
             collector.add("reflection.ladder", f"….{key}", argument, scope)
-        elif key is None or parts & (sinks.METHODS.keys() | _SINK_WORDS):
+        elif key is None or parts & (METHODS.keys() | _SINK_WORDS):
             collector.add("dynamic-code.lookup", name, argument, scope, key or "", (argument,))
+
+
+def _log_settings(
+    collector: Collector, name: str, node: ast.expr, scope: Scope, call: ast.Call | None
+) -> None:
+    """Settings of the log name what is made and called, unless all of it is the log's own."""
+    given = first(call, "config") if call else None
+    if isinstance(given, ast.Name):
+        bound = scope.find(given.id) or []
+        given = bound[0][1] if len(bound) == 1 and bound[0][0] == "value" else None
+    if isinstance(given, ast.Dict) and all(_is_of_the_log(each) for each in ast.walk(given)):
+        return
+    collector.add("dynamic-code.load", name, call or node, scope, "", call.args if call else ())
+
+
+def _is_of_the_log(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):
+        return False
+    if not isinstance(node, ast.Dict):
+        return True
+    return all(
+        getattr(key, "value", None) not in {None, "()", "class"}
+        or str(getattr(value, "value", "")).startswith("logging.")
+        for key, value in zip(node.keys, node.values, strict=True)
+    )
 
 
 def _decoder(
@@ -204,6 +239,10 @@ LOOKS: dict[str, Look] = {
     "os.getenv": _getenv,
     "os.getenvb": _getenv,
     "sys.modules": _modules,
+    "logging.config.dictConfig": _log_settings,
+    "logging.config.dictConfigClass": _log_settings,
+    "logging.config.DictConfigurator": _log_settings,
+    "logging.config.fileConfig": _log_settings,
     "operator.attrgetter": _getter,
     "operator.methodcaller": _getter,
     **dict.fromkeys(_DECODERS.split(), _decoder),

@@ -107,6 +107,22 @@ def _judge_shadow(path: str, base_paths: frozenset[str]) -> Iterator[Finding]:
             return
 
 
+def judge_packages(changes: Iterable[FileChange], base_paths: frozenset[str]) -> Iterator[Finding]:
+    """Yield new packages that Python imports in place of a module that stays beside them."""
+    changes = list(changes)
+    gone = {change.path for change in changes if change.status == "deleted"}
+    gone.update(change.old_path or "" for change in changes if change.status == "renamed")
+    for change in changes:
+        module = change.path.removesuffix("/__init__.py") + ".py"
+        is_new = change.status != "deleted" and change.path not in base_paths
+        if is_new and module in base_paths - gone and change.path.endswith("/__init__.py"):
+            yield finding(
+                "path.shadow",
+                change.path,
+                f"Python now imports this package instead of {module}, which still stands there.",
+            )
+
+
 def judge_collisions(changes: Iterable[FileChange]) -> Iterator[Finding]:
     """Yield new paths of one change that are the same file on a forgiving file system."""
     seen: dict[str, str] = {}

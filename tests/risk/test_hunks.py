@@ -82,6 +82,11 @@ def test_a_hunk_that_cannot_be_parsed_is_read_line_by_line() -> None:
     assert "process.shell" in rules(score_hunks(patch, Policy()))
 
 
+def test_a_module_whose_import_no_hunk_shows_is_taken_for_itself() -> None:
+    report = score_hunks(patched("subprocess.run(y, shell=True)"), Policy())
+    assert "process.shell" in rules(report, Level.MEDIUM)
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.text(max_size=300) | st.builds(patched, st.text(max_size=40)))
 def test_no_diff_is_too_odd_to_score(patch: str) -> None:

@@ -17,6 +17,10 @@ from tests.risk.conftest import Score, rules
     [
         ("mai.toml", "path.mai-settings"),
         ("MAI.toml", "path.mai-settings"),
+        ("sub/mai.toml", "path.mai-settings"),
+        ("mai\u200b.toml", "path.unsafe"),
+        ("sitecustomize.cpython-311-x86_64-linux-gnu.so", "path.startup"),
+        ("usercustomize.pyc", "path.startup"),
         (".git/config", "path.git"),
         (".git/hooks/pre-commit", "path.git"),
         ("sub/.GIT/hooks/x", "path.git"),
@@ -160,6 +164,17 @@ def test_moving_a_file_out_of_a_forbidden_place_is_blocked_too(score: Score) -> 
         "mai/cli/inbox.py",
         "mai/cli/approve.py",
         "mai/cli/main.py",
+        "mai/cli/risk.py",
+        "mai/tui/mai.tcss",
+        "mai/tui/widgets/__init__.py",
+        "mai/tui/work.py",
+        "mai/prompting/budget.py",
+        # Python would import these in place of a module that says yes or shows what is asked.
+        "mai/tui/app/__init__.py",
+        "mai/cli/main/x.py",
+        "mai/cli/main.cpython-311-x86_64-linux-gnu.so",
+        "mai/cli/__pycache__/main.cpython-311.pyc",
+        "mai/agent/x.pth",
         "prompts/review.md",
         "sandbox/harness.py",
         "Dockerfile.sandbox",
@@ -205,3 +220,22 @@ def test_no_path_is_too_odd_to_judge(path: str) -> None:
 def test_a_way_up_is_always_blocked(parts: list[str]) -> None:
     found = {finding.rule for finding in judge_name("/".join(parts))}
     assert ("path.unsafe" in found) == (".." in parts)
+
+
+def test_a_package_beside_a_module_of_its_name_takes_its_place(score: Score) -> None:
+    module, package = {"app/u.py": "x = 1\n"}, {"app/u/__init__.py": "x = 2\n"}
+    assert "path.shadow" in rules(score(module, {**module, **package}), Level.HIGH)
+    assert score(module, package).level is Level.LOW  # split, not shadowed
+
+
+@pytest.mark.parametrize("path", ["AGENTS.md", ".mcp.json", "sub/.claude/settings.json"])
+def test_what_tells_agents_what_to_do_is_high(score: Score, path: str) -> None:
+    assert "path.agents" in rules(score({}, {path: "x\n"}), Level.HIGH)
+
+
+@pytest.mark.parametrize("path", ["Vendor/x.py", "vendor/e\u0301.py"])
+def test_what_is_left_alone_is_compared_as_a_forgiving_file_system_does(
+    score: Score, path: str
+) -> None:
+    policy = Policy(leave_alone=("vendor/x.py", "vendor/\u00e9.py"))
+    assert "path.leave-alone" in rules(score({}, {path: "x\n"}, policy=policy), Level.BLOCKED)
