@@ -154,7 +154,7 @@ class Rest:
     async def _member(self, request: web.Request) -> web.Response:
         return answer(self.world.member(int(request.match_info["user"])))
 
-    async def _open_dm(self, request: web.Request) -> web.Response:
+    async def _open_dm(self, _request: web.Request) -> web.Response:
         user = int(FORM.get().body["recipient_id"])
         if user not in self.world.users:
             raise Refused(400, 50033, "Invalid Recipient(s)")
@@ -169,7 +169,7 @@ class Rest:
 
     # --- commands and clicks -----------------------------------------------------------------
 
-    async def _commands(self, request: web.Request) -> web.Response:
+    async def _commands(self, _request: web.Request) -> web.Response:
         self.commands = [
             {"id": str(7_000 + place), "application_id": str(APPLICATION), "version": "1", **one}
             for place, one in enumerate(FORM.get().body)
