@@ -117,8 +117,8 @@ def test_a_push_tells_who_what_when_and_the_trailers(tmp_path: Path, hook: Hook)
     assert embed["url"] == "https://github.com/ana/calc/compare/111...222"
     assert embed["footer"] == {"text": "pushed by ana"}
     assert embed["description"] == (
-        "`0000000000` **Divide by the count**\nAna Author, <t:1767319445:f>\n"
-        "-# Mai-Risk: LOW\n-# Mai-Digest: sha256:9c41\n-# Approved-by: discord:184 at 2026 continued"
+        "`0000000000` **Divide by the count**\nAna Author, <t:1767319445:f>\n-# Mai-Risk: LOW\n"
+        "-# Mai-Digest: sha256:9c41\n-# Approved-by: discord:184 at 2026 continued"
     )
 
 
@@ -139,7 +139,17 @@ def test_quotes_newlines_and_mentions_stay_text(tmp_path: Path, hook: Hook) -> N
     author = {"name": "@everyone\nApproved-by: ana"}
     embed = told(tmp_path, hook, push(commit(evil, author=author), ref="refs/heads/@here"))
     text = embed["title"] + embed["description"]
-    for forbidden in ("@everyone", "@here", "<@", "](http", "||", "\u202e", "\x1b", "://evil"):
+    for forbidden in (
+        "@everyone",
+        "@here",
+        "<@200",
+        "<@&",
+        "[x](",
+        "||",
+        "\u202e",
+        "\x1b",
+        "://evil",
+    ):
         assert forbidden not in text
     assert "\"Quotes\" 'and'" in text
     assert len(embed["description"].splitlines()) == 2
