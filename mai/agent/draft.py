@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from mai.agent.asking import file_label
+from mai.agent.formats import room_for_code
 from mai.agent.reply import TITLE_CHARACTERS, Reply, read_reply
 from mai.agent.targets import Target, targets
 from mai.edits.apply import apply
@@ -49,7 +50,8 @@ def drafts(
                 raise Cancelled("Stopped while looking for improvements.")
             yield draft
         return
-    for target in targets(snapshot, pattern, may_touch):
+    room_tokens = room_for_code(context_tokens(provider))
+    for target in targets(snapshot, pattern, may_touch, room_tokens):
         parts = _known(avoid, recall(target.label))
         draft_of_target = _improve(provider, snapshot, target, parts, cancel)
         if draft_of_target is not None and draft_of_target.title not in avoid:

@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from mai.prompting.repomap import syntax_tree, words
 from mai.protocols import Snapshot
 from mai.providers.reflex_files import candidates, is_plain_source, read_style, sources
+from mai.providers.tokens import most_tokens
 
 #: The answer repeats the file: this much is under 2,048 tokens of code.
 MAX_WHOLE_FILE_BYTES = 6_000
@@ -38,12 +39,12 @@ class Target:
 
 
 def targets(
-    snapshot: Snapshot, pattern: str | None, may_touch: Callable[[str], bool]
+    snapshot: Snapshot, pattern: str | None, may_touch: Callable[[str], bool], room_tokens: int
 ) -> Iterator[Target]:
-    """Yield what is worth asking about, files with the most code first."""
+    """Yield what is worth asking about and fits `room_tokens`, files with the most code first."""
     files = candidates(snapshot, sources(snapshot), pattern, read_style(snapshot), may_touch)
     for path, data in sorted(files.items(), key=lambda item: (-len(item[1]), item[0])):
-        yield from pieces(path, data)
+        yield from pieces(path, data, room_tokens)
 
 
 def for_task(snapshot: Snapshot, task: str) -> list[Target]:
@@ -65,12 +66,20 @@ def for_task(snapshot: Snapshot, task: str) -> list[Target]:
     return [target for *_, target in scored[:_MAX_TASK_TARGETS]]
 
 
-def pieces(path: str, data: bytes) -> Iterator[Target]:
-    """Yield the file if it is small, else its definitions that are. `data` is UTF-8."""
-    if len(data) <= MAX_WHOLE_FILE_BYTES:
-        yield Target(path, data.decode("utf-8"))
+def pieces(path: str, data: bytes, room_tokens: int = 0) -> Iterator[Target]:
+    """Yield the file if it is small, else its definitions that are. `data` is UTF-8.
+
+    What takes more than `room_tokens`, where that is known, is not small either.
+    """
+    whole = Target(path, data.decode("utf-8"))
+    if len(data) <= MAX_WHOLE_FILE_BYTES and _fits(whole, room_tokens):
+        yield whole
     elif path.endswith(".py"):
-        yield from _definitions(path, data)
+        yield from (one for one in _definitions(path, data) if _fits(one, room_tokens))
+
+
+def _fits(target: Target, room_tokens: int) -> bool:
+    return not room_tokens or most_tokens(target.text) <= room_tokens
 
 
 def _definitions(path: str, data: bytes) -> Iterator[Target]:
