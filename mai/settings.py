@@ -162,6 +162,11 @@ class Settings(BaseSettings):
         description="Put what a repo's pyproject.toml and requirements files name into the image "
         "of its trials, as binary wheels.",
     )
+    sandbox_runtime: str | None = Field(
+        None,
+        description="The engine's runtime for trials. Unset: gVisor (`runsc`) where it is there "
+        "and keeps to limits, else the engine's own.",
+    )
     sandbox_pool: int | None = Field(
         None,
         ge=0,

@@ -142,6 +142,7 @@ def start_waiting(
     *,
     tree_bytes: int = 0,
     tree_inodes: int = 0,
+    runtime: str = "",
 ) -> Waiting:
     """Start a container whose harness waits for a job.
 
@@ -151,6 +152,7 @@ def start_waiting(
         limits: what it may use, the tree not counted.
         tree_bytes: room for the tree on top of `limits`; a tmpfs is memory.
         tree_inodes: files and folders of the tree.
+        runtime: what runs it, "" for the engine's own choice.
 
     Raises:
         NoEngine: the engine went away.
@@ -173,6 +175,7 @@ def start_waiting(
             labels=owner_labels(),
             host_config=api.create_host_config(
                 **_host_options(limits, tree_bytes, tree_inodes),
+                runtime=runtime or None,
             ),
         )["Id"]
         # Attached before the start, so that nothing it says is lost or left unread.

@@ -54,15 +54,17 @@ class Shape:
     limits: Limits
     room_bytes: int = _ROOM_STEP_BYTES
     room_inodes: int = _ROOM_STEP_INODES
+    runtime: str = ""
 
     @classmethod
-    def of(cls, image: str, limits: Limits, packed: Packed) -> Shape:
+    def of(cls, image: str, limits: Limits, packed: Packed, runtime: str = "") -> Shape:
         """Return the shape for a tree, its size rounded up to the next 4 MiB."""
         return cls(
             image,
             limits,
             _rounded_up(packed.disk_bytes, _ROOM_STEP_BYTES),
             _rounded_up(packed.inodes, _ROOM_STEP_INODES),
+            runtime,
         )
 
     def start(self, client: docker.DockerClient) -> Waiting:
@@ -73,6 +75,7 @@ class Shape:
             self.limits,
             tree_bytes=self.room_bytes,
             tree_inodes=self.room_inodes,
+            runtime=self.runtime,
         )
 
 

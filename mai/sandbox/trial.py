@@ -95,7 +95,7 @@ class DockerSandbox:
         ready, cancel = self._ready(), cancel or Cancel()
         with self._turn(cancel), closing(pack(job.files)) as packed:
             image = job.image or ready.image
-            shape = Shape.of(image, job.limits, packed)
+            shape = Shape.of(image, job.limits, packed, ready.engine.runtime)
             with self._container(ready, shape) as waiting:
                 if job.is_followed or ready.pool.is_kept:
                     ready.pool.expect(shape)
@@ -143,7 +143,8 @@ class DockerSandbox:
             ready = self._ready()
             ready.pool.keep()
             for level in (Level.MEDIUM, Level.LOW):  # the latest gets the most
-                ready.pool.expect(Shape(ready.image, self.limits_for(level)))
+                shape = Shape(ready.image, self.limits_for(level), runtime=ready.engine.runtime)
+                ready.pool.expect(shape)
 
     def prepare(self, read: Callable[[str], bytes | None]) -> Prepared:
         """Return the image for a tree: with what its manifests name, where that can be had.
@@ -188,6 +189,7 @@ class DockerSandbox:
         return {
             "engine": ready.engine.version,
             "rootless": ready.engine.is_rootless,
+            "runtime": ready.engine.runtime or "the engine's own",
             "image": result.image,
             "pool": ready.pool.status(),
             "profiles": {level.value: self.limits_for(level).profile for level in Level},

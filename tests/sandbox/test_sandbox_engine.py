@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ import pytest
 from mai.errors import NoEngine, SandboxError
 from mai.protocols import Job, Limits
 from mai.sandbox import wheels
-from mai.sandbox.engine import connect, lacking
+from mai.sandbox.engine import connect, lacking, runtime_of, unusable_host
 from mai.sandbox.image import ensure_image
 from mai.sandbox.trial import DockerSandbox
 from mai.settings import load
@@ -121,3 +124,127 @@ def test_a_build_that_fails_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> 
     with wheels.folder() as folder, pytest.raises(SandboxError, match="pip says") as caught:
         wheels.download(folder, ["--no-deps", "pytest"])
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "more", "says"),
+    [
+        ("ssh://somebody@elsewhere", {}, "forward its socket"),
+        ("tcp://192.0.2.1:2375", {}, "without encryption"),
+        ("http://engine.example:2375", {}, "without encryption"),
+        ("tcp://192.0.2.1:2376", {"DOCKER_TLS_VERIFY": "1"}, ""),
+        ("tcp://127.0.0.1:2375", {}, ""),
+        ("tcp://[::1]:2375", {}, ""),
+        ("tcp://localhost:2375", {}, ""),
+        ("unix:///run/user/1000/podman/podman.sock", {}, ""),
+        ("", {}, ""),
+    ],
+)
+def test_another_machine_is_used_only_where_nobody_can_listen_in(
+    host: str, more: dict[str, str], says: str
+) -> None:
+    problem = unusable_host({"DOCKER_HOST": host, **more})
+    assert says in problem
+    assert bool(problem) is bool(says)
+
+
+def test_an_engine_elsewhere_without_encryption_is_refused_before_it_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://192.0.2.1:2375")
+    with pytest.raises(NoEngine, match="encryption"):
+        connect(load())
+
+
+SOUND_GVISOR = {"path": "/usr/bin/runsc", "runtimeArgs": ["--platform=ptrace", "--network=none"]}
+LOOSE_GVISOR = {"path": "/usr/bin/runsc", "runtimeArgs": ["--ignore-cgroups"]}
+
+
+@pytest.mark.parametrize(
+    ("runtimes", "wanted", "found"),
+    [
+        ({"runc": {"path": "runc"}}, None, ""),
+        ({"runc": {"path": "runc"}}, "runc", "runc"),
+        ({"runc": {}, "runsc": SOUND_GVISOR}, None, "runsc"),
+        ({"runc": {}, "runsc": SOUND_GVISOR}, "runc", "runc"),
+        ({"runc": {}, "runsc": LOOSE_GVISOR}, None, ""),
+        ({"runsc": {"path": "runsc"}}, None, "runsc"),
+        (None, None, ""),
+    ],
+)
+def test_gvisor_is_taken_where_it_keeps_to_limits(
+    runtimes: object, wanted: str | None, found: str
+) -> None:
+    assert runtime_of({"Runtimes": runtimes}, wanted) == found
+
+
+@pytest.mark.parametrize(
+    ("runtimes", "says"),
+    [({"runsc": LOOSE_GVISOR}, "ignores limits"), ({"runc": {}}, "no runtime")],
+)
+def test_a_runtime_that_was_asked_for_and_is_not_sound_is_refused(
+    runtimes: dict[str, object], says: str
+) -> None:
+    with pytest.raises(NoEngine, match=says):
+        runtime_of({"Runtimes": runtimes}, "runsc")
+
+
+@pytest.mark.docker
+def test_a_named_runtime_is_used(limits: Limits) -> None:
+    box = DockerSandbox(load(sandbox_runtime="runc"))
+    try:
+        result = box.run(Job(files=(), limits=limits, command=("echo", "hi")))
+        assert result.output == "hi\n"
+        assert box.status()["runtime"] == "runc"
+    finally:
+        box.close()
+
+
+@pytest.mark.docker
+def test_an_engine_behind_a_port_works_like_one_behind_a_socket(
+    limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with forwarded() as port:
+        monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{port}")
+        box = DockerSandbox(load(sandbox_pool=1))
+        try:
+            box.keep_warm(may_wait=True)
+            assert box.pool().wait_full(60)
+            for _ in range(2):
+                result = box.run(Job(files=(), limits=limits, command=("sh", "-c", "echo hi")))
+                assert result.output == "hi\n"
+        finally:
+            box.close()
+
+
+@contextmanager
+def forwarded() -> Iterator[int]:
+    """Pass connections to a port on loopback on to the engine's socket."""
+    talks: list[socket.socket] = []
+
+    def pump(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(1 << 16):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                talk, _ = listener.accept()
+                engine = socket.socket(socket.AF_UNIX)
+                engine.connect("/var/run/docker.sock")
+                talks.extend((talk, engine))
+                for ends in ((talk, engine), (engine, talk)):
+                    threading.Thread(target=pump, args=ends, daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=serve, daemon=True)
+        server.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            server.join()
+            for talk in talks:
+                talk.close()

@@ -94,6 +94,14 @@ def test_status_tells_what_is_in_force_inside(sandbox: DockerSandbox) -> None:
     assert status["seccomp"] == "filter"
     assert status["network_interfaces"] == ["lo"]
     assert status["root_is_read_only"] is True
+    assert status["devices"] == ["full", "null", "random", "tty", "urandom", "zero"]
+    assert {"mount", "unshare", "ptrace", "bpf", "keyctl", "setns"} <= set(status["refused_calls"])
+    assert {"/proc/kcore", "/proc/keys", "/sys/firmware"} & set(status["masked"])
+    assert "/proc/sys" in status["read_only"]
+    assert "noexec" in status["folders"]["/tmp"]  # noqa: S108 - the container's
+    assert status["core_bytes"] == 0
+    assert status["runtime"]
+    assert status["pool"]["size"] >= 1
     assert set(status["writable_mounts"]) <= {"/repo", "/tmp", "/dev/shm", "/dev/mqueue"}  # noqa: S108 - the container's
     assert status["memory_bytes"] == (256 + 4) << 20  # and room for a small tree
     assert status["pids"] == 25
