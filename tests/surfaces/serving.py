@@ -62,14 +62,24 @@ def waiting(
 
     Landing it is real as long as its branch does not move; after that a sandbox is needed.
     """
-    services, inbox = core._services, core.inbox
     report = risk if isinstance(risk, RiskReport) else RiskReport(risk, 0, _findings(risk))
-    proposal = propose(Submission(patch, title, why, "small (ollama)"), services, new_id())
-    core.repo.keep(proposal.ref, proposal.commit)
-    inbox.record(proposal.id, "checked", {})
-    inbox.record(proposal.id, "assessed", {"risk": asdict(report)})
-    inbox.record(proposal.id, "tried", {"trial": asdict(trial), "risk": asdict(report)})
-    proposal = inbox.record(proposal.id, "reviewed", {"review": asdict(review)})
+    proposal_id = new_id()
+    with core.repo.claim(proposal_id):  # a `mai serve` beside this would go on with it
+        proposal = propose(
+            Submission(patch, title, why, "small (ollama)"), core._services, proposal_id
+        )
+        core.repo.keep(proposal.ref, proposal.commit)
+        return _judged(core, proposal_id, report, trial, review)
+
+
+def _judged(
+    core: Core, proposal_id: str, report: RiskReport, trial: TrialReport, review: ReviewReport
+) -> Proposal:
+    services, inbox = core._services, core.inbox
+    inbox.record(proposal_id, "checked", {})
+    inbox.record(proposal_id, "assessed", {"risk": asdict(report)})
+    inbox.record(proposal_id, "tried", {"trial": asdict(trial), "risk": asdict(report)})
+    proposal = inbox.record(proposal_id, "reviewed", {"review": asdict(review)})
     asked = ask(proposal, services, Cancel())
     return inbox.record(proposal.id, asked.kind, asked.data)
 
@@ -88,7 +98,7 @@ class Serving:
     server: DiscordServer
     environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
-    starts: int = 0
+    said_before: int = 0
 
     @property
     def log(self) -> str:
@@ -106,7 +116,7 @@ class Serving:
     def start(self, environment: Mapping[str, str] | None = None) -> None:
         """Start `mai serve` and return at once."""
         assert self.process is None
-        self.starts += 1
+        self.said_before = len(self.log)
         with (self.workspace.folder / "serve.err").open("ab") as errors:
             self.process = subprocess.Popen(
                 [str(Path(sys.executable).with_name("mai")), "serve"],
@@ -124,7 +134,7 @@ class Serving:
 
     def stop(self) -> int:
         """End it as a service manager does, once it runs; return its exit code."""
-        until(lambda: self.log.count("Ctrl-C ends it.") >= self.starts, "a start")
+        until(lambda: "Ctrl-C ends it." in self.log[self.said_before :], "a start")
         process, self.process = self.process, None
         assert process is not None
         if process.poll() is None:
