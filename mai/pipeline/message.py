@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from mai.proposal import FileChange, Opinion, Proposal, TrialReport, Verdict
+from mai.proposal import FileChange, Opinion, Proposal, TestCounts, TrialReport, Verdict
 from mai.text import commit_prose, one_line, title_line
 
 _WIDTH = 72
@@ -49,7 +49,7 @@ def commit_message(proposal: Proposal, ledger_head: str) -> str:
 def trial_line(trial: TrialReport) -> str:
     """Return what a trial showed in one short line, for commits and screens."""
     if trial.verdict is Verdict.SKIPPED:
-        return "skipped, there are no tests."
+        return f"skipped, {why_skipped(trial)}."
     failing = trial.head.failed + trial.head.errors  # broken ones, and those that failed before
     parts = [
         f"{len(trial.fixed)} fixed",
@@ -62,6 +62,11 @@ def trial_line(trial: TrialReport) -> str:
     ]
     verdict = "" if trial.verdict is Verdict.PASS else f"{trial.verdict}, "
     return f"{verdict}{', '.join(parts)}, in {trial.seconds:.1f} s without network."
+
+
+def why_skipped(trial: TrialReport) -> str:
+    """Return in a few words why the tests say nothing."""
+    return "there are no tests" if trial.head == TestCounts() else "no test passes"
 
 
 def _review_line(proposal: Proposal) -> str:

@@ -22,6 +22,9 @@ from mai.protocols import Job, Limits, Prepared, RunResult, Sandbox, TreeFile
 from mai.repo_policy import RepoPolicy
 from mai.sandbox.limits import tightened
 
+#: What shells, `env` and the sandbox itself end with where a command cannot be run or found.
+_NOT_RUN = frozenset({126, 127})
+
 
 def trial(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
     """Run the trial and judge it.
@@ -73,6 +76,8 @@ class _Runs:
         own = self._run(self._head) if self._touches_tests() else head
         if not (base.has_tests or head.has_tests or own.has_tests):
             return self._report(Verdict.SKIPPED, base, own, message="There are no tests to run.")
+        if self._command() and {base.exit_code, head.exit_code} <= _NOT_RUN:
+            return self._report(Verdict.ERROR, base, own, message=self._is_not_there())
         stop = next((run for run in (head, own) if run.limit is not Verdict.PASS), None)
         if stop and base.limit is not Verdict.PASS:
             what = "cannot be run" if base.limit is Verdict.ERROR else "do not fit the limits"
@@ -93,7 +98,10 @@ class _Runs:
             # loop is not: it is its test's failure.
             hit = own.hits - base.hits - {Verdict.TIMEOUT}
             found = min(hit, default=Verdict.FAIL)
-        report = self._report(found, base, own, message=stop.message if stop else "")
+        message = stop.message if stop else ""
+        if found is Verdict.PASS and not (verdict.passes(head) or verdict.passes(own)):
+            found, message = Verdict.SKIPPED, "No test passes: they show nothing."
+        report = self._report(found, base, own, message=message)
         return replace(
             report,
             fixed=tuple(sorted(compared.fixed)),
@@ -204,6 +212,10 @@ class _Runs:
         if not command:
             return None
         return tuple(shlex.split(command) if isinstance(command, str) else command)
+
+    def _is_not_there(self) -> str:
+        command = self._command() or ("",)
+        return f"The test command, or one that it calls, is not in the sandbox: {command[0]}."
 
     def _touches_tests(self) -> bool:
         return any(

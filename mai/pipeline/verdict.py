@@ -87,6 +87,11 @@ def counts(outcomes: Outcomes) -> TestCounts:
     )
 
 
+def passes(run: RunResult) -> bool:
+    """Whether any test of `run` passed."""
+    return TestOutcome.PASSED in run.outcomes.values()
+
+
 def disagreeing(first: RunResult, second: RunResult) -> frozenset[str]:
     """Return the tests that two runs on one tree do not agree about."""
     ids = first.outcomes.keys() | second.outcomes.keys()

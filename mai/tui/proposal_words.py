@@ -14,6 +14,7 @@ from types import MappingProxyType
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
+from mai.pipeline.message import why_skipped
 from mai.proposal import Level, Opinion, Proposal, State, Verdict
 from mai.text import one_line, plain
 
@@ -174,7 +175,7 @@ def trial_line(proposal: Proposal, *, is_brief: bool = False) -> Content:
     if trial is None:
         return Content.styled("not tried yet", "$muted")
     if trial.verdict is Verdict.SKIPPED:
-        return Content.assemble(("▲", "$warning"), " skipped, there are no tests")
+        return Content.assemble(("▲", "$warning"), f" skipped, {why_skipped(trial)}")
     sign = ("✓ ", "$success") if trial.verdict is Verdict.PASS else ("✗ ", "$error")
     verdict = "" if trial.verdict is Verdict.PASS else f"{trial.verdict}, "
     more = [
