@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import threading
 import time
 
@@ -20,20 +21,21 @@ _SAME_AGAIN_S = 600.0
 class Host:
     """Threads of its own, from `start` to `stop`. Tells everything through `core.events`."""
 
-    def __init__(self, core: Core, *, asks_after_s: float = ASK_HERE_AFTER_S) -> None:
-        """`asks_after_s` is how long nobody answers before the terminal is asked too."""
+    def __init__(
+        self, core: Core, *, keeps_inbox: bool = True, asks_after_s: float = ASK_HERE_AFTER_S
+    ) -> None:
+        """`keeps_inbox` is false beside a console, which finishes and expires by itself.
+
+        `asks_after_s` is how long nobody answers before the terminal is asked too.
+        """
         self._core = core
+        self._keeps_inbox = keeps_inbox
         self._said: dict[str, float] = {}
         self._lock = threading.Lock()
-        self._lanes = {
-            "look": Lane("mai-look", 4),
-            "refuse": Lane("mai-refuse"),
-            "land": Lane("mai-land"),
-            "work": Lane("mai-work"),
-        }
+        self._lanes: dict[str, Lane] = {}
         self._caretaker = Caretaker(
             core,
-            idle_s=lambda: self._lanes["land"].idle_s,
+            idle_s=lambda: self._lanes["land"].idle_s if self._lanes else math.inf,
             is_paused=lambda: bool(core.cards.fact(_PAUSED)),
             say=self.say,
             asks_after_s=asks_after_s,
@@ -46,8 +48,12 @@ class Host:
         """Begin: keep the inbox, and be at Discord where it is set up."""
         from mai.surfaces.discord.settings import Account
 
-        self._caretaker.start()
         account = Account.of(self._core.settings)
+        if account is not None:
+            widths = {"look": 4, "refuse": 1, "land": 1, "work": 1}
+            self._lanes = {name: Lane(f"mai-{name}", width) for name, width in widths.items()}
+        if self._keeps_inbox:
+            self._caretaker.start()
         if account is None:
             self._tell("off", "")
             return

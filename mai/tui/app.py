@@ -28,9 +28,13 @@ from mai.tui.work import Job
 
 if TYPE_CHECKING:
     from mai.core import Core
+    from mai.surfaces.host import Host
     from mai.tui.proposal_answers import ProposalAnswers
     from mai.tui.surroundings import Tell
     from mai.tui.watch import Watcher
+
+#: How long leaving waits for what was answered from a phone a moment ago.
+_LANDING_GRACE_S = 30.0
 
 
 class MaiApp(InboxApp):
@@ -47,6 +51,7 @@ class MaiApp(InboxApp):
         self._directory = directory
         self._core: Core | None = None
         self._watcher: Watcher | None = None
+        self._host: Host | None = None
         self._answers: ProposalAnswers | None = None
         self._early: list[str] = []
         self._is_finishing = False
@@ -71,6 +76,7 @@ class MaiApp(InboxApp):
 
     def on_core_opened(self, event: messages.CoreOpened) -> None:
         """Begin: what was left unfinished first."""
+        from mai.surfaces.host import Host
         from mai.tui import surroundings
         from mai.tui.handlers import Handlers
         from mai.tui.proposal_answers import ProposalAnswers
@@ -92,6 +98,8 @@ class MaiApp(InboxApp):
             surroundings.look_at_sandbox,
         ):
             self.desk.at_once(Job("looking around", partial(_look_around, look, core, self)))
+        self._host = Host(core, keeps_inbox=False)
+        self._host.start()
         early, self._early = self._early, []
         for text in early:
             self._take(text)
@@ -222,6 +230,9 @@ class MaiApp(InboxApp):
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
             watcher.stop()
+        host, self._host = self._host, None
+        if host is not None:
+            host.stop(_LANDING_GRACE_S)
         self.desk.close()
         core, self._core = self._core, None
         if core is not None:

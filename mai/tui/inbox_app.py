@@ -9,6 +9,7 @@ from textual.app import App
 from textual.screen import Screen
 
 from mai.errors import Cancelled
+from mai.events import SurfaceChanged
 from mai.tui import messages
 from mai.tui.look import DARK, DEFAULTS, LIGHT
 from mai.tui.proposal_board import ProposalBoard
@@ -19,6 +20,8 @@ from mai.tui.work import Desk
 if TYPE_CHECKING:
     from mai.tui.handlers import Handlers
     from mai.tui.widgets.conversation import Block
+
+_SURFACES = {"connected": "● connected", "connecting": "○ connecting", "refused": "✗ refused"}
 
 
 class InboxApp(App[None]):
@@ -76,7 +79,11 @@ class InboxApp(App[None]):
 
     def on_happened(self, message: messages.Happened) -> None:
         """Show an event of the core's."""
-        self.board.happened(message.event)
+        match message.event:
+            case SurfaceChanged(name, state, _):
+                self.console_screen.query_one(Machine).learn({name: _SURFACES.get(state, state)})
+            case event:
+                self.board.happened(event)
 
     def on_listed(self, message: messages.Listed) -> None:
         """Take over the inbox as the database has it."""
