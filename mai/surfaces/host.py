@@ -16,6 +16,7 @@ from mai.system.logs import get, record_fault
 
 _PAUSED = "paused"
 _SAME_AGAIN_S = 600.0
+_AFTER_A_FAULT_S = 30.0
 
 
 class Host:
@@ -43,6 +44,7 @@ class Host:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._thread: threading.Thread | None = None
+        self._stopped = threading.Event()
 
     def start(self) -> None:
         """Begin: keep the inbox, and be at Discord where it is set up."""
@@ -68,6 +70,7 @@ class Host:
         What had not is left as a crash leaves it: the next start goes on from there.
         """
         deadline = time.monotonic() + grace_s
+        self._stopped.set()
         with self._lock:
             loop, task = self._loop, self._task
         if loop is not None and task is not None:
@@ -99,14 +102,18 @@ class Host:
     # --- Discord's thread --------------------------------------------------------------------
 
     def _run_discord(self, account: object) -> None:
-        try:
-            asyncio.run(self._discord(account))
-        except asyncio.CancelledError:
-            pass
-        except Exception as error:  # noqa: BLE001 - the inbox is kept whatever becomes of Discord
-            where = record_fault(error)
-            self.say(f"Discord: a fault of mine ended it; the details are in {where}.")
-            self._tell("off", "it ended by a fault")
+        while not self._stopped.is_set():
+            try:
+                asyncio.run(self._discord(account))
+            except asyncio.CancelledError:
+                return
+            except Exception as error:  # noqa: BLE001 - the inbox is kept whatever Discord does
+                where = record_fault(error)
+                self.say(f"Discord: a fault of mine ended it; the details are in {where}.")
+                self._tell("off", "it ended by a fault and begins again in a moment")
+                self._stopped.wait(_AFTER_A_FAULT_S)
+            else:
+                return  # Discord refuses the bot; a person must do something first
 
     async def _discord(self, account: object) -> None:
         from mai.surfaces.discord.desk import Lanes

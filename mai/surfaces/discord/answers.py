@@ -23,6 +23,8 @@ from mai.text import chat_line
 
 _YES, _CONFIRMED = "yes", "confirmed"
 _ASKING = 0
+#: Discord takes fifty requests a second of one bot; other things want some of them.
+_READ_AT_ONCE = 5
 _OFFERED = {meaning for meaning, _ in OFFERED}
 
 
@@ -41,6 +43,7 @@ class Answers:
         self._keeper = keeper
         self._show = show
         self._landing = asyncio.Lock()
+        self._reading = asyncio.Semaphore(_READ_AT_ONCE)
         self._told: dict[tuple[str, str], str] = {}
         #: What the owner put below a message since the connection stands.
         self.heard: dict[int, set[Meaning]] = {}
@@ -221,7 +224,8 @@ class Answers:
         return None
 
     async def _read(self, card: Card) -> Reading | None:
-        message = await self._desk.post.fetch(card)
+        async with self._reading:
+            message = await self._desk.post.fetch(card)
         if message is None or message.author.id != self._desk.post.me:
             await self._keeper.gone(card)
             return None

@@ -11,6 +11,8 @@ from mai.surfaces.discord.reach import Trouble
 from mai.system.logs import record_fault
 
 _FIRST_S, _LAST_S = 1.0, 60.0
+#: What a few tries do not mend is said.
+_TELL_AFTER_S = 8.0
 
 
 class Keyed:
@@ -63,8 +65,10 @@ class Keyed:
         async with self._room:
             try:
                 await self._action(key)
-            except (Trouble, MaiError):
-                self._later(key)
+            except (Trouble, MaiError) as error:
+                if self._later(key) >= _TELL_AFTER_S:
+                    told = error.sentence if isinstance(error, MaiError) else str(error)
+                    self._say(f"Discord: {told}. I keep trying.".replace("..", "."))
             except Exception as error:  # noqa: BLE001 - a fault with one card must not take the rest
                 where = record_fault(error)
                 self._say(f"A fault of mine at Discord; the details are in {where}.")
@@ -72,7 +76,9 @@ class Keyed:
             else:
                 self._waits_s.pop(key, None)
 
-    def _later(self, key: str) -> None:
+    def _later(self, key: str) -> float:
+        """See to `key` again after a wait that doubles; return how long it is."""
         wait_s = self._waits_s.get(key, _FIRST_S)
         self._waits_s[key] = min(wait_s * 2, _LAST_S)
         self._again.setdefault(key, wait_s)
+        return wait_s

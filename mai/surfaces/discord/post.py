@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from mai.surfaces.discord.wording import Face, marker, whole
 #: Discord takes 10 MB a message; what does not fit cannot be seen, so it cannot be approved there.
 ATTACHMENT_BYTES = 8_000_000
 _LOOK_BACK = timedelta(minutes=5)
-_LOOK_MOST = 5000
+_LOOK_MOST, _PAGE = 5000, 100
 
 
 class Post:
@@ -126,9 +126,15 @@ class Post:
 
     async def find(self, card: Card) -> discord.Message | None:
         """Return the message of a card whose posting was begun, None where it is not there."""
+        channel = card.channel or await self.channel()
         began = datetime.fromisoformat(card.attempted_at or card.wanted_at) - _LOOK_BACK
         mark = marker(card.proposal, card.digest)
-        for message in await self.history(card.channel or await self.channel(), after=began):
+        # The latest first: Discord's clock and this one may not agree on what is after.
+        found = self._marked(await self.latest(channel), mark)
+        return found or self._marked(await self.history(channel, after=began), mark)
+
+    def _marked(self, messages: Iterable[discord.Message], mark: str) -> discord.Message | None:
+        for message in messages:
             is_mine = message.author.id == self.me
             if is_mine and any(embed.footer.text == mark for embed in message.embeds):
                 return message
@@ -139,17 +145,11 @@ class Post:
     ) -> list[discord.Message]:
         """Return the messages after a time or a message, the oldest first, 5,000 at most."""
         where = self.client.get_partial_messageable(channel)
-        found = where.history(after=after, oldest_first=True, limit=_LOOK_MOST)
-        try:
-            return await reached(_all(found))
-        except Trouble as trouble:
-            if trouble.kind is Kind.UNSURE:
-                raise
-            return []
+        return await _paged(where.history(after=after, oldest_first=True, limit=_LOOK_MOST))
 
     async def latest(self, channel: int) -> list[discord.Message]:
         """Return a page of the latest messages, the newest first."""
-        return await reached(_all(self.client.get_partial_messageable(channel).history(limit=50)))
+        return await _paged(self.client.get_partial_messageable(channel).history(limit=_PAGE))
 
     async def _complain(self, trouble: Trouble, proposal: Proposal) -> None:
         """Say what is in the way and which box mends it; a channel gives way to the owner's DM."""
@@ -160,6 +160,16 @@ class Post:
         )
         if self._channel is not None and self._channel == self._account.channel:
             self._channel = await self.dm()
+
+
+async def _paged(found: AsyncIterator[discord.Message]) -> list[discord.Message]:
+    """Return all of them, none where the channel cannot be read."""
+    try:
+        return await reached(_all(found))
+    except Trouble as trouble:
+        if trouble.kind is Kind.UNSURE:
+            raise
+        return []
 
 
 async def _all(found: AsyncIterator[discord.Message]) -> list[discord.Message]:
