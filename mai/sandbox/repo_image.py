@@ -32,7 +32,7 @@ Say = Callable[[str], None]
 #: Runs a command in the plain image and returns what it printed.
 Ask = Callable[[Sequence[str]], str]
 
-LABEL = "mai.repo-image"
+LABEL, NEEDS = "mai.repo-image", "mai.repo-needs"
 PLACE = "/opt/deps"
 _REPOSITORY = "mai-repo"
 _ASK = ("python3", "/opt/mai/sandbox/python.py")
@@ -107,7 +107,7 @@ class RepoImages:
                     custom_context=True,
                     tag=tag,
                     buildargs={"BASE_IMAGE": self._base},
-                    labels={LABEL: key},
+                    labels={LABEL: key, NEEDS: " ".join(wanted)},
                     network_mode="none",
                     container_limits={"memory": _BUILD_MEMORY_BYTES},
                     rm=True,
@@ -121,7 +121,7 @@ class RepoImages:
         """Remove the oldest but a few; one that is in use stays."""
         images = self._client.images.list(filters={"label": LABEL})
         images.sort(key=lambda image: str(image.attrs.get("Created", "")), reverse=True)
-        for image in images[_KEPT:]:
+        for image in [image for image in images if not image.tags] + images[_KEPT:]:
             with suppress(DockerException):
                 self._client.images.remove(str(image.id))
 

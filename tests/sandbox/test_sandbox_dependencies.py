@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -26,9 +25,9 @@ from mai.sandbox.repo_image import LABEL, applicable, platform_options
 from mai.sandbox.trial import DockerSandbox
 from mai.settings import load
 from tests.sandboxes import files_of
+from tests.wheelhouse import MODULE, NAME, make_wheel, only
 
 Trial = Callable[..., RunResult]
-NAME = "mai-sample-of-a-package"
 
 
 def of(path: str, text: str) -> tuple[str, ...]:
@@ -147,30 +146,9 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that pip takes for all there is in the world."""
     shelf = tmp_path / "shelf"
     shelf.mkdir()
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(shelf))
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    for name, value in only(shelf).items():
+        monkeypatch.setenv(name, value)
     return shelf
-
-
-def make_wheel(shelf: Path, name: str = NAME, version: str = "1.0") -> Path:
-    module = name.replace("-", "_")
-    path = shelf / f"{module}-{version}-py3-none-any.whl"
-    info = f"{module}-{version}.dist-info"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(
-            f"{module}.py", f"def answer(): return {version!r}\ndef main(): print(42)\n"
-        )
-        archive.writestr(f"{module}.pth", "import os; os.environ['STARTED'] = 'yes'\n")
-        archive.writestr(
-            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-        )
-        archive.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        archive.writestr(f"{info}/entry_points.txt", f"[console_scripts]\n{module}={module}:main\n")
-        archive.writestr(f"{info}/RECORD", "")
-    return path
 
 
 def test_a_source_distribution_is_refused_and_nothing_of_it_run(
@@ -277,19 +255,18 @@ def test_what_a_repo_needs_is_in_its_image_and_nowhere_else(
     prepared = prepare(f"{NAME}==1.0\n")
     assert prepared.problem == ""
     assert prepared.image != sandbox.image
-    module = NAME.replace("-", "_")
     body = f"""\
 import os, subprocess, sys
-import {module}
-def test_import(): assert {module}.answer() == "1.0"
+import {MODULE}
+def test_import(): assert {MODULE}.answer() == "1.0"
 def test_started(): assert os.environ["STARTED"] == "yes"
 def test_in_a_process():
-    code = "import {module}; print({module}.answer())"
+    code = "import {MODULE}; print({MODULE}.answer())"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "1.0\\n"
 def test_script():
-    assert subprocess.check_output(["{module}"], text=True) == "42\\n"
+    assert subprocess.check_output(["{MODULE}"], text=True) == "42\\n"
 def test_it_cannot_be_changed():
-    try: open({module}.__file__, "a")
+    try: open({MODULE}.__file__, "a")
     except OSError: return
     assert 0
 """
