@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from mai.protocols import Snapshot
 
 _TEST_FOLDERS = frozenset({"test", "tests", "testing"})
+_SOURCE = PurePosixPath("src")
 
 
 def is_test_path(path: str) -> bool:
@@ -28,12 +29,22 @@ def is_test_path(path: str) -> bool:
 def edited_tests(base: Snapshot, head: Snapshot, test_ids: Iterable[str]) -> frozenset[str]:
     """Return those of the base's `test_ids` whose own source, or a helper of it, was edited.
 
-    A helper is anything at the top of the same module, in the same class, or in a `conftest.py`
-    above it, that the test names, directly or through another helper. A test whose file is gone or
-    no longer parses counts as edited; one whose data files changed does not.
+    A helper is anything at the top of the same module, in the same class, in a `conftest.py` above
+    it or in another module of the tests, that the test names, directly or through another helper. A
+    test whose file is gone or no longer parses counts as edited; one whose data files changed does
+    not.
     """
     pairs = _Pairs(base, head)
     return frozenset(test_id for test_id in test_ids if _is_edited(test_id, pairs))
+
+
+@dataclass(frozen=True, slots=True)
+class _Import:
+    """`from ...module import name`; without a name the module itself, with `*` all of it."""
+
+    module: str
+    level: int = 0
+    name: str = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +53,7 @@ class _Module:
 
     bodies: dict[str, str] = field(default_factory=dict)
     uses: dict[str, set[str]] = field(default_factory=dict)
+    imports: dict[str, list[_Import]] = field(default_factory=dict)
 
     def add(self, name: str, node: ast.AST, *more: str) -> None:
         """Note that `node` defines `name`; a name may be defined in several places."""
@@ -85,7 +97,7 @@ def _is_edited(test_id: str, pairs: _Pairs) -> bool:
     if old is None or new is None or name not in old.bodies:
         return not pairs.are_equal(path)
     names = old.reached(name)
-    if _differ(names, old, new):
+    if _differ(names, old, new) or _is_helper_edited(path, names, pairs):
         return True
     for folder in PurePosixPath(path).parents:
         conftest = (folder / "conftest.py").as_posix()
@@ -98,6 +110,38 @@ def _is_edited(test_id: str, pairs: _Pairs) -> bool:
         if _differ(fixtures | _automatic(old_conftest), old_conftest, new_conftest):
             return True
     return False
+
+
+def _is_helper_edited(path: str, names: set[str], pairs: _Pairs) -> bool:
+    """Whether what `names` of the module at `path` import from the tests' own modules differs."""
+    waiting, seen = [(path, names)], set[tuple[str, _Import]]()
+    while waiting:
+        importer, used = waiting.pop()
+        module = pairs.modules(importer)[0] or _Module()
+        imports = [found for name in used | {"*"} for found in module.imports.get(name, ())]
+        for step in {(place, found) for found in imports for place in _places(importer, found)}:
+            helper, found = step
+            if step in seen or not is_test_path(helper) or pairs.base.read(helper) is None:
+                continue
+            seen.add(step)
+            old, new = pairs.modules(helper)
+            if old is None or new is None:
+                return True
+            wanted = old.reached(found.name) if found.name in old.bodies else set(old.bodies)
+            if _differ(wanted, old, new):
+                return True
+            waiting.append((helper, wanted))
+    return False
+
+
+def _places(importer: str, found: _Import) -> Iterator[str]:
+    """Yield where the module that is imported may lie, as pytest's import paths have it."""
+    folders = list(PurePosixPath(importer).parents)
+    starts = folders[found.level - 1 : found.level] if found.level else [*folders, _SOURCE]
+    for start in starts:
+        place = start.joinpath(*filter(None, found.module.split(".")))
+        for end in (f"{place}.py", f"{place}/__init__.py", f"{place}/{found.name}.py"):
+            yield PurePosixPath(end).as_posix()
 
 
 def _differ(names: set[str], old: _Module, new: _Module) -> bool:
@@ -127,6 +171,8 @@ def _parse(data: bytes | None) -> _Module | None:
             continue
         for name in _names_bound(node):
             module.add(name, node)
+        for name, found in _imported(node):
+            module.imports.setdefault(name, []).append(found)
     return module
 
 
@@ -157,6 +203,15 @@ def _names_used(node: ast.AST) -> Iterator[str]:
             yield child.arg  # a fixture
         elif isinstance(child, ast.Constant) and isinstance(child.value, str):
             yield child.value  # usefixtures("name"), getfixturevalue("name")
+
+
+def _imported(node: ast.stmt) -> Iterator[tuple[str, _Import]]:
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield (alias.asname or alias.name).partition(".")[0], _Import(alias.name)
+    elif isinstance(node, ast.ImportFrom):
+        for alias in node.names:
+            yield alias.asname or alias.name, _Import(node.module or "", node.level, alias.name)
 
 
 def _names_bound(node: ast.stmt) -> list[str]:

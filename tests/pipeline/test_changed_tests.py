@@ -119,6 +119,69 @@ def test_an_autouse_fixture_reaches_every_test() -> None:
     assert edited_tests(base, head, ["test_b.py::test_alone"]) == {"test_b.py::test_alone"}
 
 
+HELPER = "from tests.deep import SIZE\nSIX = 6\ndef total(): return SIZE\ndef other(): return 1\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("from helper import total", "total()"),
+        ("from tests.helper import total as t", "t()"),
+        ("from .helper import total", "total()"),
+        ("from . import helper", "helper.total()"),
+        ("import tests.helper as h", "h.total()"),
+        ("from helper import *", "total()"),
+    ],
+)
+def test_a_module_of_the_tests_reaches_what_uses_it(line: str, name: str) -> None:
+    files = {
+        "tests/test_c.py": f"{line}\ndef test_uses(): assert {name}\ndef test_not(): assert 1\n",
+        "tests/helper.py": HELPER,
+        "tests/deep.py": "SIZE = 1\n",
+        "app.py": "SIX = 6\n",
+    }
+    ids = ["tests/test_c.py::test_uses", "tests/test_c.py::test_not"]
+
+    def found(**changed: str) -> set[str]:
+        new = {f"tests/{file}.py": text for file, text in changed.items()}
+        return {
+            one.rpartition("::")[2] for one in edited_tests(Tree(files), Tree(files | new), ids)
+        }
+
+    everything = {"test_uses", "test_not"} if "*" in line else {"test_uses"}
+    assert found(helper=HELPER.replace("return SIZE", "return 2")) == everything
+    assert found(deep="SIZE = 2\n") == everything
+    assert found(helper="def total(: pass\n") == everything
+    assert found(helper=HELPER + "# sure\n") == set()
+    assert found(unrelated="x = 1\n") == set()
+
+
+def test_another_part_of_a_helper_reaches_nobody() -> None:
+    test = "from helper import total\ndef test_uses():\n    assert total()\n"
+    base = {"tests/test_c.py": test, "tests/helper.py": HELPER}
+    head = base | {"tests/helper.py": HELPER.replace("return 1", "return 2")}
+    assert edited_tests(Tree(base), Tree(head), ["tests/test_c.py::test_uses"]) == set()
+
+
+def test_code_that_is_no_test_is_no_helper() -> None:
+    test = "from app import total\ndef test_uses():\n    assert total()\n"
+    base = {"tests/test_c.py": test, "app.py": "def total(): return 1\n"}
+    head = base | {"app.py": "def total(): return 0\n"}
+    assert edited_tests(Tree(base), Tree(head), ["tests/test_c.py::test_uses"]) == set()
+
+
+def test_helpers_that_import_each_other_end() -> None:
+    base = {
+        "tests/test_c.py": "from a import x\ndef test_uses():\n    assert x\n",
+        "tests/a.py": "from b import x\ny = 1\n",
+        "tests/b.py": "from a import y\nx = y\n",
+    }
+    head = base | {"tests/a.py": "from b import x\ny = 2\n"}
+    ids = ["tests/test_c.py::test_uses"]
+    assert edited_tests(Tree(base), Tree(base), ids) == set()
+    assert edited_tests(Tree(base), Tree(head), ids) == set(ids)
+
+
 def test_parametrised_ids_lead_to_their_function() -> None:
     base = Tree({"test_p.py": "def test_x(n):\n    assert n\n"})
     head = Tree({"test_p.py": "def test_x(n):\n    assert not n\n"})
