@@ -194,7 +194,7 @@ class Run:
             lines = [line for line in text.decode("utf-8", "replace").split("\n") if line.strip()]
             # What pytest says of an error of its own comes before its summary.
             for line in reversed([line for line in lines if line.startswith(_OWN)] or lines):
-                return line.removeprefix(_OWN).removeprefix("E  ").strip()
+                return line.removeprefix(_OWN).removeprefix("E  ").removeprefix("ERROR: ").strip()
         return ""
 
     def _parse(self, data: bytes) -> None:
