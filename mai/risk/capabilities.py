@@ -116,7 +116,7 @@ class Collector:
                 return
         top = module.partition(".")[0]
         # A package's own modules import each other; that hands nothing to anybody.
-        if top in PACKAGES and top not in self.survey.package.split("."):
+        if top in PACKAGES and top != _top_of(self.survey.package):
             self.add(PACKAGES[top], top, node, scope)
             return
         rule = sinks.rule_of(full) if member else None
@@ -259,3 +259,8 @@ class Collector:
         elif text in aliases.STRONG_RUNGS:
             self.add("reflection.inside", text, node, scope)
         self.judge_target(text, node, scope)
+
+
+def _top_of(package: str) -> str:
+    parts = package.split(".")
+    return parts[1] if parts[0] in {"src", "lib"} and len(parts) > 1 else parts[0]

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from mai.proposal import Finding
 from mai.risk.facts import Use
-from mai.risk.gain import Gained, Version
+from mai.risk.gain import Gained
+from mai.risk.moves import Version
 from mai.risk.paths import finding
 
 _NET = ("net.http", "net.socket")

@@ -27,6 +27,9 @@ class Flow:
         self._resolver = resolver
         self.has_parameter = False
         self._is_cut = False
+        self._steps = 0
+        # The names that a comprehension or a lambda around what is written has for itself.
+        self._inner: dict[str, str] = {}
         self._pieces: list[str] = []
         self._seen: set[int] = set()
 
@@ -36,16 +39,28 @@ class Flow:
             self._node(node, scope, 0)
         if self._is_cut:
             self._pieces.append(self._resolver.survey.print_of_file())
-        return hashlib.sha256("\x1f".join(self._pieces).encode("utf-8", "replace")).hexdigest()[:16]
+        return _print_of(self._pieces)
 
     def _node(self, node: ast.AST, scope: Scope, depth: int) -> None:
-        if len(self._pieces) > _MAXIMUM_PIECES:
+        self._steps += 1
+        if self._steps > _MAXIMUM_PIECES:
             self._is_cut = True
             return
         if isinstance(node, ast.Name):
             self._name(node.id, scope, depth)
             return
         self._pieces.append(node.__class__.__name__)
+        own = _names_of(node)
+        if own:
+            outer = self._inner
+            numbered = {name: f"${len(outer) + index}$" for index, name in enumerate(own)}
+            self._inner = {**outer, **numbered}
+            self._rest(node, scope, depth)
+            self._inner = outer
+        else:
+            self._rest(node, scope, depth)
+
+    def _rest(self, node: ast.AST, scope: Scope, depth: int) -> None:
         if isinstance(node, ast.Constant):
             self._pieces.append(repr(node.value))
         elif isinstance(node, ast.Attribute):
@@ -66,12 +81,17 @@ class Flow:
                 self._pieces.append(operator.__class__.__name__)
 
     def _name(self, name: str, scope: Scope, depth: int) -> None:
+        if name in self._inner:
+            self._pieces.append(self._inner[name])
+            return
         bindings = scope.find(name)
         if bindings is None:
             self._pieces.append(name)
         elif self._enter(id(bindings), depth):
+            inner, self._inner = self._inner, {}
             for binding in bindings[:_MAXIMUM_WAYS]:
                 self._binding(binding, depth)
+            self._inner = inner
             self._is_cut |= len(bindings) > _MAXIMUM_WAYS
             self._seen.discard(id(bindings))
 
@@ -82,8 +102,10 @@ class Flow:
             return
         assigned = self._resolver.survey.attributes.get(node.attr, [])
         if assigned and self._enter(id(assigned), depth):
+            groups: dict[ast.AST | None, list[tuple[ast.AST, Scope]]] = {}
             for value, where in assigned[:_MAXIMUM_WAYS]:
-                self._node(value, where, depth + 1)
+                groups.setdefault(where.function, []).append((value, where))
+            self._in_any_order(groups.values(), depth + 1)
             self._seen.discard(id(assigned))
 
     def _enter(self, key: int, depth: int) -> bool:
@@ -99,7 +121,7 @@ class Flow:
     def _binding(self, binding: Binding, depth: int) -> None:
         how, what, where = binding
         if how == "import":
-            self._pieces.append(what)
+            self._pieces.append(self._from_here(what))
         elif how == "parameter":
             self._parameter(what, where, depth)
         elif how in {"function", "class"}:
@@ -111,6 +133,15 @@ class Flow:
             if isinstance(what, ast.AST):
                 self._node(what, where, depth + 1)
 
+    def _from_here(self, name: str) -> str:
+        """Return what a relative import names as the file says it, wherever the file lies."""
+        parts = self._resolver.survey.package.split(".") if name.startswith(".") else []
+        for count in range(len(parts), 0, -1):
+            prefix = "." + ".".join(parts[:count])
+            if name.startswith(f"{prefix}."):
+                return f"~{len(parts) - count}{name.removeprefix(prefix)}"
+        return name
+
     def _parameter(self, position: int | str, where: Scope, depth: int) -> None:
         self.has_parameter = True
         self._pieces.append(f"${position}" if isinstance(position, int) else "$keyword")
@@ -118,8 +149,39 @@ class Flow:
         if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
             return
         calls = self._resolver.survey.local_calls.get(function.name, ())
-        for call, scope in calls[:_MAXIMUM_WAYS]:
-            argument = argument_of(call, position, function)
-            if argument is not None:
-                self._node(argument, scope, depth + 1)
+        arguments = [
+            [(argument, scope)]
+            for call, scope in calls[:_MAXIMUM_WAYS]
+            if (argument := argument_of(call, position, function)) is not None
+        ]
+        self._in_any_order(arguments, depth + 1)
         self._is_cut |= len(calls) > _MAXIMUM_WAYS
+
+    def _in_any_order(self, groups: Iterable[Iterable[tuple[ast.AST, Scope]]], depth: int) -> None:
+        """Write what different functions do so that it does not matter which stands first."""
+        outer, found = self._pieces, []
+        inner, self._inner = self._inner, {}
+        for group in groups:
+            self._pieces = []
+            for node, scope in group:
+                self._node(node, scope, depth)
+            found.append("\x1e".join(self._pieces))
+        self._pieces, self._inner = [*outer, *sorted(found)], inner
+
+
+def _names_of(node: ast.AST) -> list[str]:
+    """Return the names that only a comprehension or a lambda itself can see, in their order."""
+    if isinstance(node, ast.Lambda):
+        return [each.arg for each in ast.walk(node.args) if isinstance(each, ast.arg)]
+    if isinstance(node, (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)):
+        targets = (each for generator in node.generators for each in ast.walk(generator.target))
+        return [each.id for each in targets if isinstance(each, ast.Name)]
+    return []
+
+
+def _print_of(pieces: Iterable[str]) -> str:
+    return hashlib.sha256("\x1f".join(pieces).encode("utf-8", "replace")).hexdigest()[:16]
+
+
+# The fingerprint where no data reaches a place.
+NOTHING = _print_of(())

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from mai.proposal import Finding, Level
 from mai.risk.facts import Facts, Use
 from mai.risk.kinds import is_test
+from mai.risk.libraries import PACKAGES
+from mai.risk.moves import Version, brought_along, is_import
 from mai.risk.paths import MAXIMUM_MESSAGE
 from mai.risk.rules import RULE
 from mai.text import one_line
@@ -60,15 +62,6 @@ _SINKS_WITH_DATA = (
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    """Both sides of one Python file; a side is None where the file is not there."""
-
-    path: str
-    base: Facts | None
-    head: Facts | None
-
-
-@dataclass(frozen=True, slots=True)
 class Gained:
     """A use that is new, and how new: `project`, `file`, `again`, `flow`, `import` or `whole`."""
 
@@ -78,7 +71,9 @@ class Gained:
 
 
 def gains(
-    versions: Sequence[Version], has_capability: Callable[[str], bool] | None
+    versions: Sequence[Version],
+    has_capability: Callable[[str], bool] | None,
+    own_packages: frozenset[str] = frozenset(),
 ) -> list[Gained]:
     """Return every use that the head has and the base had not.
 
@@ -86,12 +81,19 @@ def gains(
         versions: every Python file of the change.
         has_capability: says whether the base project uses a capability anywhere; None where each
             file is judged as wholly new.
+        own_packages: what the base project consists of; importing that hands it nothing.
     """
     moved = _moved(versions)
     found: list[Gained] = []
     for version in versions:
         if version.head is not None:
-            found.extend(_gains_of(version, version.head, moved, has_capability))
+            brought = brought_along(version, versions)
+            found.extend(
+                gain
+                for gain in _gains_of(version, version.head, moved, has_capability)
+                if not (is_import(gain.use) and (gain.use.rule, gain.use.name) in brought)
+                and not (gain.use.name in PACKAGES and gain.use.name in own_packages)
+            )
     return found
 
 
@@ -110,6 +112,8 @@ def _moved(versions: Sequence[Version]) -> Counter[tuple[str, str, str]]:
             body = _body(version.base, use)
             if body and not after[body]:
                 gone[body, use.rule, use.name] += 1
+            elif version.head is None:
+                gone[f"{use.target}\0{use.flow}", use.rule, use.name] += 1
     return gone
 
 
@@ -148,8 +152,10 @@ def _gains_of(
     )
     rules_before = {use.rule for use in base_uses}
     for use in left:
-        origin = (_body(head, use), use.rule, use.name)
-        if origin[0] and moved[origin] > 0:
+        # Outside functions, only what a whole file took along as it was has moved.
+        body = _body(head, use) or f"{use.target}\0{use.flow}"
+        origin = (body, use.rule, use.name)
+        if moved[origin] > 0:
             moved[origin] -= 1
             continue
         yield Gained(version.path, use, _how(use, by_name, rules_before, has_capability))

@@ -9,9 +9,9 @@ from dataclasses import replace
 from mai.proposal import FileChange, Finding, Level
 from mai.risk import content, paths, tree
 from mai.risk.facts import Facts
-from mai.risk.gain import Version
 from mai.risk.judge import judge_gains
 from mai.risk.kinds import is_python
+from mai.risk.moves import Version
 from mai.risk.parser import Parser
 from mai.risk.patchfile import PatchedFile, read_patch
 from mai.risk.policy import Policy

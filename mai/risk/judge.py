@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 
 from mai.proposal import Finding
 from mai.risk.combine import combinations
-from mai.risk.gain import Version, finding_of, gains
+from mai.risk.gain import finding_of, gains
+from mai.risk.moves import Version
 from mai.risk.tampering import judge_guards, judge_tests
 
 
 def judge_gains(
-    versions: Sequence[Version], has_capability: Callable[[str], bool] | None
+    versions: Sequence[Version],
+    has_capability: Callable[[str], bool] | None,
+    own_packages: frozenset[str] = frozenset(),
 ) -> Iterator[Finding]:
     """Yield every finding that both versions of the Python files give.
 
@@ -19,8 +22,9 @@ def judge_gains(
         versions: every Python file of the change.
         has_capability: says whether the base project uses a capability anywhere; None where each
             file is judged as wholly new.
+        own_packages: what the base project consists of; importing that hands it nothing.
     """
-    gained = gains(versions, has_capability)
+    gained = gains(versions, has_capability, own_packages)
     yield from (found for gain in gained if (found := finding_of(gain)) is not None)
     yield from combinations(gained, versions)
     yield from judge_tests(versions, gained)

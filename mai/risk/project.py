@@ -19,6 +19,9 @@ _GENERAL = frozenset(
         *("asyncio", "builtins", "cgi", "codecs", "doctest", "gc", "inspect", "logging", "os"),
         *("platform", "resource", "signal", "site", "sys", "threading", "timeit", "trace", "types"),
         *("docker", "jinja2", "numpy", "pandas", "pip", "setuptools", "torch", "pydoc", "pdb"),
+        *("typing", "dataclasses", "time", "pathlib", "posixpath", "multiprocessing", "xml"),
+        *("tkinter", "click", "sympy", "flask", "quart", "django", "tensorflow", "transformers"),
+        *("twisted", "tornado", "openpyxl", "gettext", "webbrowser", "argparse", "mlflow"),
     }
 )
 
@@ -46,6 +49,17 @@ def _capability(rule: str) -> str | None:
 def _any_of(words: Iterable[str]) -> str:
     # A pattern that matches nothing where there is no word at all.
     return f"(?:{'|'.join(re.escape(word) for word in sorted(words)) or '(?!)'})"
+
+
+def packages_of(paths: Iterable[str]) -> frozenset[str]:
+    """Return the packages that a tree consists of, as they are imported."""
+    found = set()
+    for path in paths:
+        parts = path.split("/")
+        folders = parts[1:-1] if parts[0] in {"src", "lib"} else parts[:-1]
+        if parts[-1] == "__init__.py" and len(folders) == 1:
+            found.add(folders[0])
+    return frozenset(found)
 
 
 class Project:

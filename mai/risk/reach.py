@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from mai.proposal import Finding
 from mai.protocols import Snapshot
 from mai.risk.facts import Facts, Use
-from mai.risk.gain import Version
+from mai.risk.moves import Version
 from mai.risk.paths import finding
 from mai.risk.rules import RULE
 

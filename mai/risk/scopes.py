@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 from dataclasses import dataclass, field
 from typing import Any
+
+from mai.risk.shape import print_of_file
 
 # How a name came to be bound, what it is bound to, and the scope to read that in.
 Binding = tuple[str, Any, "Scope"]
@@ -102,9 +103,8 @@ class Survey:
 
     def print_of_file(self) -> str:
         """Return a fingerprint of the whole file as Python reads it."""
-        if not self._print and self.module.node is not None:
-            dump = ast.dump(self.module.node)
-            self._print = hashlib.sha256(dump.encode("utf-8", "replace")).hexdigest()[:16]
+        if not self._print and isinstance(self.module.node, ast.Module):
+            self._print = print_of_file(self.module.node)
         return self._print
 
 

@@ -13,13 +13,13 @@ from mai.protocols import Snapshot
 from mai.risk import notebooks, paths, text, tree
 from mai.risk.content import judge_content
 from mai.risk.facts import Facts
-from mai.risk.gain import Version
 from mai.risk.hunks import judge_hunks
 from mai.risk.judge import judge_gains
 from mai.risk.kinds import is_python
+from mai.risk.moves import Version
 from mai.risk.parser import Parser
 from mai.risk.policy import Policy
-from mai.risk.project import Project
+from mai.risk.project import Project, packages_of
 from mai.risk.reach import judge_reach
 from mai.risk.report import FileReport, report_of
 
@@ -70,7 +70,8 @@ def score_change(
                 lambda path, data: _facts(parser, path, data, in_full=True),
             )
         )
-    findings.extend(judge_gains(versions, Project(change.base).has))
+    own_packages = packages_of(change.base.paths())
+    findings.extend(judge_gains(versions, Project(change.base).has, own_packages))
     return report_of(findings, policy)
 
 

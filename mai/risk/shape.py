@@ -6,7 +6,7 @@ import ast
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -80,6 +80,19 @@ def _write(node: ast.AST, own: set[str], numbers: dict[str, str], pieces: list[s
             pieces.append(repr(value)[:2000])
 
 
+def print_of_file(tree: ast.Module) -> str:
+    """Return 16 hex digits over a whole file, in whatever order its functions stand."""
+    pieces = sorted(f"{name} {print_of(function)}" for name, function in functions_of(tree.body))
+    blocks: list[ast.Module | ast.ClassDef] = [tree]
+    for block in blocks:
+        pieces.extend(ast.dump(statement) for statement in _outside(block.body))
+        blocks.extend(each for each in block.body if isinstance(each, ast.ClassDef))
+        if isinstance(block, ast.ClassDef):
+            heads = (*block.bases, *block.keywords, *block.decorator_list)
+            pieces.extend((block.name, *map(ast.dump, heads)))
+    return hashlib.sha256("\x1f".join(pieces).encode("utf-8", "replace")).hexdigest()[:16]
+
+
 def bodies_of(tree: ast.Module) -> dict[str, str]:
     """Return the fingerprint of each function by its qualified name."""
     return {name: print_of(function) for name, function in functions_of(tree.body)}
@@ -124,7 +137,7 @@ def limits_of(tree: ast.Module) -> dict[str, str]:
     return found
 
 
-def _outside(body: list[ast.stmt]) -> list[ast.AST]:
+def _outside(body: Sequence[ast.stmt]) -> list[ast.AST]:
     """Return the statements that belong to this block itself, not to functions in it."""
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     return [statement for statement in body if not isinstance(statement, kinds)]

@@ -8,8 +8,9 @@ from typing import Any
 
 from mai.proposal import Finding, Level
 from mai.risk.facts import Facts
-from mai.risk.gain import Gained, Version
+from mai.risk.gain import Gained
 from mai.risk.kinds import is_test
+from mai.risk.moves import Version
 from mai.risk.paths import finding
 
 Promises = Mapping[str, Mapping[str, Any]]
@@ -181,7 +182,9 @@ def judge_guards(version: Version) -> Iterator[Finding]:
     total_before, total_after = _total(version.base), _total(version.head)
     for function, before in version.base.guards.items():
         after = version.head.guards.get(function)
-        if after is None:
+        body = version.base.bodies.get(function)
+        is_same = body is not None and body == version.head.bodies.get(function)
+        if after is None or is_same:  # the same checks under the names of other variables
             continue
         for guard, count in before.items():
             # Moved to another function of the file is not gone.

@@ -199,3 +199,69 @@ def test_a_sink_that_a_new_module_only_passes_on_is_seen(score: Score) -> None:
         "app/main.py": "from app.compat import go\ngo('ls')\n",
     }
     assert score(base, head).level >= Level.MEDIUM
+
+
+MOVED = """import ctypes
+from types import FunctionType
+
+def load(name):
+    return ctypes.CDLL(name)
+
+def is_function(value):
+    return isinstance(value, FunctionType)
+"""
+
+
+def test_what_a_moved_file_or_function_imports_moves_with_it(score: Score) -> None:
+    assert score({"a/x.py": MOVED}, {"b/y.py": MOVED}).level is Level.LOW
+    head = {
+        "a/x.py": "from a.y import is_function, load\n",
+        "a/y.py": MOVED,
+    }
+    assert score({"a/x.py": MOVED}, head).level is Level.LOW
+
+
+def test_an_import_that_no_function_brings_along_is_a_gain(score: Score) -> None:
+    head = {"a/x.py": MOVED, "a/y.py": "import ctypes\n"}
+    assert "native.load" in rules(score({"a/x.py": MOVED}, head), Level.MEDIUM)
+
+
+def test_a_project_imports_itself_for_nothing(score: Score) -> None:
+    base = {"src/paho/__init__.py": "", "tests/test_x.py": "def test_x():\n    assert 1\n"}
+    head = {**base, "tests/test_x.py": "import paho\n" + base["tests/test_x.py"]}
+    assert score(base, head).level is Level.LOW
+    elsewhere = {"app/__init__.py": "", "app/x.py": "x = 1\n"}
+    report = score(elsewhere, {**elsewhere, "app/x.py": "import paho\nx = 1\n"})
+    assert "net.socket" in rules(report, Level.MEDIUM)
+
+
+FLOWS = """import subprocess
+
+class Runner:
+    def first(self):
+        self.name = "a"
+
+    def second(self):
+        self.name = "b"
+
+    def run(self, names):
+        password = [name for name in names if name.is_valid(self.name)]
+        if not password:
+            raise ValueError
+        return subprocess.run([each for each in password])
+"""
+
+
+def test_names_of_comprehensions_and_the_order_of_methods_do_not_matter(score: Score) -> None:
+    first = FLOWS[FLOWS.index("    def first") : FLOWS.index("    def second")]
+    reordered = FLOWS.replace(first, "").rstrip() + "\n\n" + first
+    renamed = FLOWS.replace("each", "item").replace("password", "words")
+    for head in (reordered, renamed):
+        report = score({"app/x.py": FLOWS}, {"app/x.py": head})
+        assert report.level is Level.LOW, report.findings
+
+
+def test_a_folder_that_is_renamed_with_its_relative_imports_is_low(score: Score) -> None:
+    source = "import subprocess\nfrom .names import NAME\nsubprocess.run([NAME])\n"
+    files = [FileChange("b/x.py", "renamed", old_path="a/x.py")]
+    assert score({"a/x.py": source}, {"b/x.py": source}, files=files).level is Level.LOW
