@@ -74,7 +74,7 @@ def _write(node: ast.AST, own: set[str], numbers: dict[str, str], pieces: list[s
                     _write(item, own, numbers, pieces)
                 else:
                     pieces.append(str(item))
-        elif name in {"id", "arg"} and value in own:
+        elif name in {"id", "arg"} and value in own and not isinstance(node, ast.keyword):
             pieces.append(numbers.setdefault(str(value), f"${len(numbers)}"))
         elif value is not None and name not in {"kind", "type_comment"}:
             pieces.append(repr(value)[:2000])

@@ -248,14 +248,16 @@ class Runner:
         password = [name for name in names if name.is_valid(self.name)]
         if not password:
             raise ValueError
-        return subprocess.run([each for each in password])
+        return subprocess.run([each for each in password], input=dict(password=names))
 """
 
 
 def test_names_of_comprehensions_and_the_order_of_methods_do_not_matter(score: Score) -> None:
     first = FLOWS[FLOWS.index("    def first") : FLOWS.index("    def second")]
     reordered = FLOWS.replace(first, "").rstrip() + "\n\n" + first
-    renamed = FLOWS.replace("each", "item").replace("password", "words")
+    renamed = (
+        FLOWS.replace("each", "item").replace("password", "words").replace("words=", "password=")
+    )
     for head in (reordered, renamed):
         report = score({"app/x.py": FLOWS}, {"app/x.py": head})
         assert report.level is Level.LOW, report.findings
