@@ -20,7 +20,8 @@ _ESCAPE_SEQUENCE = re.compile(
 # It ends a message at `---`, where a mailed patch would begin, and skips what looks like a comment.
 _TRAILER = re.compile(r"^[ \t]*(?:[A-Za-z0-9][A-Za-z0-9-]*[ \t]*:|---|[#;])", re.MULTILINE)
 # Discord's Markdown: what hides text, or lets it lead somewhere else than it says.
-_HIDING = re.compile(r"\|\||~~|\]\(|<(?=[@#:/a-z0-9])", re.IGNORECASE)
+_HIDING = re.compile(r"\|(?=\|)|~(?=~)|\](?=\()|<(?=[@#:/a-z0-9])", re.IGNORECASE)
+_LONG_RUN = re.compile(r"`{3,}")
 _BLOCK_MARK = re.compile(r"^([ \t]*)(#{1,3} |>{1,3} |-# )", re.MULTILINE)
 _ZERO_WIDTH_SPACE = "\u200b"
 _ROOM_FOR_BREAKS = 2
@@ -73,15 +74,10 @@ def chat(text: str, limit: int = 4000) -> str:
     Inline code, bold and lists stay. Spoilers (`||…||`), strike-through, masked links
     (`[here](https://…)`), headings, quotes, small print and `<@id>`-like tags are broken.
     """
-    text = _HIDING.sub(_broken, prose(text, limit))
+    text = _HIDING.sub(lambda match: match.group() + _ZERO_WIDTH_SPACE, prose(text, limit))
     text = _BLOCK_MARK.sub(lambda match: match[1] + _ZERO_WIDTH_SPACE + match[2], text)
     # What was put in between may have made it a little longer than what was asked for.
     return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def _broken(match: re.Match[str]) -> str:
-    mark = match.group()
-    return mark[0] + _ZERO_WIDTH_SPACE + mark[1:]
 
 
 def chat_line(text: str, limit: int = 200) -> str:
@@ -92,7 +88,7 @@ def chat_line(text: str, limit: int = 200) -> str:
 
 def inside_fence(text: str) -> str:
     """Return `text` plain and such that it cannot close the fence of three backticks around it."""
-    return plain(text).replace("`" * 3, "``" + _ZERO_WIDTH_SPACE + "`")
+    return _LONG_RUN.sub(lambda match: _ZERO_WIDTH_SPACE.join(match.group()), plain(text))
 
 
 def commit_prose(text: str, limit: int = 4000) -> str:

@@ -65,7 +65,7 @@ def test_the_first_screen_imports_no_more_than_typer(
     assert loaded & FOR_HELP == set()
 
 
-@pytest.mark.parametrize("command", ["risk", "submit", "doctor", "approve"])
+@pytest.mark.parametrize("command", ["risk", "submit", "doctor", "approve", "serve"])
 def test_a_commands_help_imports_no_more_than_typer(tmp_path: Path, command: str) -> None:
     code, loaded = loaded_by(tmp_path, command, "--help")
     assert code == 0

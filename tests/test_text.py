@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mai.text import commit_prose, one_line, plain, prose, title_line
+from mai.text import (
+    chat,
+    chat_line,
+    commit_prose,
+    inside_fence,
+    one_line,
+    plain,
+    prose,
+    title_line,
+)
 
 anything = st.text(st.characters(), max_size=300)
 
@@ -70,3 +79,24 @@ def test_git_finds_no_forged_trailer(forged: str) -> None:
     command = ["git", "interpret-trailers", "--parse"]
     parsed = subprocess.run(command, input=message, capture_output=True, text=True, check=True)
     assert parsed.stdout == "Mai-Proposal: 1\n"
+
+
+@given(anything | st.text("`|~[](<>@#-abc \n", max_size=60))
+def test_a_chat_shows_text_as_it_stands(text: str) -> None:
+    shown = chat(text, 200)
+    assert len(shown) <= 200
+    for hidden in ("||", "~~", "](", "<@", "<#", "<:", "```"):
+        assert hidden not in shown
+    assert not any(line.lstrip().startswith(("# ", "> ", "-# ")) for line in shown.splitlines())
+    assert "\n" not in chat_line(text, 80)
+    assert len(chat_line(text, 80)) <= 80
+    assert "://" not in chat_line(text)
+
+
+@given(anything | st.text("`a\n", max_size=60))
+def test_nothing_inside_a_fence_closes_it(text: str) -> None:
+    assert "```" not in inside_fence(text)
+
+
+def test_code_lists_and_bold_stay_in_a_chat() -> None:
+    assert chat("`mean` is **wrong**:\n- one") == "`mean` is **wrong**:\n- one"

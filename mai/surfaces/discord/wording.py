@@ -236,9 +236,22 @@ def _diff(diff: str) -> str:
     safe = inside_fence(diff).strip("\n")
     if not safe or len(safe) > _DIFF_CHARACTERS or safe.count("\n") >= _DIFF_LINES:
         return "The diff is in the attachment."
-    # The header repeats what stands above; on a phone every line counts.
-    kept = [line for line in safe.splitlines() if not line.startswith(("diff --git", "index "))]
-    return "```diff\n" + "\n".join(kept) + "\n```"
+    return "```diff\n" + "\n".join(_without_headers(safe)) + "\n```"
+
+
+def _without_headers(diff: str) -> Iterator[str]:
+    """Yield a diff's lines without what repeats the list of files; on a phone every line counts."""
+    is_alone = diff.count("\ndiff --git ") == 0
+    is_header = False
+    for line in diff.splitlines():
+        # Lines of the files themselves begin with a sign, so none of them can look like these;
+        # `--- ` can be a removed line, but not before the first hunk.
+        is_header = line.startswith("diff --git ") or (is_header and not line.startswith("@@ "))
+        is_repeated = line.startswith(("diff --git ", "index ")) or (
+            is_alone and is_header and line.startswith(("--- ", "+++ "))
+        )
+        if not is_repeated:
+            yield line
 
 
 def _how(proposal: Proposal) -> str:
@@ -288,4 +301,4 @@ def _finding(found: Finding, limit: int) -> str:
 
 
 def _code(text: str, limit: int) -> str:
-    return one_line(text, limit).replace("`", "'")
+    return chat_line(text, limit).replace("`", "'")
