@@ -11,8 +11,9 @@ from datetime import datetime
 
 from mai.pipeline.message import trial_line
 from mai.proposal import FileChange, Finding, Level, Opinion, Proposal, State
+from mai.surfaces.discord.diffs import short_diff
 from mai.surfaces.discord.emoji import NO, YES
-from mai.text import chat, chat_line, inside_fence, one_line, plain
+from mai.text import chat, chat_line, one_line, plain
 
 DIGITS = 6
 LEVELS = {
@@ -39,7 +40,7 @@ _ENDS = {
     State.BLOCKED: "■ BLOCKED",
 }
 _WHY, _LINE, _FILES, _FINDINGS, _NAMES, _CONCERNS = 600, 160, 6, 5, 3, 3
-_VERDICTS, _DIFF_CHARACTERS, _DIFF_LINES = 1500, 1000, 24
+_VERDICTS = 1500
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def question(proposal: Proposal, diff: str) -> Face:
         chat(proposal.why, _WHY),
         "\n".join(_files(proposal.files)),
         _bounded([*_risk(proposal), *_trial(proposal), *_review(proposal)]),
-        _diff(diff),
+        short_diff(diff),
         _blocked(proposal) if is_blocked else _how(proposal),
     ]
     mark = "■" if is_blocked else "●"
@@ -230,28 +231,6 @@ def _verdict(proposal: Proposal) -> str:
     words = {Opinion.APPROVE: "agrees", Opinion.OBJECT: "objects", Opinion.NONE: "failed"}
     reviewer = f"{one_line(review.reviewer, 60)} " if review.reviewer else ""
     return f"{reviewer}{words[review.verdict]}{'' if review.concerns else ', no concerns'}"
-
-
-def _diff(diff: str) -> str:
-    safe = inside_fence(diff).strip("\n")
-    if not safe or len(safe) > _DIFF_CHARACTERS or safe.count("\n") >= _DIFF_LINES:
-        return "The diff is in the attachment."
-    return "```diff\n" + "\n".join(_without_headers(safe)) + "\n```"
-
-
-def _without_headers(diff: str) -> Iterator[str]:
-    """Yield a diff's lines without what repeats the list of files; on a phone every line counts."""
-    is_alone = diff.count("\ndiff --git ") == 0
-    is_header = False
-    for line in diff.splitlines():
-        # Lines of the files themselves begin with a sign, so none of them can look like these;
-        # `--- ` can be a removed line, but not before the first hunk.
-        is_header = line.startswith("diff --git ") or (is_header and not line.startswith("@@ "))
-        is_repeated = line.startswith(("diff --git ", "index ")) or (
-            is_alone and is_header and line.startswith(("--- ", "+++ "))
-        )
-        if not is_repeated:
-            yield line
 
 
 def _how(proposal: Proposal) -> str:
