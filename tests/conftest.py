@@ -1,19 +1,38 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
+from tests import gitrepo
+from tests import workspace as workspaces
 from tests.workspace import Workspace
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Inside Mai's own sandbox there is no engine: leave out what needs one."""
-    if os.environ.get("MAI_IN_SANDBOX") == "1":
-        left_out = [item for item in items if item.get_closest_marker("docker") is not None]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+    """Inside Mai's own sandbox there is no engine, and may be no git: leave out what needs them."""
+    if os.environ.get("MAI_IN_SANDBOX") != "1":
+        return
+    has_git = shutil.which("git") is not None
+    left_out = [
+        item
+        for item in items
+        if item.get_closest_marker("docker") is not None or (_needs_git(item) and not has_git)
+    ]
+    config.hook.pytest_deselected(items=left_out)
+    gone = set(left_out)
+    items[:] = [item for item in items if item not in gone]
+
+
+def _needs_git(item: pytest.Item) -> bool:
+    """Whether a test or its module works with a real repository, by what it was given to use."""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    module = getattr(item, "module", None)
+    makers = {gitrepo.__name__, workspaces.__name__}
+    used = {getattr(value, "__module__", None) for value in vars(module).values()} if module else ()
+    return "workspace" in fixtures or not makers.isdisjoint(used)
 
 
 @pytest.fixture

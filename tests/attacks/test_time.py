@@ -55,7 +55,7 @@ def test_a_test_that_sleeps_for_ever_is_stopped(trial: Trial, limits: Limits) ->
 
 def test_many_loops_do_not_eat_the_run(trial: Trial, limits: Limits) -> None:
     tree = {f"test_{n}.py": LOOP for n in range(10)} | {"test_a.py": AFTER}
-    result = trial(tree, limits=replace(limits, test_s=1))
+    result = trial(tree, limits=replace(limits, test_s=0.5))
     assert result.limit is Verdict.PASS
     assert len(result.outcomes) == 11
     assert sum(outcome is TestOutcome.TIMEOUT for outcome in result.outcomes.values()) == 10
