@@ -8,13 +8,17 @@ file's number: setting the clock takes a capability that nobody in here has.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
-from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
 _CONFTEST = "conftest.py"
-_JUDGES = (_CONFTEST, "test_*.py", "*_test.py", "pytest.ini", "tox.ini", "setup.cfg")
-_AT_ROOT = ("pyproject.toml", ".pytest.ini")
+#: A whole path that judges. One expression: a tree may have ten thousand of them.
+_IS_JUDGE = re.compile(
+    r"(?:pyproject\.toml|\.pytest\.ini"
+    r"|(?:.*/)?(?:conftest\.py|test_[^/]*\.py|[^/]*_test\.py|pytest\.ini|tox\.ini|setup\.cfg))",
+    re.DOTALL,
+).fullmatch
 
 
 class Witnesses:
@@ -22,11 +26,7 @@ class Witnesses:
 
     def __init__(self, root: str, paths: Iterable[str]) -> None:
         self.root = root
-        judges = [
-            path
-            for path in paths
-            if path in _AT_ROOT or any(fnmatch(PurePosixPath(path).name, name) for name in _JUDGES)
-        ]
+        judges = [path for path in paths if _IS_JUDGE(path)]
         self._known = {path: self._identity(path) for path in judges}
         self._folders = {str(parent) for path in judges for parent in PurePosixPath(path).parents}
 

@@ -6,7 +6,8 @@ import os
 import zipfile
 from pathlib import Path
 
-NAME = "mai-sample-of-a-package"
+#: This process's own: images made for it are removed by the tests that made them.
+NAME = f"mai-sample-of-process-{os.getpid()}"
 MODULE = NAME.replace("-", "_")
 
 

@@ -19,6 +19,7 @@ from mai.resources import resource
 from mai.sandbox import wheels
 from mai.sandbox.base_image import MADE_HERE, PUBLISHED, ensure_base
 from mai.sandbox.engine import Engine
+from mai.sandbox.prune import prune
 from mai.settings import Settings
 from mai.text import one_line
 
@@ -27,6 +28,7 @@ Say = Callable[[str], None]
 LABEL = "mai.image"
 _BASE_LABEL = "mai.base"
 _REPOSITORY = "mai-sandbox"
+_KEPT = 3
 #: Files of `sandbox/` that the host uses and the image does not need.
 _HOST_ONLY = frozenset({"seccomp.json"})
 
@@ -76,6 +78,7 @@ def _ensure(client: docker.DockerClient, settings: Settings, say: Say) -> str:
             forcerm=True,
             pull=False,
         )
+    prune(client, LABEL, _KEPT)
     say(f"Built {tag}.")
     return str(image.id)
 

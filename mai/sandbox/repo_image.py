@@ -26,6 +26,7 @@ from mai.errors import NoEngine, SandboxError
 from mai.protocols import Prepared
 from mai.sandbox import wheels
 from mai.sandbox.dependencies import Dependencies
+from mai.sandbox.prune import prune
 from mai.text import one_line
 
 Say = Callable[[str], None]
@@ -114,16 +115,8 @@ class RepoImages:
                     forcerm=True,
                     pull=False,
                 )
-        self._prune()
+        prune(self._client, LABEL, _KEPT)
         return str(image.id)
-
-    def _prune(self) -> None:
-        """Remove the oldest but a few; one that is in use stays."""
-        images = self._client.images.list(filters={"label": LABEL})
-        images.sort(key=lambda image: str(image.attrs.get("Created", "")), reverse=True)
-        for image in [image for image in images if not image.tags] + images[_KEPT:]:
-            with suppress(DockerException):
-                self._client.images.remove(str(image.id))
 
 
 def applicable(requirements: Sequence[str], environment: Mapping[str, str]) -> list[str]:
