@@ -10,7 +10,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from mai.errors import SettingsError
-from mai.settings import config_dir
+from mai.settings_sources import config_dir
 from mai.text import one_line
 
 

@@ -22,7 +22,8 @@ from mai.pipeline.services import Services
 from mai.proposal import Json, Proposal, State
 from mai.protocols import Clock, Provider, Sandbox, SystemClock
 from mai.repo.repository import Repo
-from mai.settings import Settings, is_checkout, load, own_checkout
+from mai.settings import Settings, load
+from mai.settings_sources import is_checkout, own_checkout
 from mai.store.cards import Cards
 from mai.store.db import Database
 from mai.store.inbox import Inbox

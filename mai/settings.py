@@ -7,14 +7,12 @@ own checkout; never from another repo.
 
 from __future__ import annotations
 
-import os
-import subprocess
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
-from platformdirs import user_config_path, user_data_path, user_state_path
+from platformdirs import user_data_path, user_state_path
 from pydantic import (
     AliasChoices,
     Field,
@@ -24,23 +22,30 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
-    DotEnvSettingsSource,
-    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
 from mai.errors import SettingsError
 from mai.proposal import Level
+from mai.settings_sources import config_dir, is_checkout, own_checkout, sources
 from mai.text import one_line
-
-_CHECKOUT = Path(__file__).resolve().parent.parent
 
 
 def _named(name: str, default: Any = None, **more: Any) -> Any:
     """Declare a field whose environment name has no prefix."""
     return Field(default, validation_alias=AliasChoices(name, name.lower()), **more)
+
+
+#: What pydantic's words for a value of the wrong kind are to a person.
+_PROBLEMS = {
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "it must be a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type"), "it must be a number"),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "it must be true or false"),
+    **dict.fromkeys(("string_type", "string_sub_type"), "it must be a text"),
+    **dict.fromkeys(("tuple_type", "list_type"), "it must be a list"),
+    **dict.fromkeys(("mapping_type", "dict_type"), "it must be a table of names and values"),
+}
 
 
 class Settings(BaseSettings):
@@ -53,11 +58,6 @@ class Settings(BaseSettings):
         populate_by_name=True,
         env_ignore_empty=True,
         hide_input_in_errors=True,
-    )
-
-    #: Read from the environment alone: a file must not be able to switch these on.
-    environment_only: ClassVar[frozenset[str]] = frozenset(
-        {"headless_approval", "discord_api", "discord_gateway"}
     )
 
     discord_bot_token: SecretStr | None = _named(
@@ -218,73 +218,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Replace pydantic's own order by ours."""
-        return (init_settings, *(source for _, source in _sources(settings_cls)))
-
-
-class _Restricted(PydanticBaseSettingsSource):
-    """A file source that cannot set what only the environment may."""
-
-    def __init__(self, settings_cls: type[BaseSettings], inner: PydanticBaseSettingsSource) -> None:
-        super().__init__(settings_cls)
-        self._inner = inner
-
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        return self._inner.get_field_value(field, field_name)
-
-    def __call__(self) -> dict[str, Any]:
-        values = self._inner()
-        refused = Settings.environment_only
-        return {
-            name: value
-            for name, value in values.items()
-            if name.lower().removeprefix("mai_") not in refused
-        }
-
-
-def config_dir() -> Path:
-    """Return the user's configuration directory: `MAI_CONFIG_DIR`, or the platform's."""
-    override = os.environ.get("MAI_CONFIG_DIR")
-    return Path(override).expanduser().absolute() if override else user_config_path("mai")
-
-
-def own_checkout() -> Path:
-    """Return the folder that holds the `mai` package."""
-    return _CHECKOUT
-
-
-def is_checkout() -> bool:
-    """Whether Mai runs from its own git checkout rather than from an installed wheel."""
-    return (_CHECKOUT / ".git").exists() and (_CHECKOUT / "Dockerfile.sandbox").exists()
-
-
-def _ignored_by_git(path: Path) -> bool:
-    try:
-        command = ["git", "-C", str(path.parent), "check-ignore", "--quiet", "--", path.name]
-        return subprocess.run(command, check=False, capture_output=True, timeout=5).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-
-
-def _dotenv_files() -> list[tuple[str, Path]]:
-    files = [(".env", config_dir() / ".env")]
-    own = _CHECKOUT / ".env"
-    if is_checkout() and own.is_file() and _ignored_by_git(own):
-        files.append((".env", own))
-    return [(name, path) for name, path in files if path.is_file()]
-
-
-def _sources(cls: type[BaseSettings]) -> list[tuple[str, PydanticBaseSettingsSource]]:
-    """Return every source below the command line with its name, strongest first."""
-    sources: list[tuple[str, PydanticBaseSettingsSource]] = [
-        ("environment", EnvSettingsSource(cls))
-    ]
-    for _, path in _dotenv_files():
-        source = DotEnvSettingsSource(cls, env_file=path, env_file_encoding="utf-8")
-        sources.append((str(path), _Restricted(cls, source)))
-    toml = config_dir() / "config.toml"
-    if toml.is_file():
-        sources.append((str(toml), _Restricted(cls, TomlConfigSettingsSource(cls, toml))))
-    return sources
+        return (init_settings, *(source for _, source in sources(settings_cls)))
 
 
 def load(**overrides: Any) -> Settings:
@@ -310,7 +244,11 @@ def sentence_of(error: ValidationError) -> str:
     """Say what is wrong with the first value that cannot be used, without the value."""
     first = error.errors(include_input=False, include_url=False)[0]
     name = ".".join(str(part) for part in first["loc"]) or "a setting"
-    return f"The setting {name} cannot be used: {first['msg'].removeprefix('Value error, ')}."
+    if first["type"] == "extra_forbidden":
+        return f"There is no setting {name}."
+    problem = _PROBLEMS.get(first["type"]) or first["msg"].removeprefix("Value error, ")
+    problem = problem.replace("Input should be", "it must be")
+    return f"The setting {name} cannot be used: {problem}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +271,7 @@ def variable_of(name: str) -> str:
 def explain(settings: Settings, **overrides: Any) -> list[Explained]:
     """Say for every setting what it is and where it came from."""
     found = {name: "command line" for name, value in overrides.items() if value is not None}
-    for source_name, source in _sources(Settings):
+    for source_name, source in sources(Settings):
         for key in source():
             for name in Settings.model_fields:
                 if key.lower() in {name, variable_of(name).lower()}:

@@ -4,11 +4,16 @@ import os
 import shutil
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests import gitrepo
 from tests import workspace as workspaces
 from tests.workspace import Workspace
+
+# A busy machine fails nobody: no example is wrong for being slow.
+hypothesis.settings.register_profile("mai", deadline=None)
+hypothesis.settings.load_profile("mai")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -24,6 +29,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=left_out)
     gone = set(left_out)
     items[:] = [item for item in items if item not in gone]
+
+
+class _AtOnce:
+    """Names a failure when it happens: a run that is cut short has said what it knew."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._terminal.write_line(f"\n✗ {report.nodeid} ({report.when})", red=True)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """With several workers only the process that collects their reports has a terminal."""
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None and not hasattr(session.config, "workerinput"):
+        session.config.pluginmanager.register(_AtOnce(terminal))
 
 
 def _needs_git(item: pytest.Item) -> bool:

@@ -8,6 +8,7 @@ from mai.errors import SettingsError
 from mai.proposal import Level
 from mai.repo_policy import RepoPolicy
 from mai.settings import Settings, explain, load
+from mai.settings_sources import ENVIRONMENT_ONLY
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +49,7 @@ def test_fixed_names_have_no_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.gpu_vram_available == 7.5
 
 
-@pytest.mark.parametrize("name", sorted(Settings.environment_only))
+@pytest.mark.parametrize("name", sorted(ENVIRONMENT_ONLY))
 def test_a_file_cannot_switch_on_what_only_the_environment_may(config: Path, name: str) -> None:
     value = "1" if name == "headless_approval" else "http://evil.example"
     (config / ".env").write_text(f"MAI_{name.upper()}={value}\n")
@@ -82,6 +83,24 @@ def test_a_bad_settings_file_is_one_sentence(config: Path, text: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("DISCORD_USER_ID", "ana", "DISCORD_USER_ID cannot be used: it must be a whole number."),
+        ("MAI_EXPIRY_HOURS", "soon", "expiry_hours cannot be used: it must be a number."),
+        ("MAI_EXPIRY_HOURS", "-1", "expiry_hours cannot be used: it must be greater than 0."),
+        ("MAI_AUTO_LAND_LOW", "x", "auto_land_low cannot be used: it must be true or false."),
+    ],
+)
+def test_a_bad_value_is_told_in_plain_words(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError) as caught:
+        load()
+    assert str(caught.value) == f"The setting {told}"
+
+
 def test_a_repos_policy_reads_what_is_on_its_list() -> None:
     policy = RepoPolicy.read(
         b'test_command = "make check"\nleave_alone = ["db/**"]\n[risk]\n"a" = "HIGH"'
@@ -98,3 +117,8 @@ def test_a_repos_policy_reads_what_is_on_its_list() -> None:
 def test_a_policy_with_anything_else_is_refused(text: bytes) -> None:
     with pytest.raises(SettingsError, match=r"mai\.toml"):
         RepoPolicy.read(text)
+
+
+def test_a_policy_names_the_key_that_it_does_not_know() -> None:
+    with pytest.raises(SettingsError, match=r"^mai\.toml: There is no setting tset_command\.$"):
+        RepoPolicy.read(b"tset_command = 1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 
 from mai.repo.repository import Repo
-from mai.settings import own_checkout
+from mai.settings_sources import own_checkout
 
 DISTRIBUTION = "mai-agent"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from mai.proposal import Level
 from mai.risk import own
 from mai.risk.rules import CAPABILITIES, RULES, Rule
-from mai.settings import own_checkout
+from mai.settings_sources import own_checkout
 
 _HEAD = """\
 # Risk

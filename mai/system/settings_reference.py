@@ -15,7 +15,8 @@ from typing import Any
 from platformdirs import user_data_path
 from pydantic_core import PydanticUndefined
 
-from mai.settings import Settings, own_checkout, variable_of
+from mai.settings import Settings, variable_of
+from mai.settings_sources import ENVIRONMENT_ONLY, own_checkout
 
 _FILE_HEAD = """\
 # Every setting Mai has, with its default. Copy this file to `.env` beside it, or to the `.env` of
@@ -42,8 +43,8 @@ This file is written by `python -m mai.system.settings_reference`.
 def env_example() -> str:
     """Return the text of `.env.example`: every setting, commented out."""
     names = list(Settings.model_fields)
-    anywhere = [name for name in names if name not in Settings.environment_only]
-    restricted = [name for name in names if name in Settings.environment_only]
+    anywhere = [name for name in names if name not in ENVIRONMENT_ONLY]
+    restricted = [name for name in names if name in ENVIRONMENT_ONLY]
     blocks = [_FILE_HEAD, *map(_block, anywhere), _ENVIRONMENT_HEAD, *map(_block, restricted)]
     return "\n".join(blocks)
 

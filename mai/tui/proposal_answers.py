@@ -39,7 +39,7 @@ class ProposalAnswers:
             self._ask_yes(proposal)
         elif proposal.state.is_end:
             state = str(proposal.state).replace("_", " ")
-            self._app.say(f"{proposal.short_id} has come to its end; it is {state}.")
+            self._app.say(f"{proposal.short_id} is {state} already.")
         else:
             self._ask_reason(proposal)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mai.settings import is_checkout, own_checkout
+from mai.settings_sources import is_checkout, own_checkout
 from tests.gitrepo import make_repo
 from tests.workspace import Workspace
 

@@ -13,7 +13,7 @@ from mai.risk.aliases import canonical
 from mai.risk.methods import METHODS
 from mai.risk.reference import FILE, markdown
 from mai.risk.rules import CAPABILITIES, RULE, RULES
-from mai.settings import own_checkout
+from mai.settings_sources import own_checkout
 
 SOURCES = "\n".join(
     path.read_text("utf-8")

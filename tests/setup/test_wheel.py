@@ -96,7 +96,7 @@ def test_installed_mai_runs_from_anywhere_and_finds_what_it_carries(
     )
     for path in run(python, "-c", script, cwd=elsewhere).split():
         assert path.startswith(str(packages))
-    script = "from mai.settings import is_checkout; print(is_checkout())"
+    script = "from mai.settings_sources import is_checkout; print(is_checkout())"
     assert run(python, "-c", script, cwd=elsewhere) == "False\n"
     assert "Usage: mai" in run(environment / "bin" / "mai", "--help", cwd=elsewhere)
     version = run(environment / "bin" / "mai", "--version", cwd=elsewhere)

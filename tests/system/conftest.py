@@ -13,4 +13,4 @@ def _nobody_elses_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             monkeypatch.delenv(name)
     monkeypatch.setenv("MAI_CONFIG_DIR", str(tmp_path / "config"))
     # Loading looks for an ignored `.env` in Mai's own checkout, and a developer may have one.
-    monkeypatch.setattr("mai.settings._CHECKOUT", tmp_path / "checkout")
+    monkeypatch.setattr("mai.settings_sources._CHECKOUT", tmp_path / "checkout")
