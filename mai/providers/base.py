@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import re
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -147,6 +148,37 @@ async def closing(stream: AsyncIterator[Item]) -> AsyncIterator[AsyncIterator[It
         close = getattr(stream, "aclose", None)
         if close is not None:
             await close()
+
+
+async def left_alone(work: Callable[[], object]) -> None:
+    """Do `work` in a thread of its own that nobody waits for once this wait is cancelled.
+
+    `asyncio.to_thread` would hold the loop's end up until the thread is through, and loading a
+    model takes as long as it takes. Raises what `work` does.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: BaseException | None) -> None:
+        if done.cancelled():
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    def run() -> None:
+        error: BaseException | None = None
+        try:
+            work()
+        except BaseException as raised:  # noqa: BLE001 - handed on to whoever waits
+            error = raised
+        # The loop may be gone, and then nobody asks how it went.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, error)
+
+    threading.Thread(target=run, name="mai-load", daemon=True).start()
+    await done
 
 
 def _ask_once(provider: Provider, request: ChatRequest, cancel: Cancel) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from mai.errors import (
 )
 from mai.protocols import ChatRequest, Delta, ModelInfo
 from mai.providers import gguf_engine, gguf_files
-from mai.providers.base import closing
+from mai.providers.base import closing, left_alone
 from mai.providers.faults import is_memory_fault
 from mai.providers.gguf_engine import Engine
 from mai.providers.tokens import TokenEstimate, check_counted, check_fits
@@ -49,6 +50,7 @@ class GgufProvider:
         self._context_limit = context_limit
         self._engine: Engine | None = None
         self._embedder: Engine | None = None
+        self._loading = threading.Lock()
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """Answer piece by piece; closing the iterator stops the computing.
@@ -100,7 +102,7 @@ class GgufProvider:
         if not texts:
             return []
         if self._embedder is None:
-            await asyncio.to_thread(self._take_embedder)
+            await left_alone(self._take_embedder)
         with self._errors():
             async with _there(self._embedder).client(httpx.Timeout(_FIRST_TOKEN_S)) as client:
                 response = await client.post("/v1/embeddings", json={"input": list(texts)})
@@ -119,30 +121,38 @@ class GgufProvider:
             if not context_tokens or context_tokens <= self._engine.context_length:
                 return
             await self.unload()
-        await asyncio.to_thread(self._take, context_tokens or self._context_limit)
+        await left_alone(lambda: self._take(context_tokens))
 
     async def unload(self) -> None:
         """Free the memory, unless somebody else thinks with the same file."""
-        engines = [engine for engine in (self._engine, self._embedder) if engine is not None]
-        self._engine = self._embedder = None
-        for engine in engines:
-            await asyncio.to_thread(gguf_engine.release, engine)
+        await left_alone(self._let_go)
 
     async def close(self) -> None:
         """Free the memory."""
         await self.unload()
 
-    # Both run in a thread that a cancelled caller does not wait for: what they load must be known
-    # here all the same, or nobody could free it.
+    # These run in threads that a cancelled caller does not wait for. What such a thread loads is
+    # known here all the same, or nobody could free it, and whoever comes next waits for its lock.
 
     def _take(self, context_tokens: int) -> None:
         path = gguf_files.path_of(self._folder, self.model)
-        self._engine = gguf_engine.acquire(path, context_tokens)
+        with self._loading:
+            if self._engine is None:
+                self._engine = gguf_engine.acquire(path, context_tokens or self._context_limit)
 
     def _take_embedder(self) -> None:
         path = gguf_files.path_of(self._folder, self.model)
         limit = self._context_limit or gguf_engine.DEFAULT_CONTEXT
-        self._embedder = gguf_engine.acquire(path, limit, embeds=True)
+        with self._loading:
+            if self._embedder is None:
+                self._embedder = gguf_engine.acquire(path, limit, embeds=True)
+
+    def _let_go(self) -> None:
+        with self._loading:
+            engines = [engine for engine in (self._engine, self._embedder) if engine is not None]
+            self._engine = self._embedder = None
+        for engine in engines:
+            gguf_engine.release(engine)
 
     def _body(self, request: ChatRequest) -> dict[str, Any]:
         body: dict[str, Any] = {

@@ -25,6 +25,7 @@ from tests.providers.backends import HELLO, deltas_of
 from tests.providers.test_contract import Plan
 from tests.servers.tiny_gguf import KV_HEADS, LAYERS, WIDTH, write_tiny_gguf
 
+LOADER = "mai-load"
 LONG_CONTEXT = 32_768
 ENDLESS = ChatRequest(HELLO.messages, None, LONG_CONTEXT - 1_000, 0.0)
 
@@ -100,6 +101,36 @@ def test_a_cancel_from_another_thread_ends_the_question(folder: Path) -> None:
         ask(provider, ENDLESS, cancel)
     stopper.join()
     asyncio.run(provider.close())
+
+
+def test_a_cancel_does_not_wait_for_a_model_that_is_being_loaded(folder: Path) -> None:
+    provider, cancel = GgufProvider(folder, "tiny"), Cancel()
+
+    def stop_once_loading() -> None:
+        while not any(thread.name == LOADER for thread in threading.enumerate()):
+            pass
+        cancel.set()
+
+    stopper = threading.Thread(target=stop_once_loading)
+    with gguf_engine._lock:  # a model that takes its time
+        stopper.start()
+        with pytest.raises(Cancelled):
+            ask(provider, HELLO, cancel)
+    stopper.join()
+    # What was being loaded is known, so it can be freed, and used by whoever asks next.
+    assert ask(provider, HELLO, Cancel())
+    asyncio.run(provider.close())
+    for thread in threading.enumerate():
+        if thread.name == LOADER:
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "cores", "tokens"),
+    [(500_000, 2, 128), (400_000_000, 4, 40), (4_400_000_000, 8, 8), (40_000_000_000, 4, 8)],
+)
+def test_large_models_read_in_smaller_steps(size_bytes: int, cores: int, tokens: int) -> None:
+    assert gguf_engine.batch_tokens(size_bytes, cores) == tokens
 
 
 def test_plans_keep_to_their_schema(folder: Path) -> None:
