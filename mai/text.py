@@ -82,8 +82,8 @@ def chat(text: str, limit: int = 4000) -> str:
 
 def chat_line(text: str, limit: int = 200) -> str:
     """Return `text` as one line for a chat, without links that would unfold beside it."""
-    line = chat(one_line(text, limit), limit)
-    return line.replace("://", ":" + _ZERO_WIDTH_SPACE + "//")[:limit]
+    line = chat(one_line(text, limit), limit).replace("://", ":" + _ZERO_WIDTH_SPACE + "//")
+    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def inside_fence(text: str) -> str:

@@ -34,7 +34,7 @@ class Card:
         digest: what it shows; empty for what nobody can approve.
         nonce: the same for every attempt to post it, so that a repeated one is not a second one.
         attempted_at: when posting began; set without `message`, the message may be there.
-        posts: how often it was posted: twice where the first message was deleted.
+        posts: how often a message of it was written down: twice where the first was deleted.
         pressed: `yes` once the owner pressed that button, which leaves no other trace.
         question: the message that asks for the digest's digits or for a reason; 0 while it is sent.
         outcome: what the message was last edited to show.
@@ -85,7 +85,7 @@ class Cards:
 
     def attempt(self, card: Card) -> Card:
         """Write down that posting begins now."""
-        return self.change(card, attempted_at=self._now(), posts=card.posts + 1)
+        return self.change(card, attempted_at=self._now())
 
     def change(self, card: Card, **values: Any) -> Card:
         """Set columns of a card and return it as it is then.

@@ -35,6 +35,7 @@ from tests.servers.discord_world import (
     STATUS,
     STRANGER,
     WEBHOOK,
+    Habit,
     Json,
     Posted,
     World,
@@ -278,6 +279,7 @@ __all__ = [
     "WEBHOOK",
     "DiscordServer",
     "Fault",
+    "Habit",
     "How",
     "Posted",
 ]

@@ -9,7 +9,7 @@ from aiohttp import web
 from tests.servers.discord_faults import answer
 from tests.servers.discord_forms import FORM, Refused, check
 from tests.servers.discord_gateway import Gateway
-from tests.servers.discord_world import BOT, Json, Posted, World, emoji_json
+from tests.servers.discord_world import BOT, Habit, Json, Posted, World, emoji_json
 
 _MOST = 100
 
@@ -42,6 +42,7 @@ class Messages:
 
     async def _history(self, request: web.Request) -> web.Response:
         channel = self.place(request)
+        self._has(Habit.HAS_NO_HISTORY)
         self._needs(channel, "READ_MESSAGE_HISTORY")
         limit = min(int(request.query.get("limit", 50)), _MOST)
         ids = sorted(m.id for m in self.world.messages.values() if m.channel == channel)
@@ -63,6 +64,8 @@ class Messages:
             self._needs(channel, "EMBED_LINKS")
         if FORM.get().files:
             self._needs(channel, "ATTACH_FILES")
+            if Habit.FILES_FAIL in self.world.habits:
+                raise Refused(500, 0, "Internal Server Error")
         check(body)
         if body.get("enforce_nonce"):
             for known in self.world.messages.values():
@@ -133,6 +136,8 @@ class Messages:
         if request.query.get("type", "0") != "0":
             users = []
         after, limit = int(request.query.get("after", 0)), int(request.query.get("limit", 25))
+        if Habit.PAGES_FROM_THE_START in self.world.habits and after not in users:
+            after = 0
         found = [user for user in users if user > after][: min(limit, _MOST)]
         return answer([self.world.users[user] for user in found])
 
@@ -145,6 +150,7 @@ class Messages:
     async def _unreact(self, request: web.Request) -> web.Response:
         message, given = self._message(request), request.match_info["user"]
         user = BOT if given == "@me" else int(given)
+        self._has(Habit.REMOVES_NOTHING)
         if user != BOT:
             if not self.world.is_in_guild(message.channel):
                 raise Refused(403, 50003, "Cannot execute action on a DM channel")
@@ -179,6 +185,8 @@ class Messages:
             "burst": False,
             **self.world.where(message.channel),
         }
+        if Habit.BARE_EVENTS in self.world.habits:
+            event = {name: event[name] for name in ("user_id", "channel_id", "message_id", "emoji")}
         if "guild_id" in event and what == "ADD":
             event["member"] = self.world.member(user)
         await self.gateway.broadcast(f"MESSAGE_REACTION_{what}", event)
@@ -200,6 +208,11 @@ class Messages:
         if message is None or message.channel != channel:
             raise Refused(404, 10008, "Unknown Message")
         return message
+
+    def _has(self, habit: Habit) -> None:
+        """Refuse as a server does that does not know the way. Raises Refused."""
+        if habit in self.world.habits:
+            raise Refused(404, 0, "404: Not Found")
 
     def _needs(self, channel: int, permission: str) -> None:
         if self.world.is_in_guild(channel):

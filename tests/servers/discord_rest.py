@@ -17,6 +17,7 @@ from tests.servers.discord_world import (
     BOT,
     GUILD,
     OWNER,
+    Habit,
     Json,
     Posted,
     World,
@@ -170,6 +171,8 @@ class Rest:
     # --- commands and clicks -----------------------------------------------------------------
 
     async def _commands(self, _request: web.Request) -> web.Response:
+        if Habit.HAS_NO_COMMANDS in self.world.habits:
+            raise Refused(403, 50001, "Missing Access")
         self.commands = [
             {"id": str(7_000 + place), "application_id": str(APPLICATION), "version": "1", **one}
             for place, one in enumerate(FORM.get().body)

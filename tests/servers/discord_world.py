@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 Json = dict[str, Any]
@@ -39,6 +40,20 @@ _NONE_OF = (
     *("features", "emojis", "stickers", "voice_states", "threads", "presences"),
     *("stage_instances", "guild_scheduled_events", "soundboard_sounds"),
 )
+
+
+class Habit(StrEnum):
+    """What another server of Discord's kind may do in its own way, and a client must live with."""
+
+    FILES_FAIL = "files-fail"
+    COUNTS_LAG = "counts-lag"
+    NAMES_NO_REACTIONS = "names-no-reactions"
+    MARKS_NOTHING_AS_MINE = "marks-nothing-as-mine"
+    PAGES_FROM_THE_START = "pages-from-the-start"
+    BARE_EVENTS = "bare-events"
+    HAS_NO_COMMANDS = "has-no-commands"
+    HAS_NO_HISTORY = "has-no-history"
+    REMOVES_NOTHING = "removes-nothing"
 
 
 @dataclass(slots=True)
@@ -117,6 +132,7 @@ class World:
         self.application_flags = 1 << 19
         self.is_invited = True
         self.endpoint: str | None = None
+        self.habits: set[Habit] = set()
         self._last_id = 0
 
     def add_user(self, user: int, name: str, *, is_bot: bool = False) -> None:
@@ -254,20 +270,22 @@ class World:
             above = self.messages.get(message.reply_to)
             body["referenced_message"] = self.as_json(above, base) if above else None
         # Discord leaves the list out where nobody reacted.
-        if any(message.reactions.values()):
+        if any(message.reactions.values()) and Habit.NAMES_NO_REACTIONS not in self.habits:
             body["reactions"] = [
-                {
-                    "count": len(users),
-                    "count_details": {"burst": 0, "normal": len(users)},
-                    "me": BOT in users,
-                    "me_burst": False,
-                    "emoji": emoji_json(emoji),
-                    "burst_colors": [],
-                }
-                for emoji, users in message.reactions.items()
-                if users
+                self._reaction(emoji, users) for emoji, users in message.reactions.items() if users
             ]
         return body
+
+    def _reaction(self, emoji: str, users: list[int]) -> Json:
+        count = 1 if Habit.COUNTS_LAG in self.habits else len(users)
+        return {
+            "count": count,
+            "count_details": {"burst": 0, "normal": count},
+            "me": BOT in users and Habit.MARKS_NOTHING_AS_MINE not in self.habits,
+            "me_burst": False,
+            "emoji": emoji_json(emoji),
+            "burst_colors": [],
+        }
 
     def _mentioned(self, message: Posted) -> list[Json]:
         found = [user for user in self.users if f"<@{user}>" in message.content]

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
+from http import HTTPStatus
 
 from mai import crash
 from mai.proposal import Level, Proposal, State
@@ -14,7 +15,7 @@ from mai.surfaces.discord.desk import Desk
 from mai.surfaces.discord.post import ATTACHMENT_BYTES
 from mai.surfaces.discord.reach import Kind, Trouble, reached
 from mai.surfaces.discord.reading import OFFERED
-from mai.surfaces.discord.wording import Face, outcome, question, superseded, whole
+from mai.surfaces.discord.wording import Face, is_uncut, outcome, question, superseded, whole
 
 #: What a card's `outcome` says of one whose diff Discord cannot show whole.
 TOO_LARGE = "too-large"
@@ -39,6 +40,8 @@ class CardKeeper:
         self._answer = answer
         #: Messages that somebody reacted to before they were known to be cards.
         self.early: set[int] = set()
+        #: Cards, by nonce, that Discord failed to take: uploads fail there when the rest does not.
+        self._bare: set[str] = set()
 
     async def show(self, proposal_id: str) -> None:
         """Bring every card of a proposal in step with it.
@@ -121,15 +124,18 @@ class CardKeeper:
             card = await self._desk.look(partial(core.cards.attempt, card))
             card = await self._change(card, channel=channel, outcome=note)
             crash.point("card:attempted")
+            is_bare = card.nonce in self._bare and is_uncut(face)
             try:
-                message = await post.post(card, proposal, face, diff)
+                message = await post.post(card, proposal, face, None if is_bare else diff)
             except Trouble as trouble:
+                if trouble.code >= HTTPStatus.INTERNAL_SERVER_ERROR and trouble.kind is Kind.UNSURE:
+                    self._bare.add(card.nonce)
                 if trouble.kind is not Kind.UNSURE:  # it is certainly not there
-                    await self._change(card, attempted_at=None, posts=card.posts - 1)
+                    await self._change(card, attempted_at=None)
                 raise
             crash.point("card:posted")
         fresh = {"state": CardState.POSTED.value, "channel": message.channel.id}
-        card = await self._change(card, message=message.id, **fresh)
+        card = await self._change(card, message=message.id, posts=card.posts + 1, **fresh)
         crash.point("card:recorded")
         if message.id in self.early:
             self.early.discard(message.id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 
 from mai.errors import MaiError
@@ -11,7 +12,7 @@ from mai.surfaces.discord.reach import Trouble
 from mai.system.logs import record_fault
 
 _FIRST_S, _LAST_S = 1.0, 60.0
-#: What a few tries do not mend is said.
+#: What a few tries do not mend is said. A try can take half a minute by itself.
 _TELL_AFTER_S = 8.0
 
 
@@ -31,6 +32,7 @@ class Keyed:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._again: dict[str, float] = {}
         self._waits_s: dict[str, float] = {}
+        self._failing_since_s: dict[str, float] = {}
 
     def poke(self, key: str, delay_s: float = 0.0) -> None:
         """See to `key` soon. What runs for it already is run once more when it ends."""
@@ -63,10 +65,13 @@ class Keyed:
     async def _run(self, key: str, delay_s: float) -> None:
         await asyncio.sleep(delay_s)
         async with self._room:
+            began_s = time.monotonic()
             try:
                 await self._action(key)
             except (Trouble, MaiError) as error:
-                if self._later(key) >= _TELL_AFTER_S:
+                self._later(key)
+                since_s = self._failing_since_s.setdefault(key, began_s)
+                if time.monotonic() - since_s >= _TELL_AFTER_S:
                     told = error.sentence if isinstance(error, MaiError) else str(error)
                     self._say(f"Discord: {told}. I keep trying.".replace("..", "."))
             except Exception as error:  # noqa: BLE001 - a fault with one card must not take the rest
@@ -75,10 +80,10 @@ class Keyed:
                 self._later(key)
             else:
                 self._waits_s.pop(key, None)
+                self._failing_since_s.pop(key, None)
 
-    def _later(self, key: str) -> float:
-        """See to `key` again after a wait that doubles; return how long it is."""
+    def _later(self, key: str) -> None:
+        """See to `key` again after a wait that doubles."""
         wait_s = self._waits_s.get(key, _FIRST_S)
         self._waits_s[key] = min(wait_s * 2, _LAST_S)
         self._again.setdefault(key, wait_s)
-        return wait_s

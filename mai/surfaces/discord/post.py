@@ -72,18 +72,23 @@ class Post:
         )
         return await self.send(text, channel=card.channel, reference=below)
 
-    async def post(self, card: Card, proposal: Proposal, face: Face, diff: str) -> discord.Message:
-        """Post a card. Its nonce makes Discord take a repeated attempt for the same message.
+    async def post(
+        self, card: Card, proposal: Proposal, face: Face, diff: str | None
+    ) -> discord.Message:
+        """Post a card, with everything attached unless `diff` is None.
+
+        Its nonce makes Discord take a repeated attempt for the same message.
 
         Raises:
             Trouble: `unsure` where the message may be there all the same.
         """
-        data = whole(proposal, diff).encode()[:ATTACHMENT_BYTES]
         more: dict[str, Any] = {
             "embed": _embed(face),
-            "file": discord.File(io.BytesIO(data), filename=f"{proposal.short_id}.diff"),
             "nonce": f"{card.nonce[:-1]}{card.posts % 10}",
         }
+        if diff is not None:
+            data = whole(proposal, diff).encode()[:ATTACHMENT_BYTES]
+            more["file"] = discord.File(io.BytesIO(data), filename=f"{proposal.short_id}.diff")
         if face.answers:
             more["view"] = _buttons(card, proposal.level)
         try:

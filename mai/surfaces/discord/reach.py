@@ -32,7 +32,10 @@ class Kind(StrEnum):
 
 
 class Trouble(Exception):
-    """A call to Discord failed. The text is half a sentence that says how."""
+    """A call to Discord failed. The text is half a sentence that says how.
+
+    `code` is Discord's own, or the status of a server that failed, or 0.
+    """
 
     def __init__(self, kind: Kind, text: str, code: int = 0) -> None:
         super().__init__(text)
@@ -53,7 +56,7 @@ async def reached(call: Awaitable[Result], patience_s: float = _PATIENCE_S) -> R
     except discord.Forbidden as error:
         raise Trouble(Kind.FORBIDDEN, one_line(error.text), error.code) from error
     except discord.DiscordServerError as error:
-        raise Trouble(Kind.UNSURE, f"Discord answers {error.status}") from error
+        raise Trouble(Kind.UNSURE, f"the server answers {error.status}", error.status) from error
     except discord.HTTPException as error:
         kind = Kind.REFUSED if 400 <= error.status < 500 else Kind.UNSURE  # noqa: PLR2004 - HTTP
         if error.status == _UNAUTHORISED:

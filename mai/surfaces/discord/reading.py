@@ -10,6 +10,9 @@ from mai.surfaces.discord.emoji import NO, YES, Meaning, meaning_of
 from mai.surfaces.discord.reach import Kind, Trouble, reached
 
 _PAGE = 100
+#: A server that cannot begin in the middle is asked for so many people of a crowd.
+_CROWD = 5000
+_LATECOMERS = 5
 
 
 @dataclass(slots=True)
@@ -46,9 +49,11 @@ async def read(message: discord.Message, owner: int, heard: frozenset[Meaning]) 
         meaning = _meaning(reaction)
         if reaction.me:
             found.mine.add(meaning)
-        if meaning not in {Meaning.YES, Meaning.NO} or reaction.count <= int(reaction.me):
+        # A count may lag behind what was heard; who reacted is what says it.
+        is_worth_asking = reaction.count > int(reaction.me) or meaning in heard
+        if meaning not in {Meaning.YES, Meaning.NO} or not is_worth_asking:
             continue
-        users = await _users(reaction, owner)
+        users = await _users(reaction, owner, is_heard=meaning in heard)
         if owner in users:
             found.yes |= meaning is Meaning.YES
             found.no |= meaning is Meaning.NO
@@ -56,11 +61,11 @@ async def read(message: discord.Message, owner: int, heard: frozenset[Meaning]) 
     return found
 
 
-async def _users(reaction: discord.Reaction, owner: int) -> list[int]:
+async def _users(reaction: discord.Reaction, owner: int, *, is_heard: bool) -> list[int]:
     """Return who reacted, without Mai. Of a crowd only those from the owner on are asked for.
 
     Discord lists them by id, so that the owner is the first one then, if among them at all:
-    thousands of strangers cost one request.
+    thousands of strangers cost one request. `is_heard`: the owner ought to be among them.
     """
     me = reaction.message.author.id
     after = discord.Object(owner - 1) if reaction.count > _PAGE else None
@@ -70,19 +75,26 @@ async def _users(reaction: discord.Reaction, owner: int) -> list[int]:
     users: list[int] = []
     for kind in kinds:
         try:
-            users += await reached(_collected(reaction, after, kind))
+            # As many as there are said to be: asked for more, discord.py looks for another page.
+            users += await _asked(reaction, min(reaction.count, _PAGE), after, kind)
+            if after is not None and any(user < owner for user in users):
+                # It does not list them from there on; then all of them are gone through.
+                users += await _asked(reaction, _CROWD, None, kind)
+            if is_heard and owner not in users:
+                users += await _asked(reaction, reaction.count + _LATECOMERS, after, kind)
         except Trouble as trouble:
             if trouble.kind is not Kind.GONE:  # nobody reacted with it any more
                 raise
-    return [user for user in users if user != me]
+    return [user for user in dict.fromkeys(users) if user != me]
 
 
-async def _collected(
-    reaction: discord.Reaction, after: discord.Object | None, kind: discord.ReactionType
+async def _asked(
+    reaction: discord.Reaction, most: int, after: discord.Object | None, kind: discord.ReactionType
 ) -> list[int]:
-    # As many as there are said to be: asked for more, discord.py looks for another page.
-    found = reaction.users(limit=min(reaction.count, _PAGE), after=after, type=kind)
-    return [user.id async for user in found]
+    async def collected() -> list[int]:
+        return [user.id async for user in reaction.users(limit=most, after=after, type=kind)]
+
+    return await reached(collected())
 
 
 def _meaning(reaction: discord.Reaction) -> Meaning:

@@ -92,6 +92,12 @@ def question(proposal: Proposal, diff: str) -> Face:
     )
 
 
+def is_uncut(face: Face) -> bool:
+    """Whether a question shows everything, so that a yes to it needs no attachment."""
+    shown = face.headline + face.body
+    return face.answers and "…" not in shown and "in the attachment" not in shown
+
+
 def outcome(proposal: Proposal, digest: str) -> Face:
     """Return what becomes of the card once its proposal has ended."""
     is_good = proposal.state is State.LANDED

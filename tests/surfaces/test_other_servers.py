@@ -1,0 +1,77 @@
+"""Servers of Discord's kind that do things their own way: the owner's yes counts, no other does."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from mai.core import Core
+from mai.events import Event, Said
+from mai.proposal import State
+from mai.surfaces.host import Host
+from tests.servers.discord import OWNER, SECOND, STRANGER, DiscordServer, Habit
+from tests.surfaces.serving import Serving, core_of, new_file, until, waiting
+from tests.workspace import FIX
+
+CROWD = 250
+
+
+@contextmanager
+def _hosting(serving: Serving) -> Iterator[tuple[Core, list[str]]]:
+    """Run what `mai serve` runs in this process, which is quicker to have than another one."""
+    said: list[str] = []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Said):
+            said.append(event.text)
+
+    with core_of(serving.workspace, **serving.server.environment, **serving.environment) as core:
+        core.events.subscribe(hear)
+        host = Host(core)
+        host.start()
+        try:
+            yield core, said
+        finally:
+            assert host.stop(20)
+            logging.getLogger("discord").handlers.clear()
+
+
+@pytest.mark.parametrize("habit", sorted(set(Habit) - {Habit.FILES_FAIL}))
+def test_whatever_its_habits_only_the_owners_yes_lands(
+    serving: Serving, server: DiscordServer, core: Core, habit: Habit
+) -> None:
+    server.world.habits.add(habit)
+    mine, other = waiting(core, FIX), waiting(core, new_file("other.py"), "Another")
+    with _hosting(serving):
+        card, beside = serving.card_of(mine), serving.card_of(other)
+        for number in range(CROWD if habit is Habit.PAGES_FROM_THE_START else 0):
+            server.world.add_user(1000 + number, f"crowd{number}")
+            server.world.messages[card.id].reactions["👍"].append(1000 + number)
+        for message in (card, beside):
+            server.reacts(STRANGER, message.id, "👍")
+            server.reacts(SECOND, message.id, "👍")
+        server.reacts(OWNER, card.id, "👍")
+        until(lambda: core.get(mine.id).state is State.LANDED, "a landing")
+        serving.until_shown(card, "Landed on")
+        assert core.get(other.id).state is State.PENDING
+    assert serving.workspace.git("rev-list", "--count", "HEAD") == "2"
+    assert len(serving.cards()) == 2
+
+
+def test_where_files_fail_a_cut_card_is_not_shown_without_them(
+    serving: Serving, server: DiscordServer, core: Core
+) -> None:
+    server.world.habits.add(Habit.FILES_FAIL)
+    whole = waiting(core, FIX)
+    cut = waiting(core, new_file("long.py", "x = 1\n" * 200), "Too long for a card")
+    with _hosting(serving) as (_, said):
+        server.reacts(OWNER, serving.card_of(whole).id, "👍")
+        until(lambda: core.get(whole.id).state is State.LANDED, "a landing")
+        until(lambda: any("500" in line for line in said), "a word on what is wrong")
+        assert len(serving.cards()) == 1
+        assert core.get(cut.id).state is State.PENDING
+        server.world.habits.clear()
+        assert serving.card_of(cut).files
