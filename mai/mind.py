@@ -112,16 +112,14 @@ class Mind:
 
     def _means(self, cancel: Cancel) -> Means:
         from mai.agent.task import Means
-        from mai.providers.base import context_tokens
 
         provider, repo = self._workshop.provider(), self._services.repo
         return Means(
             provider,
             repo.snapshot(repo.tip(repo.branch())),
             cancel,
-            context_tokens(provider),
-            self._workshop.may_touch,
-            self.recall,
+            may_touch=self._workshop.may_touch,
+            recall=self.recall,
         )
 
     def _hooks(
@@ -269,13 +267,16 @@ def _summary(provider: Provider, batch: Sequence[Note], cancel: Cancel) -> str:
     """Ask for a summary; empty where the model fails, and then first lines must do."""
     from mai.prompting.budget import Part
     from mai.prompting.templates import load
-    from mai.providers.base import ask, context_tokens
+    from mai.providers.base import ask, refitted
+
+    def summed_up(context: int) -> str:
+        request = load("compress").request(parts, context_tokens=context)
+        return ask(provider, request, cancel)
 
     parts = [
         Part(f"{note.at[:10]} {note.kind}", note.text[:800], importance=1 + rank)
         for rank, note in enumerate(reversed(batch))
     ]
     with contextlib.suppress(ProviderError):
-        request = load("compress").request(parts, context_tokens=context_tokens(provider))
-        return ask(provider, request, cancel)
+        return refitted(provider, summed_up)
     return ""

@@ -11,13 +11,13 @@ from mai.agent.targets import Target, targets
 from mai.edits.apply import apply
 from mai.edits.nouns import BaseFile
 from mai.edits.parse import parse
-from mai.errors import Cancelled, EditError, ProviderError
+from mai.errors import Cancelled, ContextOverflow, EditError, ProviderError
 from mai.events import Cancel
 from mai.prompting.budget import Part
 from mai.prompting.repomap import repo_map
 from mai.prompting.templates import load
 from mai.protocols import CanImprove, ChatRequest, Draft, Message, Provider, Snapshot
-from mai.providers.base import ask, context_tokens
+from mai.providers.base import ask, context_tokens, is_smaller, refitted
 from mai.text import one_line, title_line
 
 ROUNDS = 3
@@ -53,7 +53,12 @@ def drafts(
     room_tokens = room_for_code(context_tokens(provider))
     for target in targets(snapshot, pattern, may_touch, room_tokens):
         parts = _known(avoid, recall(target.label))
-        draft_of_target = _improve(provider, snapshot, target, parts, cancel)
+        try:
+            draft_of_target = _improve(provider, snapshot, target, parts, cancel)
+        except ContextOverflow:
+            if not is_smaller(room_for_code(context_tokens(provider)), room_tokens):
+                raise
+            continue  # chosen for a larger model than the one that took over
         if draft_of_target is not None and draft_of_target.title not in avoid:
             avoid |= {draft_of_target.title}
             yield draft_of_target
@@ -100,8 +105,12 @@ def _improve(
         Part("a map of the repository", repo_map(snapshot, target.path, MAP_TOKENS), 2),
         *known,
     ]
-    request = load("improve").request(parts, context_tokens=context_tokens(provider))
-    reply = _answered(provider, snapshot, request, cancel)
+
+    def replied(context: int) -> Reply:
+        request = load("improve").request(parts, context_tokens=context)
+        return _answered(provider, snapshot, request, cancel)
+
+    reply = refitted(provider, replied)
     if reply.is_nothing:
         return None
     title = reply.title or title_line(f"Improve {target.path}", TITLE_CHARACTERS)

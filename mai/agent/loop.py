@@ -28,6 +28,7 @@ from mai.errors import Cancelled, MaiError, ProviderError
 from mai.events import Event, Said, StageFinished, StageStarted
 from mai.proposal import Json, Proposal
 from mai.protocols import CanImprove, Draft
+from mai.providers.base import refitted
 from mai.text import one_line, title_line
 
 _TOLD_CHARACTERS = 200
@@ -181,7 +182,10 @@ class _Run:
         started_s = time.monotonic()
         made: Work | None = None
         try:
-            made = stage(work, self.means)
+            made = refitted(
+                self.means.provider,
+                lambda context: stage(work, replace(self.means, context_tokens=context)),
+            )
         finally:
             seconds = time.monotonic() - started_s
             passed = made is not None and made.fault is None

@@ -129,7 +129,10 @@ ApprovePlan = Callable[[Plan], Plan | None]
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What the stages work with. `context_tokens` 0: not known."""
+    """What the stages work with.
+
+    `context_tokens` is what the model held when the stage began, 0 where that is not known.
+    """
 
     provider: Provider
     snapshot: Snapshot

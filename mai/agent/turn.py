@@ -16,13 +16,13 @@ from mai.agent.asking import file_label
 from mai.agent.exchange import Exchange, Tell
 from mai.agent.mentions import mentioned
 from mai.agent.tools import MOST_CHARACTERS, Toolbox, described
-from mai.errors import ProviderError
+from mai.errors import ContextOverflow, ProviderError
 from mai.prompting.blocks import fenced, trusted
 from mai.prompting.budget import Part
 from mai.prompting.repomap import repo_map
 from mai.prompting.templates import load
 from mai.protocols import ChatRequest, Delta, KnowsContext, Message, Provider, Snapshot
-from mai.providers.base import closing
+from mai.providers.base import closing, is_smaller
 from mai.providers.tokens import estimate_request
 from mai.text import one_line
 
@@ -48,19 +48,45 @@ async def turn(
     `history` holds the earlier messages of person and model, oldest first; what does not fit is
     dropped from its start. `tell` hears what is looked up. Closing the iterator stops the model.
 
+    Where a smaller model takes over before the first word, the prompt is fitted to that one.
+
     Raises:
         ProviderError: the model or its server failed, goes round in circles, or the text alone
             does not fit.
     """
-    # Reading a commit takes git and time; the screen must not wait for it.
-    context = await provider.context_length() if isinstance(provider, KnowsContext) else 0
-    is_native = toolbox is not None and await _calls_natively(provider)
+    has_begun = False
+    question = _Question(snapshot, history, text, await _context(provider), toolbox, memories)
+    while True:
+        try:
+            async with closing(_answered(provider, question, tell)) as deltas:
+                async for delta in deltas:
+                    has_begun = has_begun or bool(delta.text)
+                    yield delta
+        except ContextOverflow:
+            now = await _context(provider)
+            if has_begun or not is_smaller(now, question.context):
+                raise
+            question = replace(question, context=now)
+        else:
+            return
+
+
+async def _context(provider: Provider) -> int:
+    return await provider.context_length() if isinstance(provider, KnowsContext) else 0
+
+
+async def _answered(
+    provider: Provider, question: _Question, tell: Tell
+) -> AsyncGenerator[Delta, None]:
+    toolbox, context = question.toolbox, question.context
     if toolbox is not None and context:
         # A quarter of the context for what one look finds leaves room for the answer.
         room = max(_LEAST_CHARACTERS, context // 4 * _CHARACTERS_PER_TOKEN)
         toolbox = toolbox.with_room(min(room, MOST_CHARACTERS))
-    ask = _Question(snapshot, history, text, context, toolbox, memories, is_native)
-    request = await asyncio.to_thread(ask.request)
+    is_native = toolbox is not None and await _calls_natively(provider)
+    question = replace(question, toolbox=toolbox, is_native=is_native)
+    # Reading a commit takes git and time; the screen must not wait for it.
+    request = await asyncio.to_thread(question.request)
     if toolbox is None:
         async with closing(provider.stream(request)) as deltas:
             async for delta in deltas:
@@ -80,7 +106,7 @@ class _Question:
     context: int
     toolbox: Toolbox | None
     memories: Sequence[str]
-    is_native: bool
+    is_native: bool = False
 
     def request(self) -> ChatRequest:
         """Fill the prompt in with what fits."""

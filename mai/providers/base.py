@@ -30,6 +30,7 @@ _FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
 
 Answer = TypeVar("Answer", bound=BaseModel)
 Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 def context_tokens(provider: Provider) -> int:
@@ -42,6 +43,32 @@ def context_tokens(provider: Provider) -> int:
         return 0
     with asyncio.Runner() as runner:
         return runner.run(provider.context_length())
+
+
+def refitted(provider: Provider, work: Callable[[int], Made]) -> Made:
+    """Return what `work` makes, given how many tokens the model in use holds (0: not known).
+
+    Where a smaller model takes over while it works, what was fitted to the larger one does not fit
+    any more, and `work` is done again from its beginning.
+
+    Raises:
+        ContextOverflow: it does not fit the model that was there from the beginning to the end.
+        ProviderError: as `work` raises it, or the model's server failed.
+    """
+    context = context_tokens(provider)
+    while True:
+        try:
+            return work(context)
+        except ContextOverflow:
+            now = context_tokens(provider)
+            if not is_smaller(now, context):
+                raise
+            context = now
+
+
+def is_smaller(now: int, before: int) -> bool:
+    """Whether a context has shrunk to a size that is known."""
+    return 0 < now < before or bool(now and not before)
 
 
 def ask(provider: Provider, request: ChatRequest, cancel: Cancel) -> str:

@@ -18,6 +18,7 @@ from mai.edits.parse import parse
 from mai.errors import EditError, ProviderError
 from mai.prompting.budget import Part
 from mai.protocols import ChatRequest, NewFile
+from mai.providers.base import refitted
 
 _CHECK_TIMEOUT_S = 30.0
 _DIFF_CHARACTERS = 8_000
@@ -69,11 +70,16 @@ def _second_look(work: Work, means: Means) -> Work:
         return work  # a part of a diff cannot be judged
     parts = [Part("the diff", work.diff, importance=0)]
 
-    def render(more: Sequence[Part]) -> ChatRequest:
-        return request("check", means, work, [*more, *parts])
+    def looked(context_tokens: int) -> CheckAnswer | str:
+        fitted = replace(means, context_tokens=context_tokens)
+
+        def render(more: Sequence[Part]) -> ChatRequest:
+            return request("check", fitted, work, [*more, *parts])
+
+        return decide(fitted, render, CheckAnswer)
 
     try:
-        answer = decide(means, render, CheckAnswer)
+        answer = refitted(means.provider, looked)
     except ProviderError:
         return work
     if isinstance(answer, str) or answer.is_done or not answer.problem.strip():
