@@ -57,7 +57,8 @@ class Host:
         if self._keeps_inbox:
             self._caretaker.start()
         if account is None:
-            self._tell("off", "")
+            missing = Account.missing(self._core.settings)
+            self._tell("off", f"because {missing} is not set" if missing else "")
             return
         self._thread = threading.Thread(
             target=self._run_discord, args=(account,), name="mai-discord", daemon=True

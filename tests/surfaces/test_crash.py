@@ -94,9 +94,16 @@ def test_a_refusal_outlives_the_process(
     assert serving.died() == -signal.SIGKILL
     serving.start()
     serving.until_shown(card, "Refused")
-    serving.says("it was right before", reply_to=card.id)
+    question = server.until(lambda: server.posted_by_mai("Why?"), "the question")[0]
+    serving.kill()
+    serving.says("it was right before", reply_to=question.id)
+    serving.start()
     serving.until_shown(card, "it was right before")
     assert core.get(proposal.id).reason == "it was right before"
+    assert len(server.posted_by_mai("Why?")) == 1
+    core.mind.learn()
+    (lesson,) = [note.text for note in core.mind.notes.all() if "refused" in note.text]
+    assert lesson.endswith("because: it was right before")
 
 
 @pytest.mark.parametrize("point", ["answer:confirmed", "answer:read"])

@@ -235,18 +235,35 @@ def test_a_channel_that_vanishes_takes_no_proposal_with_it(
     assert core.get(proposal.id).state is State.PENDING
 
 
-def test_a_token_that_discord_refuses_is_one_line_and_the_inbox_is_kept(
-    serving: Serving, core: Core
+def test_a_token_that_discord_refuses_is_one_line_and_one_request(
+    serving: Serving, server: DiscordServer, core: Core
 ) -> None:
     proposal = waiting(core, FIX)
     wrong = "MTAwMDAwMDAwMDAwMDAwMDAx.GaBcDe.a-token-that-was-never-given-to-anybody"
     serving.start({"DISCORD_BOT_TOKEN": wrong})
+    assert serving.died() == 2
+    assert "it refuses the bot's token. Open https://discord.com/developers" in serving.log
+    assert serving.log.count("refuses the bot's token") == 1
+    assert wrong not in serving.everything_written
+    assert len(server.asked) == 1
+    assert core.get(proposal.id).state is State.PENDING
+
+
+def test_a_token_that_is_refused_later_takes_no_more_than_discord_away(
+    serving: Serving, server: DiscordServer, core: Core
+) -> None:
+    proposal = waiting(core, FIX)
+    serving.start()
+    serving.card_of(proposal)
+    server.gateway.rejects_with = 4004
+    server.gateway.sessions.clear()
+    server.cut()
     serving.until_said("it refuses the bot's token. Open https://discord.com/developers")
+    assert serving.process is not None
+    assert serving.process.poll() is None
     core.approve(proposal.id, proposal.digest, by="terminal:ana")
     assert serving.stop() == 0
     assert core.get(proposal.id).state is State.LANDED
-    assert wrong not in serving.everything_written
-    assert serving.log.count("refuses the bot's token") == 2  # the line, and the state
 
 
 def test_the_token_is_nowhere(serving: Serving, server: DiscordServer, core: Core) -> None:

@@ -27,10 +27,13 @@ def test_without_discord_it_keeps_the_inbox(serving: Serving, core: Core) -> Non
     assert serving.log.rstrip().endswith("Stopped.")
 
 
-def test_half_set_up_is_not_set_up(serving: Serving) -> None:
-    serving.start({"DISCORD_USER_ID": ""})
-    serving.until_said("discord: off")
-    assert serving.stop() == 0
+@pytest.mark.parametrize("missing", sorted(NO_DISCORD))
+def test_half_set_up_is_a_sentence_and_not_served(serving: Serving, missing: str) -> None:
+    environment = {**serving.server.environment, missing: ""}
+    ran = serving.workspace.mai("serve", environment=environment)
+    assert ran.code == 2
+    assert ran.err.startswith(f"{missing} is not set although ")
+    assert ran.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -80,6 +80,11 @@ class Answers:
             return
         crash.point("answer:refused")
         self._show(card.proposal)
+        await self.ask_why(card)
+
+    async def ask_why(self, card: Card) -> None:
+        """Ask for the reason of a no. Raises Trouble."""
+        card = await self._change(card, question=_ASKING)  # killed now, it is not asked twice
         told = "Refused. Why? Reply to this and I keep it, and keep away from it."
         question = await self._desk.post.reply(card, told)
         await self._change(card, question=question.id)

@@ -34,6 +34,13 @@ class Account:
             settings.discord_gateway,
         )
 
+    @staticmethod
+    def missing(settings: Settings) -> str:
+        """Return which of the two settings is not there while the other is; empty for none."""
+        if (settings.discord_bot_token is None) == (settings.discord_user_id is None):
+            return ""
+        return "DISCORD_USER_ID" if settings.discord_user_id is None else "DISCORD_BOT_TOKEN"
+
     @property
     def by(self) -> str:
         """What the ledger and the commit call the owner."""

@@ -78,7 +78,7 @@ class DiscordSurface:
             speaks=lambda: self._supervisor.speaks,
             resumed=lambda: self._sweeping.poke("sweep"),
         )
-        self._sweeper = Sweep(desk, self._answering.poke, self._replied)
+        self._sweeper = Sweep(desk, self._answering.poke, self._replied, self._answers.ask_why)
         self._strangers = strangers
 
     async def run(self) -> None:
