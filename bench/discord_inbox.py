@@ -2,7 +2,7 @@
 
     python bench/discord_inbox.py [PROPOSALS] [YESES] [CONTESTS]
 
-60, 12 and 40 where they are not given; 500, 40 and 200 take a quarter of an hour.
+60, 12 and 40 where they are not given; YESES may be all of them.
 
 Puts PROPOSALS before the owner, lets strangers press everything, kills `mai serve` and cuts its
 connection meanwhile, and approves YESES of them: exactly those must land, each once. Then answers
@@ -42,6 +42,8 @@ _FILES = {
 #: What the sandbox finds for a file that nothing uses: a digest that holds when judged again.
 _TRIAL = TrialReport(Verdict.PASS)
 _PATIENCE_S = 3600.0
+#: How likely a cut and a kill are, about twice a second, while answers are carried out.
+_CUT_SHARE, _KILL_SHARE = 0.05, 0.03
 
 
 def waiting(core: Core, number: int) -> Proposal:
@@ -92,15 +94,13 @@ def many(serving: Serving, core: Core, count: int, yeses: int) -> None:
     for card in cards.values():
         server.reacts(chance.choice([STRANGER, SECOND, OTHER_BOT]), card.id, "👍")
     chosen = chance.sample(proposals, yeses)
-    refused = chance.sample([one for one in proposals if one not in chosen], yeses // 3)
+    others = [one for one in proposals if one not in chosen]
+    refused = chance.sample(others, min(len(others), yeses // 3))
     began = time.monotonic()
     for number, proposal in enumerate(chosen):
         server.reacts(OWNER, cards[proposal.id].id, chance.choice(["👍", "👍🏽"]))
         if number % 7 == 0:
             server.cut()
-        if number in {yeses // 4, yeses // 2}:
-            serving.kill()
-            serving.start()
     for proposal in refused:
         server.reacts(OWNER, cards[proposal.id].id, "👎")
 
@@ -110,10 +110,17 @@ def many(serving: Serving, core: Core, count: int, yeses: int) -> None:
             states[one.id] is State.REJECTED for one in refused
         )
 
-    said, until_s = 0, time.monotonic() + _PATIENCE_S
+    said, until_s, cuts, kills = 0, time.monotonic() + _PATIENCE_S, 0, 0
     while not done():
         assert time.monotonic() < until_s, serving.log[-2000:]
-        time.sleep(0.5)
+        time.sleep(chance.uniform(0.0, 1.0))
+        if chance.random() < _CUT_SHARE:
+            cuts += 1
+            server.cut()
+        elif chance.random() < _KILL_SHARE:
+            kills += 1
+            serving.kill()
+            serving.start()
         landed = sum(one.state is State.LANDED for one in core.inbox.all())
         if landed >= said + 10:
             said = landed
@@ -121,6 +128,7 @@ def many(serving: Serving, core: Core, count: int, yeses: int) -> None:
     seconds = time.monotonic() - began
     each_s = seconds / yeses
     print(f"{yeses} landed, {len(refused)} refused {seconds:8.1f} s, {each_s:.2f} s each")
+    print(f"killed {kills} times, cut {cuts} times meanwhile")
     landed_ids = {one.id for one in core.inbox.all() if one.state is State.LANDED}
     assert landed_ids == {one.id for one in chosen}
     titles = serving.workspace.git("log", "--format=%s").splitlines()

@@ -73,6 +73,9 @@ class _Runs:
         """Run what must be run and compare."""
         base = self._base(0)
         head = self._run(self._mixed, is_followed=self._touches_tests())
+        if not self._touches_tests():
+            # What ran was the head as it is: if it lands, it is the base of what comes next.
+            self._remember(self.proposal.tree, self.head_image, head)
         own = self._run(self._head) if self._touches_tests() else head
         if not (base.has_tests or head.has_tests or own.has_tests):
             return self._report(Verdict.SKIPPED, base, own, message="There are no tests to run.")
@@ -154,16 +157,23 @@ class _Runs:
     # --- one run each ---------------------------------------------------------------------------
 
     def _base(self, repeat: int) -> RunResult:
-        cache = TrialCache(self.services.cache_dir)
         repo, tip = self.services.repo, self.proposal.tip
-        command = self._command()
-        key = cache.key(repo.tree(tip), self.base_image.image, command, self.limits, repeat)
-        known = cache.get(key)
+        tree = repo.tree(tip)
+        known = self._cache().get(self._key(tree, self.base_image, repeat))
         if known is None:
             files = partial(repo.tree_files, tip)
             known = self._run(files, is_followed=repeat == 0, image=self.base_image)
-            cache.put(key, known)
+            self._remember(tree, self.base_image, known, repeat)
         return known
+
+    def _remember(self, tree: str, image: Prepared, run: RunResult, repeat: int = 0) -> None:
+        self._cache().put(self._key(tree, image, repeat), run)
+
+    def _cache(self) -> TrialCache:
+        return TrialCache(self.services.cache_dir)
+
+    def _key(self, tree: str, image: Prepared, repeat: int) -> str:
+        return self._cache().key(tree, image.image, self._command(), self.limits, repeat)
 
     def _head(self) -> Iterator[TreeFile]:
         return self.services.repo.tree_files(self.proposal.tree)

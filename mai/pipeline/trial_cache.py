@@ -1,4 +1,4 @@
-"""Remembers what a base's tests did, so that a second proposal on one base need not run them."""
+"""Remembers what a tree's tests did, so that they need not run again where it is the base."""
 
 from __future__ import annotations
 

@@ -175,7 +175,7 @@ class Answers:
 
     async def _land_if_still_meant(self, card: Card, proposal: Proposal) -> None:
         """Land after others landed first: the answer may have been taken back meanwhile."""
-        reading = await self._read(card)
+        reading = await self._read_now(card)
         is_confirmed = proposal.level < Level.HIGH or card.pressed == _CONFIRMED
         if reading and is_confirmed and not reading.no and (reading.yes or card.pressed):
             await self._land(card, proposal)
@@ -230,7 +230,11 @@ class Answers:
 
     async def _read(self, card: Card) -> Reading | None:
         async with self._reading:
-            message = await self._desk.post.fetch(card)
+            return await self._read_now(card)
+
+    async def _read_now(self, card: Card) -> Reading | None:
+        """Read before all others: after a cut hundreds of cards may wait to be read."""
+        message = await self._desk.post.fetch(card)
         if message is None or message.author.id != self._desk.post.me:
             await self._keeper.gone(card)
             return None
