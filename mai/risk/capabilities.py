@@ -127,7 +127,9 @@ class Collector:
         """Add what is imported by name and not used here: another file can take it from here."""
         used = {use.name for use in self._found.values()}
         for rule, name, node, scope in self._imported:
-            if name not in used:
+            owner, _, member = name.rpartition(".")
+            is_a_type = owner == "types" and member in self.survey.annotated
+            if name not in used and not is_a_type:
                 self.add(rule, name, node, scope)
 
     def _name_functions(self) -> None:

@@ -6,6 +6,7 @@ new to the project is more than new to the file, and that is more than once more
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,12 @@ _EVERYDAY_IN_TESTS = (
     "reflection.module",
     "dynamic-code.lookup",
     "reflection.reduce",
+)
+# One more of these in a test that has them, as long as it names nobody else's machine.
+_EVERYDAY_AGAIN_IN_TESTS = ("net.", "deserialise.pickle")
+_NOWHERE = re.compile(
+    r"\w+://(?:[^/@]*\.)?(?:localhost|127\.\d+\.\d+\.\d+|\[::1\]|0\.0\.0\.0|example(?:\.\w+)?|"
+    r"test|invalid)(?:[:/?#]|$)"
 )
 # New to the whole project, these open a door that was closed.
 _DOORS = (
@@ -194,7 +201,7 @@ def finding_of(gained: Gained) -> Finding | None:
     rule = RULE[use.rule]
     identity, level = _weigh(use, gained.how)
     why = _WHY[gained.how]
-    if level is Level.MEDIUM and _is_in_tests(gained) and use.rule.startswith(_EVERYDAY_IN_TESTS):
+    if level is Level.MEDIUM and _is_in_tests(gained) and _is_everyday_there(gained):
         level, why = Level.LOW, "tests do this in folders of their own"
     where = f" in {use.function}" if use.function else (" on import" if use.at_import else "")
     target = f" with {use.target[:60]!r}" if use.target and use.target not in use.name else ""
@@ -234,6 +241,18 @@ def _weigh(use: Use, how: str) -> tuple[str, Level]:
     if how == "flow" and use.rule.startswith("fs-write."):
         return "flow.write", Level.LOW
     return use.rule, Level.LOW if use.rule.startswith(_EVERYDAY_AGAIN) else level
+
+
+def _is_everyday_there(gained: Gained) -> bool:
+    """Whether tests do this every day; a test that is on the network already, to itself only."""
+    use = gained.use
+    if use.rule.startswith(_EVERYDAY_IN_TESTS):
+        return True
+    return (
+        gained.how in {"again", "flow"}
+        and use.rule.startswith(_EVERYDAY_AGAIN_IN_TESTS)
+        and ("://" not in use.target or _NOWHERE.match(use.target) is not None)
+    )
 
 
 def _is_in_tests(gained: Gained) -> bool:

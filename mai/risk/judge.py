@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from mai.proposal import Finding
 from mai.risk.combine import combinations
 from mai.risk.gain import finding_of, gains
+from mai.risk.guards import judge_guards
 from mai.risk.moves import Version
-from mai.risk.tampering import judge_guards, judge_tests
+from mai.risk.tampering import judge_tests
 
 
 def judge_gains(

@@ -98,6 +98,7 @@ class Survey:
     returns: dict[ast.AST | None, list[Place]] = field(default_factory=dict)
     local_calls: dict[str, list[tuple[ast.Call, Scope]]] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
+    annotated: set[str] = field(default_factory=set)
     package: str = ""
     _print: str = ""
 

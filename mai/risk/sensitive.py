@@ -45,7 +45,10 @@ _GATE = re.compile(
 # Ways to write one path: `//etc//x`, `/etc/./x`, `/tmp/../etc/x`, `../../../etc/x`, `file:///etc/x`.
 _REPEATS = re.compile(r"/(?:\.?/)+|/[^/.]+/\.\./")
 _FROM_ABOVE = re.compile(r"^(?:file:/|(?:\.\./){2,})(?=\w)")
-_FORMAT_LADDER = re.compile(r"\{[^{}]*(?:\.__\w+__|\[__\w+__\])")
+# What a class is called is on no way anywhere: `{self.__class__.__name__}`.
+_FORMAT_LADDER = re.compile(
+    r"\{[^{}]*?[.\[]__(?!(?:class__\.__)?(?:name|qualname|module|doc)__\b)\w+__"
+)
 _SECRET_WORDS = re.compile(
     r"token|secret|passw|api_?key|credential|private|auth|access_?key|session|cookie|_key$|^key|_pat$|dsn|"
     r"database_url|conn(?:ection)?_?str",

@@ -1,9 +1,10 @@
-"""Compares what tests promised with what they promise now, and what checks code makes."""
+"""Compares what tests promised with what they promise now."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mai.proposal import Finding, Level
@@ -13,7 +14,9 @@ from mai.risk.kinds import is_test
 from mai.risk.moves import Version
 from mai.risk.paths import finding
 
-Promises = Mapping[str, Mapping[str, Any]]
+Promise = Mapping[str, Any]
+Promises = Mapping[str, Promise]
+Row = Sequence[Any]
 
 
 def judge_tests(versions: Sequence[Version], gained: Sequence[Gained]) -> Iterator[Finding]:
@@ -30,32 +33,69 @@ def judge_tests(versions: Sequence[Version], gained: Sequence[Gained]) -> Iterat
         if version.head
         for entry in version.head.tests.values()
     }
+    surplus = sum(map(_surplus, versions))
     for version in versions:
         base = version.base.tests if version.base else {}
         head = version.head.tests if version.head else {}
-        yield from _dropped(version.path, base, head, kept, prints)
+        gone = [
+            name
+            for name, entry in base.items()
+            if name and name not in head and entry["print"] not in prints
+            if name.rpartition(".")[2] not in kept
+        ]
+        new = {name: entry for name, entry in head.items() if name and name not in base}
+        heirs = _heirs(base, gone, new)
+        for name in gone:
+            yield from _dropped(version.path, name, base[name], heirs.get(name), surplus)
         yield from _file(version, base.get("", {}), head.get("", {}))
         for name, entry in head.items():
-            if name:
-                yield from _test(version.path, name, base.get(name), entry)
+            if name in base and name:
+                yield from _test(version.path, name, base[name], entry, surplus)
+            elif name and entry["skips"]:
+                yield _new_skip(version.path, name, entry)
     yield from _exits(gained)
 
 
+def _heirs(base: Promises, gone: Sequence[str], new: Promises) -> dict[str, str]:
+    """Pair tests that are gone with the new ones that took over most of their asserts."""
+    heirs: dict[str, str] = {}
+    for name in gone:
+        asserts = Counter(row[0] for row in base[name]["asserts"])
+        for heir, entry in new.items():
+            shared = (asserts & Counter(row[0] for row in entry["asserts"])).total()
+            if heir not in heirs.values() and shared * 2 > asserts.total():
+                heirs[name] = heir
+                break
+    return heirs
+
+
+def _surplus(version: Version) -> int:
+    """Return how many more asserts that can fail a file has than it had."""
+    return _demands(version.head) - _demands(version.base)
+
+
+def _demands(facts: Facts | None) -> int:
+    entries = facts.tests.values() if facts else ()
+    return sum(row[1] > 0 for entry in entries for row in entry.get("asserts", ()))
+
+
 def _dropped(
-    path: str, base: Promises, head: Promises, kept: set[str], prints: set[Any]
+    path: str, name: str, entry: Promise, heir: str | None, surplus: int
 ) -> Iterator[Finding]:
-    for name, entry in base.items():
-        if not name or name in head or entry["print"] in prints:
-            continue
-        if name.rpartition(".")[2] not in kept:
-            yield finding(
-                "test-tampering.dropped",
-                path,
-                f"The test {name} is gone, so nothing shows any more what it showed.",
-            )
+    found = finding(
+        "test-tampering.dropped",
+        path,
+        f"The test {name} is gone, so nothing shows any more what it showed.",
+    )
+    if heir is None and (surplus < 0 or not entry["asserts"]):
+        yield found
+    elif heir is None:
+        # Rewritten tests cannot be told from replaced ones: a person must compare them.
+        message = f"The test {name} is gone; others of the change assert at least as much."
+        yield replace(found, level=Level.MEDIUM, message=message)
 
 
-def _file(version: Version, base: Mapping[str, Any], head: Mapping[str, Any]) -> Iterator[Finding]:
+def _file(version: Version, base: Promise, head: Promise) -> Iterator[Finding]:
     before = {name for name, _ in base.get("hooks", ())}
     for name, line in head.get("hooks", ()):
         found = finding(
@@ -70,37 +110,43 @@ def _file(version: Version, base: Mapping[str, Any], head: Mapping[str, Any]) ->
             yield found
         elif version.base is not None:  # a fixture of a new file changes no test that stood
             yield _lowered(found)
-    if is_test(version.path) and head.get("skips", 0) > base.get("skips", 0):
-        yield finding(
-            "test-tampering.skip",
-            version.path,
-            "Tests of this file are now skipped, expected to fail, or not collected.",
-            1,
-        )
-
-
-def _test(
-    path: str, name: str, before: Mapping[str, Any] | None, after: Mapping[str, Any]
-) -> Iterator[Finding]:
-    if before is None:
-        if after["skips"]:
-            yield _lowered(
-                finding(
-                    "test-tampering.skip",
-                    path,
-                    f"The new test {name} can be skipped "
-                    "or expected to fail, so it may show nothing.",
-                    after["line"],
-                )
-            )
+    if not is_test(version.path):
         return
-    if after["skips"] > before["skips"]:
-        yield finding(
+    found = finding(
+        "test-tampering.skip",
+        version.path,
+        "Tests of this file are now skipped, expected to fail, or not collected.",
+        1,
+    )
+    if head.get("skips", 0) > base.get("skips", 0):
+        yield found
+    elif version.base is not None and head.get("conditions", 0) > base.get("conditions", 0):
+        yield _lowered(found)
+
+
+def _new_skip(path: str, name: str, entry: Promise) -> Finding:
+    return _lowered(
+        finding(
             "test-tampering.skip",
             path,
-            f"The test {name} ran before and is now skipped or expected to fail.",
-            after["line"],
+            f"The new test {name} is skipped or expected to fail, so it shows nothing.",
+            entry["line"],
         )
+    )
+
+
+def _test(path: str, name: str, before: Promise, after: Promise, surplus: int) -> Iterator[Finding]:
+    found = finding(
+        "test-tampering.skip",
+        path,
+        f"The test {name} ran before and is now skipped or expected to fail.",
+        after["line"],
+    )
+    if after["skips"] > before["skips"]:
+        yield found
+    elif after["conditions"] > before["conditions"]:
+        message = f"The test {name} ran everywhere before and can now be skipped."
+        yield replace(found, level=Level.MEDIUM, message=message)
     if after["patches"] > before["patches"]:
         yield finding(
             "test-tampering.patch",
@@ -108,52 +154,59 @@ def _test(
             f"The test {name} now replaces part of what it tests, so it may show less than before.",
             after["line"],
         )
-    yield from _weaker(path, name, before["asserts"], after["asserts"], after["line"])
+    yield from _weaker(path, name, (before["asserts"], after["asserts"]), after["line"], surplus)
 
 
 def _lowered(found: Finding) -> Finding:
-    return Finding(
-        found.rule,
-        found.capability,
-        Level.MEDIUM,
-        found.path,
-        found.line,
-        found.column,
-        found.message,
-    )
+    return replace(found, level=Level.MEDIUM)
 
 
 def _weaker(
-    path: str, name: str, before: Sequence[Sequence[Any]], after: Sequence[Sequence[Any]], line: int
+    path: str, name: str, sides: tuple[Sequence[Row], Sequence[Row]], line: int, surplus: int
 ) -> Iterator[Finding]:
-    now, then = Counter(row[0] for row in after), Counter(row[0] for row in before)
-    lost = [row for row in before if now[row[0]] < then[row[0]]]
-    new = [row for row in after if then[row[0]] < now[row[0]]]
+    """Yield what a test asserts no more. `surplus` is what all tests together assert more."""
+    before, after = sides
     strength_before = {row[0]: row[1] for row in before}
     if any(row[1] < strength_before.get(row[0], 0) for row in after):
         yield finding(
             "test-tampering.weaker", path, f"An assert of {name} can no longer fail the test.", line
         )
         return
+    lost, new = _without(before, after), _without(after, before)
     if not lost:
         return
-    if len(new) < len(lost) or sum(row[1] for row in new) < sum(row[1] for row in lost):
-        yield finding(
-            "test-tampering.weaker",
-            path,
-            f"The test {name} asserts less than before.",
-            new[0][2] if new else line,
+    less = finding(
+        "test-tampering.weaker",
+        path,
+        f"The test {name} asserts less than before.",
+        new[0][2] if new else line,
+    )
+    if len(new) >= len(lost) and sum(row[1] for row in new) >= sum(row[1] for row in lost):
+        # Every bug fix that comes with asserts of its own changes some that stood. Where nothing
+        # is added, the test may have been bent to what the code now does.
+        yield replace(
+            less,
+            level=Level.LOW if surplus > 0 else Level.MEDIUM,
+            message=f"The test {name} now expects something "
+            "else, so it shows the new behaviour, not the old.",
         )
+    elif surplus > 0 and all(row[1] > 0 for row in new):
+        message = f"The test {name} asserts less than before, others of the change more."
+        yield replace(less, level=Level.MEDIUM, message=message)
     else:
-        yield _lowered(
-            finding(
-                "test-tampering.weaker",
-                path,
-                f"The test {name} now expects something "
-                "else, so it shows the new behaviour, not the old.",
-                new[0][2],
-            )
-        )
+        yield less
+
+
+def _without(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
+    """Return the rows that `others` lacks, counting each assert as often as it stands there."""
+    left = Counter(row[0] for row in others)
+    found = []
+    for row in rows:
+        if left[row[0]] > 0:
+            left[row[0]] -= 1
+        else:
+            found.append(row)
+    return found
 
 
 def _exits(gained: Sequence[Gained]) -> Iterator[Finding]:
@@ -169,67 +222,3 @@ def _exits(gained: Sequence[Gained]) -> Iterator[Finding]:
                 use.line,
                 use.column,
             )
-
-
-# --- checks in ordinary code ---
-
-
-def judge_guards(version: Version) -> Iterator[Finding]:
-    """Yield checks that are gone from functions that are still there."""
-    if version.base is None or version.head is None or is_test(version.path):
-        return
-    yield from _judge_limits(version.path, version.base, version.head)
-    total_before, total_after = _total(version.base), _total(version.head)
-    for function, before in version.base.guards.items():
-        after = version.head.guards.get(function)
-        body = version.base.bodies.get(function)
-        is_same = body is not None and body == version.head.bodies.get(function)
-        if after is None or is_same:  # the same checks under the names of other variables
-            continue
-        for guard, count in before.items():
-            # Moved to another function of the file is not gone.
-            if after.get(guard, 0) < count and total_after[guard] < total_before[guard]:
-                yield _gone(version.path, function, guard)
-
-
-def _judge_limits(path: str, base: Facts, head: Facts) -> Iterator[Finding]:
-    for name, value in base.limits.items():
-        if head.limits.get(name, value) != value:
-            yield finding(
-                "removed.limit",
-                path,
-                f"{name} says what is allowed, and now says something else.",
-            )
-
-
-def _total(facts: Facts) -> Counter[str]:
-    total: Counter[str] = Counter()
-    for counts in facts.guards.values():
-        total.update(counts)
-    return total
-
-
-def _gone(path: str, function: str, guard: str) -> Finding:
-    where = f"in {function}" if function else "at module level"
-    kind, _, what = guard.partition(" ")
-    if kind == "assert":
-        return finding("removed.assert", path, f"An assert {where} is gone.")
-    if kind == "except":
-        return finding(
-            "removed.handler", path, f"`{guard}` {where} is gone, so the error goes further."
-        )
-    if kind == "raise":
-        return finding(
-            "removed.raise", path, f"`{guard}` {where} is gone, so the case is let through."
-        )
-    if kind == "check":
-        return finding(
-            "removed.check",
-            path,
-            f"A check of `{what}` {where} is gone, so what it kept out may now come in.",
-        )
-    return finding(
-        "removed.safeguard",
-        path,
-        f"`{guard}` {where} is gone, so nothing bounds or verifies the call any more.",
-    )

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mai.risk.shape import Function, functions_of, print_of
+from mai.risk.skips import file_skips, marks_of, skips_of
+from mai.risk.skips import word_of as _word
 
-_SKIPS = frozenset(
-    {
-        "skip",
-        "skipif",
-        "xfail",
-        "skipIf",
-        "skipUnless",
-        "expectedFailure",
-        "skipTest",
-        "importorskip",
-        "SkipTest",
-    }
-)
 _PATCHES = frozenset({"setattr", "setitem", "delattr", "patch", "object", "multiple"})
+_RAISES = ("raises", "assertRaises", "warns", "assertWarns", "assertLogs")
 _ENDS = frozenset({"skip", "exit", "_exit", "fail", "xfail", "skipTest"})
 
 
@@ -29,21 +19,24 @@ def promises_of(tree: ast.Module) -> dict[str, dict[str, Any]]:
     """Return what each test of a file promises, by qualified name.
 
     `asserts` lists `[fingerprint, strength, line]`, strength from 0 (always true) to 3 (one exact
-    value); `skips` and `patches` count; `print` is the body's fingerprint; `line` its first line.
-    The entry `""` stands for the file: `hooks` are the pytest hooks it defines, `skips` its marks.
+    value); `skips` counts what always skips it, `conditions` what does so only where something
+    holds; `patches` count; `print` is the body's fingerprint; `line` its first line.
+    The entry `""` stands for the file: `hooks` are the pytest hooks it defines.
     """
+    marks = marks_of(tree)
     found: dict[str, dict[str, Any]] = {
-        "": {"hooks": _hooks(tree), "skips": _file_skips(tree), "line": 1}
+        "": {"hooks": _hooks(tree), **_counted(file_skips(tree, marks)), "line": 1}
     }
     classes = _test_classes(tree)
     for name, function in functions_of(tree.body):
         if _is_collected(name, classes):
+            demands = _Demands(_named_raises(function))
             asserts = [
-                [_dump(node), strength, node.lineno] for node, strength in _asserts(function.body)
+                [_dump(node), strength, node.lineno] for node, strength in demands.of(function.body)
             ]
             found[name] = {
                 "asserts": asserts,
-                "skips": sum(1 for _ in _skips(function)),
+                **_counted(skips_of(function, marks)),
                 "patches": sum(1 for _ in _patches(function)),
                 "print": print_of(function),
                 "line": function.lineno,
@@ -58,12 +51,42 @@ def _is_collected(name: str, classes: set[str]) -> bool:
 
 
 def _test_classes(tree: ast.Module) -> set[str]:
-    """Return the classes that pytest may look into: `Test…`, and heirs of anything."""
-    return {
-        node.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ClassDef) and (node.name.startswith("Test") or node.bases)
+    """Return the classes that pytest may look into: `Test…`, heirs of anything, and their parents.
+
+    A parent lends its tests to its heirs, whatever it is called and wherever it stands.
+    """
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    parents = {
+        getattr(node, "attr", getattr(node, "id", ""))
+        for each in classes
+        for base in each.bases
+        for node in ast.walk(base)
     }
+    return {
+        each.name
+        for each in classes
+        if each.name.startswith("Test") or each.bases or each.name in parents
+    }
+
+
+def _counted(skips: Iterator[bool]) -> dict[str, int]:
+    found = list(skips)
+    return {"skips": sum(found), "conditions": len(found) - sum(found)}
+
+
+def _named_raises(function: Function) -> dict[str, ast.expr]:
+    """Return what `with refused:` stands for after `refused = pytest.raises(…)`."""
+    return {
+        target.id: node.value
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign) and _is_raises(node.value)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _is_raises(node: ast.AST) -> bool:
+    return _word(_callee(node)).startswith(_RAISES)
 
 
 def _hooks(tree: ast.Module) -> list[list[Any]]:
@@ -88,27 +111,6 @@ def _is_autouse(function: Function) -> bool:
     )
 
 
-def _file_skips(tree: ast.Module) -> int:
-    count = 0
-    for statement in tree.body:
-        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            continue
-        nodes: list[ast.AST] = (
-            list(statement.decorator_list) if isinstance(statement, ast.ClassDef) else [statement]
-        )
-        for root in nodes:
-            count += sum(1 for node in ast.walk(root) if _word(node) in _SKIPS)
-        names = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
-        count += len(names & {"collect_ignore", "collect_ignore_glob", "__test__"})
-    return count
-
-
-def _skips(function: Function) -> Iterator[ast.AST]:
-    for node in ast.walk(function):
-        if _word(node) in _SKIPS:
-            yield node
-
-
 def _patches(function: Function) -> Iterator[ast.Call]:
     for node in ast.walk(function):
         if isinstance(node, ast.Call) and _word(node.func) in _PATCHES:
@@ -120,57 +122,77 @@ def _patches(function: Function) -> Iterator[ast.Call]:
                 yield node
 
 
-def _word(node: ast.AST) -> str:
-    return getattr(node, "attr", getattr(node, "id", ""))
+class _Demands:
+    """Finds what a test asserts and can reach, with how much each one demands.
 
+    `raises` maps names to the `pytest.raises(…)` that they stand for.
+    """
 
-def _asserts(body: list[ast.stmt], *, is_swallowed: bool = False) -> Iterator[tuple[ast.expr, int]]:
-    """Yield what a block asserts and can reach, with how much each one demands."""
-    for statement in body:
-        if isinstance(statement, ast.Assert):
-            yield statement.test, 0 if is_swallowed else strength_of(statement.test)
-        elif isinstance(statement, (ast.With, ast.AsyncWith)):
-            for item in statement.items:
-                if _word(_callee(item.context_expr)).startswith(
-                    ("raises", "assertRaises", "warns", "assertWarns", "assertLogs")
-                ):
-                    yield item.context_expr, _strength_of_raises(item.context_expr)
-        elif isinstance(statement, ast.Expr):
-            callee = _callee(statement.value)
-            if _word(callee).lower().startswith("assert"):
-                yield statement.value, 0 if is_swallowed else _strength_of_call(statement.value)
-            elif _word(callee) in _ENDS:
+    def __init__(self, raises: Mapping[str, ast.expr]) -> None:
+        self._raises = raises
+
+    def of(
+        self, body: list[ast.stmt], *, is_swallowed: bool = False
+    ) -> Iterator[tuple[ast.expr, int]]:
+        """Yield the asserts of a block; `is_swallowed` where their failures are caught."""
+        for statement in body:
+            if isinstance(statement, ast.Assert):
+                yield statement.test, 0 if is_swallowed else strength_of(statement.test)
+            elif isinstance(statement, (ast.With, ast.AsyncWith)):
+                for item in statement.items:
+                    opened = item.context_expr
+                    raises = self._raises.get(_word(opened), opened)
+                    if _is_raises(raises):
+                        yield raises, _strength_of_raises(raises)
+            elif isinstance(statement, ast.Expr):
+                yield from self._call(statement.value, is_swallowed=is_swallowed)
+            if _ends(statement):
                 return
-        if isinstance(statement, (ast.Return, ast.Raise)):
+            yield from self._inside(statement, is_swallowed=is_swallowed)
+
+    @staticmethod
+    def _call(node: ast.expr, *, is_swallowed: bool) -> Iterator[tuple[ast.expr, int]]:
+        if _word(_callee(node)).lower().startswith("assert"):
+            yield node, 0 if is_swallowed else _strength_of_call(node)
+        elif isinstance(node, ast.Call) and _is_raises(node):
+            yield node, _strength_of_raises(node)
+
+    def _inside(self, statement: ast.stmt, *, is_swallowed: bool) -> Iterator[tuple[ast.expr, int]]:
+        if isinstance(statement, (ast.If, ast.While)) and isinstance(statement.test, ast.Constant):
+            block = statement.body if statement.test.value else statement.orelse
+            yield from self.of(block, is_swallowed=is_swallowed)
             return
-        yield from _inside(statement, is_swallowed=is_swallowed)
+        if isinstance(statement, ast.Try):
+            swallows = is_swallowed or any(_swallows(each) for each in statement.handlers)
+            yield from self.of(statement.body, is_swallowed=swallows)
+            for block in (
+                *(handler.body for handler in statement.handlers),
+                statement.orelse,
+                statement.finalbody,
+            ):
+                yield from self.of(block, is_swallowed=is_swallowed)
+            return
+        for name in ("body", "orelse"):
+            inner = getattr(statement, name, None)
+            if isinstance(inner, list) and not isinstance(statement, ast.ClassDef):
+                yield from self.of(inner, is_swallowed=is_swallowed)
 
 
-def _inside(statement: ast.stmt, *, is_swallowed: bool) -> Iterator[tuple[ast.expr, int]]:
-    if isinstance(statement, (ast.If, ast.While)) and isinstance(statement.test, ast.Constant):
-        yield from _asserts(
-            statement.body if statement.test.value else statement.orelse, is_swallowed=is_swallowed
-        )
-        return
-    if isinstance(statement, ast.Try):
-        swallows = any(
-            handler.type is None
-            or _word(handler.type) in {"Exception", "BaseException", "AssertionError"}
-            for handler in statement.handlers
-            if not any(isinstance(node, ast.Raise) for node in ast.walk(handler))
-        )
-        yield from _asserts(statement.body, is_swallowed=is_swallowed or swallows)
-        for block in (
-            *(handler.body for handler in statement.handlers),
-            statement.orelse,
-            statement.finalbody,
-        ):
-            yield from _asserts(block, is_swallowed=is_swallowed)
-        return
-    for name in ("body", "orelse"):
-        inner = getattr(statement, name, None)
-        if isinstance(inner, list) and not isinstance(statement, ast.ClassDef):
-            yield from _asserts(inner, is_swallowed=is_swallowed)
+def _ends(statement: ast.stmt) -> bool:
+    """Whether nothing after a statement is reached."""
+    if isinstance(statement, ast.Expr):
+        return _word(_callee(statement.value)) in _ENDS
+    return isinstance(statement, (ast.Return, ast.Raise))
+
+
+def _swallows(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler lets a failed assert go by."""
+    is_broad = handler.type is None or _word(handler.type) in {
+        "Exception",
+        "BaseException",
+        "AssertionError",
+    }
+    return is_broad and not any(isinstance(node, ast.Raise) for node in ast.walk(handler))
 
 
 def _callee(node: ast.AST) -> ast.AST:

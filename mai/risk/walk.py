@@ -49,7 +49,9 @@ class Walker(Binder):
     # --- what is read ---
 
     def _name(self, node: ast.Name, scope: Scope) -> None:
-        if node.ctx.__class__ is ast.Load and not self._in_annotation:
+        if self._in_annotation:
+            self.survey.annotated.add(node.id)
+        elif node.ctx.__class__ is ast.Load:
             self.survey.names.setdefault(node.id, []).append((node, scope, None))
 
     def _attribute(self, node: ast.Attribute, scope: Scope) -> None:
@@ -89,7 +91,9 @@ class Walker(Binder):
         self._in_annotation = saved
 
     def _constant(self, node: ast.Constant, scope: Scope) -> None:
-        if node.value.__class__ is str or node.value.__class__ is bytes:
+        if self._in_annotation:
+            self._annotation_text(node, scope)
+        elif node.value.__class__ is str or node.value.__class__ is bytes:
             self.survey.strings.append((node, scope))
 
     def _subscript(self, node: ast.Subscript, scope: Scope) -> None:
@@ -108,8 +112,20 @@ class Walker(Binder):
             self.visit(node.target, scope)
         self._annotation(node.annotation, scope)
 
+    def _annotation_text(self, node: ast.Constant, scope: Scope) -> None:
+        """Visit what `x: "C"` says: `typing.get_type_hints` runs it, so it is code, not a text."""
+        if not isinstance(node.value, str) or len(node.value) > _LONGEST_ANNOTATION:
+            return
+        try:
+            inner = ast.parse(node.value.strip(), mode="eval").body
+        except (SyntaxError, ValueError):
+            return
+        for each in ast.walk(inner):
+            ast.copy_location(each, node)
+        self.visit(inner, scope)
+
     def _annotation(self, node: ast.AST | None, scope: Scope) -> None:
-        if node is None or isinstance(node, ast.Name):
+        if node is None:
             return
         self._in_annotation += 1
         self.visit(node, scope)
@@ -175,10 +191,24 @@ class Walker(Binder):
             inner.bindings, inner.runs_at_import = scope.bindings, False
         else:
             self.visit(test, scope)
+        imports = len(self.survey.imports)
         for statement in node.body:
             self.visit(statement, inner)
+        if self._is_for_typing(test, scope):
+            del self.survey.imports[imports:]  # at run time nobody imports them
         for statement in node.orelse:
             self.visit(statement, scope)
+
+    @staticmethod
+    def _is_for_typing(test: ast.expr, scope: Scope) -> bool:
+        """Whether a condition is the `TYPE_CHECKING` of `typing`, which is false at run time."""
+        name = test.value if isinstance(test, ast.Attribute) else test
+        bound = (scope.find(name.id) if isinstance(name, ast.Name) else None) or []
+        says = test.attr if isinstance(test, ast.Attribute) else ""
+        return bool(bound) and all(
+            how == "import" and f"{what}.{says}".rstrip(".") == "typing.TYPE_CHECKING"
+            for how, what, _ in bound
+        )
 
     _handlers: ClassVar[dict[type[ast.AST], Callable[[Any, Any, Scope], None]]] = {
         ast.Name: _name,
@@ -214,6 +244,7 @@ class Walker(Binder):
     }
 
 
+_LONGEST_ANNOTATION = 1000
 _FILLERS = frozenset({"append", "extend", "insert", "add", "update", "appendleft", "put"})
 _MAIN_GUARDS = frozenset(
     ast.dump(ast.parse(text, mode="eval").body)

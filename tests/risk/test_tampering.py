@@ -113,6 +113,88 @@ def test_another_expected_value_is_for_a_person_to_see(score: Score) -> None:
     assert score({"tests/test_app.py": BASE}, {"tests/test_app.py": head}).level is Level.MEDIUM
 
 
+MORE = "\n\ndef test_three():\n    assert parse('5') == 5\n    assert parse('6') == 6\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "more", "level"),
+    [
+        ('assert parse("2") == 2', 'assert parse("2") == 3', MORE, Level.LOW),
+        ('    assert parse("2") == 2\n', "", MORE, Level.MEDIUM),
+        ('assert parse("2") == 2', "assert True", MORE, Level.HIGH),
+        ("def test_one():", "def test_first(tmp_path):", "", Level.LOW),
+        (
+            'def test_two(self):\n        assert parse("3") == 3',
+            'def test_six(self):\n        assert parse("6") == 6',
+            "",
+            Level.MEDIUM,
+        ),
+        (
+            "class TestMore:\n",
+            "class More:\n",
+            "\n\nclass TestAll(More):\n    extra = 1\n",
+            Level.LOW,
+        ),
+        (
+            'with pytest.raises(ValueError, match="bad"):',
+            'bad = pytest.raises(ValueError, match="bad")\n    with bad:',
+            "",
+            Level.LOW,
+        ),
+        (
+            "def test_one",
+            "@pytest.mark.skipif(sys.platform == 'win32', reason='paths')\ndef test_one",
+            "",
+            Level.MEDIUM,
+        ),
+        ("def test_one", "@pytest.mark.skipif(1 == 1, reason='x')\ndef test_one", "", Level.HIGH),
+        ("def test_one", "@pytest.mark.xfail(sys.platform)\ndef test_one", "", Level.MEDIUM),
+        ("def test_one", "@off\ndef test_one", "\n\noff = pytest.mark.skip\n", Level.HIGH),
+        ("import pytest", "import pytest\noff = pytest.mark.skip", "", Level.LOW),
+        ("import pytest", "import pytest\npytest.importorskip('numpy')", "", Level.MEDIUM),
+        (
+            'assert parse("1") == 1',
+            'try:\n        assert parse("1")\n    except AssertionError:\n        pytest.skip()',
+            "",
+            Level.HIGH,
+        ),
+        (
+            "def test_one():",
+            "def test_one():\n    try: import a\n    except ImportError: pytest.skip()",
+            "",
+            Level.MEDIUM,
+        ),
+    ],
+)
+def test_what_a_bug_fix_does_to_tests_is_weighed(
+    score: Score, old: str, new: str, more: str, level: Level
+) -> None:
+    assert old in BASE
+    head = BASE.replace(old, new, 1) + more
+    assert score({"tests/test_app.py": BASE}, {"tests/test_app.py": head}).level is level
+
+
+@pytest.mark.parametrize(
+    ("decorator", "level"),
+    [
+        ("@pytest.mark.skip", Level.MEDIUM),
+        ("@pytest.mark.xfail", Level.MEDIUM),
+        ("@pytest.mark.skipif(sys.version_info < (3, 12), reason='new')", Level.LOW),
+    ],
+)
+def test_a_new_test_may_ask_where_it_runs(score: Score, decorator: str, level: Level) -> None:
+    head = f"{BASE}\n\n{decorator}\ndef test_new():\n    assert parse('4') == 4\n"
+    assert score({"tests/test_app.py": BASE}, {"tests/test_app.py": head}).level is level
+
+
+def test_asserts_that_moved_to_another_test_file_make_up_for_those_that_went(score: Score) -> None:
+    base = {"tests/test_app.py": BASE}
+    gone = BASE.replace('    assert parse("2") == 2\n', "")
+    report = score(base, {"tests/test_app.py": gone, "tests/test_new.py": MORE})
+    assert report.level is Level.MEDIUM
+    assert score(base, {"tests/test_app.py": gone}).level is Level.HIGH
+
+
 def test_a_fixture_that_joins_every_test_of_a_file_that_stood_is_medium(score: Score) -> None:
     fixture = "\n\n@pytest.fixture(autouse=True)\ndef calm():\n    yield\n"
     report = score({"tests/test_app.py": BASE}, {"tests/test_app.py": BASE + fixture})
