@@ -22,8 +22,11 @@ from typing import Any
 
 # Discord's limits are 4,096 characters for a description and 6,000 for all of a message's embeds.
 _DESCRIPTION, _SUBJECT, _AUTHOR, _TRAILER, _TRAILERS_MOST = 3900, 120, 60, 120, 8
+_BODY, _BODY_LINES = 1000, 15
 _TRIES, _LONGEST_WAIT_S, _TIMEOUT_S = 5, 60.0, 20.0
 _TOO_MANY = 429
+#: Where tests listen; to anybody else the secret would go in the clear.
+_LOOPBACK = ("http://127.0.0.1:", "http://localhost:", "http://[::1]:")
 _TRAILER_LINE = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)[ \t]*:[ \t]+(\S.*)")
 _GREEN, _ORANGE, _GREY = 0x2DA44E, 0xD4A72C, 0x6E7781
 _ZERO_WIDTH_SPACE = "\u200b"
@@ -41,7 +44,7 @@ def main() -> int:
     try:
         event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
         message = message_of(event)
-    except (KeyError, OSError, ValueError, TypeError) as error:
+    except (KeyError, OSError, ValueError, TypeError, AttributeError) as error:
         print(f"The push cannot be read: {type(error).__name__}.", file=sys.stderr)
         return 1
     problem = send(webhook, message)
@@ -54,8 +57,9 @@ def main() -> int:
 def message_of(event: Event) -> dict[str, Any]:
     """Return the body of the one POST that tells of a push."""
     repository = event["repository"]
+    name = repository.get("full_name") or os.environ.get("GITHUB_REPOSITORY") or "a repository"
     embed: dict[str, Any] = {
-        "title": _cut(f"{_plain(repository['full_name'])}: {_what(event)}", 250),
+        "title": _cut(f"{_plain(name)}: {_what(event)}", 250),
         "description": "\n\n".join(_lines(event)),
         "color": _colour(event),
     }
@@ -74,7 +78,7 @@ def send(webhook: str, message: Mapping[str, Any]) -> str:
 
     It is sent again only where Discord says that it was not taken: too many requests.
     """
-    if not webhook.startswith(("https://", "http://127.0.0.1:")):
+    if not webhook.startswith(("https://", *_LOOPBACK)):
         return "WEBHOOK is no https URL."
     data = json.dumps(message).encode()
     headers = {"Content-Type": "application/json", "User-Agent": "discord_sync (mai, 1)"}
@@ -129,8 +133,10 @@ def _lines(event: Event) -> Iterator[str]:
     if not commits and head and not event.get("deleted"):
         commits = [head]  # a tag, or a branch that begins at a commit that was there before
     room = _DESCRIPTION - 300
-    for place, commit in enumerate(commits):
-        paragraph = _commit(commit)
+    told = [_commit(commit, has_body=True) for commit in commits]
+    if sum(len(paragraph) + 2 for paragraph in told) > room:  # then rather all of the subjects
+        told = [_commit(commit, has_body=False) for commit in commits]
+    for place, paragraph in enumerate(told):
         if len(paragraph) + 2 > room:
             yield f"… and {len(commits) - place} more."
             return
@@ -138,7 +144,7 @@ def _lines(event: Event) -> Iterator[str]:
         yield paragraph
 
 
-def _commit(commit: Mapping[str, Any]) -> str:
+def _commit(commit: Mapping[str, Any], *, has_body: bool) -> str:
     message = str(commit.get("message") or "")
     subject = _cut(_plain(message.partition("\n")[0]), _SUBJECT) or "(no message)"
     author = _cut(_plain((commit.get("author") or {}).get("name") or "somebody"), _AUTHOR)
@@ -146,7 +152,32 @@ def _commit(commit: Mapping[str, Any]) -> str:
     named = [f"{name}: {_cut(_plain(value), _TRAILER)}" for name, value in trailers(message)]
     if len(named) > _TRAILERS_MOST:
         named = [*named[:_TRAILERS_MOST], f"… and {len(named) - _TRAILERS_MOST} more"]
-    return "\n".join([head, *(f"-# {line}" for line in named)])
+    body = _body(message) if has_body else []
+    return "\n".join([head, *body, *(f"-# {line}" for line in named)])
+
+
+def _body(message: str) -> list[str]:
+    """Return the lines between a message's subject and its trailers, as many as fit."""
+    paragraphs = _paragraphs(message)
+    first = paragraphs[0].partition("\n")[2]
+    rest = paragraphs[1:-1] if trailers(message) else paragraphs[1:]
+    lines = [_plain(line) for part in (first, *rest) for line in part.splitlines()]
+    lines = [_start(line) for line in lines if line]
+    kept: list[str] = []
+    for line in lines[:_BODY_LINES]:
+        if sum(map(len, kept)) + len(line) > _BODY:
+            break
+        kept.append(line)
+    return kept if len(kept) == len(lines) else [*kept, "…"]
+
+
+def _start(line: str) -> str:
+    """Return `line` without the marks that would make a heading, a quote or small print of it."""
+    return "\\" + line if line[0] in "#->" else line
+
+
+def _paragraphs(message: str) -> list[str]:
+    return re.split(r"\n[ \t]*\n", message.replace("\r\n", "\n").strip("\n"))
 
 
 def trailers(message: str) -> list[tuple[str, str]]:
@@ -154,7 +185,7 @@ def trailers(message: str) -> list[tuple[str, str]]:
 
     A message of one paragraph has none. Lines that begin with a blank continue the one before.
     """
-    paragraphs = re.split(r"\n[ \t]*\n", message.replace("\r\n", "\n").strip("\n"))
+    paragraphs = _paragraphs(message)
     if len(paragraphs) < 2:  # noqa: PLR2004 - a subject and something after it
         return []
     found: list[tuple[str, str]] = []
@@ -184,7 +215,7 @@ def _plain(text: object) -> str:
     """Return `text` as one line that Discord shows as it stands: no tags, no Markdown, no links."""
     line = "".join(sign if unicodedata.category(sign)[0] != "C" else " " for sign in str(text))
     line = " ".join(line.split())
-    line = re.sub(r"([\\*_~`|\[\]<>])", r"\\\1", line)
+    line = re.sub(r"([\\*~`|\[\]<>]|\b_|_\b)", r"\\\1", line)
     line = re.sub(r"@(?=\S)", "@" + _ZERO_WIDTH_SPACE, line)
     return line.replace("://", ":" + _ZERO_WIDTH_SPACE + "//")
 

@@ -117,7 +117,8 @@ def test_a_push_tells_who_what_when_and_the_trailers(tmp_path: Path, hook: Hook)
     assert embed["url"] == "https://github.com/ana/calc/compare/111...222"
     assert embed["footer"] == {"text": "pushed by ana"}
     assert embed["description"] == (
-        "`0000000000` **Divide by the count**\nAna Author, <t:1767319445:f>\n-# Mai-Risk: LOW\n"
+        "`0000000000` **Divide by the count**\nAna Author, <t:1767319445:f>\n"
+        "\\`mean\\` was wrong.\n-# Mai-Risk: LOW\n"
         "-# Mai-Digest: sha256:9c41\n-# Approved-by: discord:184 at 2026 continued"
     )
 
@@ -153,6 +154,35 @@ def test_quotes_newlines_and_mentions_stay_text(tmp_path: Path, hook: Hook) -> N
         assert forbidden not in text
     assert "\"Quotes\" 'and'" in text
     assert len(embed["description"].splitlines()) == 2
+
+
+def test_a_message_of_many_lines_keeps_them_and_none_becomes_markup(
+    tmp_path: Path, hook: Hook
+) -> None:
+    message = (
+        "Rename snake_case_names\r\nin one go\r\n\r\n# Not a heading\r\n> no quote\r\n"
+        '-# not small\r\n- a "quoted" list\n\nThe last @everyone paragraph.\n' + "long line\n" * 40
+    )
+    embed = told(tmp_path, hook, push(commit(message)))
+    lines = embed["description"].splitlines()
+    assert lines[0] == "`0000000000` **Rename snake_case_names**"
+    assert lines[2:7] == [
+        "in one go",
+        r"\# Not a heading",
+        r"\> no quote",
+        r"\-# not small",
+        r'\- a "quoted" list',
+    ]
+    assert lines[7] == "The last @\u200beveryone paragraph."
+    assert lines[-1] == "…"
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_a_push_needs_little_to_be_told_of(tmp_path: Path, hook: Hook, host: str) -> None:
+    event = {"ref": "refs/heads/main", "repository": {}, "commits": [{"message": "Do it"}]}
+    ran = run(tmp_path, event, hook.url.replace("127.0.0.1", host))
+    assert (ran.returncode, len(hook.got)) == (0, 1)
+    assert "**Do it**" in hook.got[0]["embeds"][0]["description"]
 
 
 @pytest.mark.parametrize(
