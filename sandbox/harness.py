@@ -11,6 +11,7 @@ End of input means that the owner is gone: then everything here ends too.
 from __future__ import annotations
 
 import ctypes
+import errno
 import faulthandler
 import fcntl
 import io
@@ -77,7 +78,8 @@ def _serve(stream: BinaryIO) -> None:
         try:
             witnesses = Witnesses(ROOT, unpack(stream, ROOT, job["files"]))
         except (BadInputError, OSError) as error:
-            outlet.write(b"R", Run.failure(str(error), is_full=isinstance(error, OSError)))
+            is_full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+            outlet.write(b"R", Run.failure(str(error), is_full=is_full))
             return
         run = CommandRun if job["argv"] else TestRun
         outlet.write(b"R", run(job, witnesses, meter, outlet.write, child).carry_out())

@@ -64,10 +64,7 @@ def unpack(stream: BinaryIO, root: str, count: int) -> list[str]:
             continue
         paths.append(path)
         place = f"{root}/{path}"
-        folder = place[: place.rindex("/")]
-        if folder not in made:
-            os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - a Path costs more than the call
-            made.add(folder)
+        _make_folders(place, made)
         if mode == _LINK:
             links.append((place, os.fsdecode(_exactly(stream, size))))
             continue
@@ -85,6 +82,18 @@ def unpack(stream: BinaryIO, root: str, count: int) -> list[str]:
             raise BadInputError(f"The link {place!r} leaves the tree.")
         Path(place).symlink_to(target)
     return paths
+
+
+def _make_folders(place: str, made: set[str]) -> None:
+    """Make the folders above `place` that are not `made`, however many: `os.makedirs` recurses."""
+    missing = []
+    folder = place[: place.rindex("/")]
+    while folder not in made:
+        missing.append(folder)
+        folder = folder[: folder.rindex("/")]
+    for folder in reversed(missing):
+        os.mkdir(folder)  # noqa: PTH102 - a Path costs more than the call
+        made.add(folder)
 
 
 def _is_inside(path: str) -> bool:

@@ -324,3 +324,9 @@ def test_a_large_tree_arrives_whole(trial: Trial, limits: Limits) -> None:
     )
     small = replace(limits, memory_bytes=128 << 20, disk_bytes=16 << 20)
     assert trial(tree, limits=small).outcomes == {"test_a.py::test_x": TestOutcome.PASSED}
+
+
+def test_a_tree_as_deep_as_paths_can_be_arrives(trial: Trial) -> None:
+    deep = "a/" * 2000 + "x.py"
+    result = trial({deep: "", "test_a.py": "def test_x(): pass\n"}, command=("true",))
+    assert (result.limit, result.outcomes) == (Verdict.PASS, {"command": TestOutcome.PASSED})
