@@ -216,12 +216,18 @@ class Core:
 
     def verify(self) -> Verification:
         """Check the ledger's chain against itself, its witness and the branch's trailers."""
-        anchors = {
+        return self._ledger.verify(self._anchors())
+
+    def accept_loss(self, by: str) -> Verification:
+        """Go on with a ledger whose end was lost, and record that `by` knows it."""
+        return self._ledger.accept_loss(by, self._anchors())
+
+    def _anchors(self) -> dict[str, str]:
+        return {
             landed.commit: landed.trailers["Mai-Ledger"]
             for landed in self.repo.landed_trailers(self.repo.branch())
             if "Mai-Ledger" in landed.trailers
         }
-        return self._ledger.verify(anchors)
 
     def export(self) -> Iterator[Json]:
         """Yield every ledger row of this repo, oldest first."""

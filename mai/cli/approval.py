@@ -91,14 +91,15 @@ def _ask(core: Core, proposal: Proposal) -> None:
     if proposal.level >= Level.HIGH:
         wanted = proposal.digest.removeprefix("sha256:")[:_DIGITS]
         note(f"\n◆ This is {proposal.level}. Type {wanted} to land it, anything else to leave it.")
-        is_yes = _answer("› ") == wanted
+        is_yes = answer("› ") == wanted
     else:
-        is_yes = _answer("\nLand it? [y/N] ").lower() in {"y", "yes"}
+        is_yes = answer("\nLand it? [y/N] ").lower() in {"y", "yes"}
     if not is_yes:
         raise Declined("Nothing was approved; it still waits for you.", code="not-approved")
 
 
-def _answer(prompt: str) -> str:
+def answer(prompt: str) -> str:
+    """Ask at the terminal; the end of input is an empty answer."""
     sys.stderr.write(prompt)
     sys.stderr.flush()
     return sys.stdin.readline().strip()

@@ -30,11 +30,39 @@ def verify(repo: RepoOption = None, as_json: JsonOption = False) -> None:
             )
         elif found.ok:
             line(f"✓ {found.entries} rows, unbroken. Head {found.head[:12]}.")
+            if found.accepted:
+                line(f"▲ {len(found.accepted)} landed commits name heads whose loss was accepted.")
         else:
             for problem in found.problems:
                 line(f"✗ {problem}")
+            if found.is_whole:
+                line("If you restored a backup, or know why: `mai audit accept`.")
         if not found.ok:
             raise Exit(1)
+
+
+@app.command()
+def accept(repo: RepoOption = None) -> None:
+    """Go on with a ledger whose end was lost, as after restoring a backup; it is put on record."""
+    from mai.cli.approval import answer, check_pin, who
+    from mai.cli.output import answering, is_terminal, line
+    from mai.cli.session import opened
+    from mai.errors import ApprovalRefused, Declined
+
+    with answering(as_json=False), opened(repo) as core:
+        found = core.verify()
+        if found.ok:
+            line("✓ Nothing is lost.")
+            return
+        for problem in found.problems:
+            line(f"✗ {problem}")
+        if not is_terminal():
+            raise ApprovalRefused("Only a person at a terminal accepts that entries are lost.")
+        if found.is_whole and answer("\nGo on without them? [y/N] ").lower() not in {"y", "yes"}:
+            raise Declined("The ledger stays as it is.")
+        check_pin(core.settings)
+        found = core.accept_loss(who())
+        line(f"✓ {found.entries} rows. From here on the ledger is whole again.")
 
 
 @app.command()

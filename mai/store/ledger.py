@@ -21,6 +21,7 @@ from mai.store.verify import Link, Verification, check
 from mai.store.witness import GENESIS, Witness
 from mai.text import one_line
 
+_ACCEPTED = "loss_accepted"
 _KIND = re.compile(r"[a-z][a-z_]{0,31}")
 _PROPOSAL = re.compile(r"[0-9a-z-]{0,64}")
 _COLUMNS = "number, at, proposal, kind, data, previous, hash"
@@ -123,14 +124,36 @@ class Ledger:
                 f"SELECT {_COLUMNS} FROM ledger WHERE repo = ? ORDER BY number",  # noqa: S608 - constants
                 [self.repo],
             )
-            return check(map(self._link, rows), is_there, seen, anchors or {})
+            accepted = self._accepted()
+            return check(map(self._link, rows), is_there, seen, anchors or {}, accepted)
 
-    def trust_as_it_stands(self) -> None:
-        """Let the witness start over from the chain's present end.
+    def accept_loss(self, by: str, anchors: Mapping[str, str] | None = None) -> Verification:
+        """Go on from the chain's present end, and put on record who accepted what is lost.
 
         For a person who restored a backup or lost the witness, and has seen what `verify` says.
+
+        Raises:
+            StoreCorrupt: what is there was changed, moved or taken out; nothing makes up for that.
         """
-        self._witness.start_over(*self._last())
+        found = self.verify(anchors)
+        if not found.is_whole:
+            raise StoreCorrupt(
+                "Entries of the ledger were altered, moved or taken out; a lost end can be "
+                "accepted, that cannot. `mai doctor` names the newest backup."
+            )
+        if not found.ok:
+            told = {"by": by, "lost": sorted(found.lost), "problems": list(found.problems)}
+            self.append(_ACCEPTED, "", told)
+            self._witness.start_over(*self._last())
+        return self.verify(anchors)
+
+    def _accepted(self) -> frozenset[str]:
+        rows = self.database.rows(
+            f"SELECT {_COLUMNS} FROM ledger WHERE repo = ? AND kind = ?",  # noqa: S608 - constants
+            [self.repo, _ACCEPTED],
+        )
+        entries = [self._entry(row) for row in rows if self._link(row).is_intact]
+        return frozenset(str(head) for entry in entries for head in _listed(entry.data.get("lost")))
 
     def export(self) -> Iterator[Json]:
         """Yield every entry as the JSON object whose canonical text, less `hash`, was hashed."""
@@ -167,6 +190,10 @@ class Ledger:
         except StoreCorrupt:
             is_intact = False
         return Link(row[0], row[5], row[6], is_intact)
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _facts(repo: str, entry: Entry) -> Json:

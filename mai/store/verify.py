@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mai.store.witness import GENESIS
@@ -24,6 +24,9 @@ class Verification:
     """What reading the whole chain showed. `problems` are sentences, none where `ok`.
 
     `witnessed` is the number of the last entry that the witness saw: a cut after it cannot show.
+    `lost` are heads that landed commits name and this chain has not; `accepted` are those of them
+    whose loss a person accepted, which are no problem any more. A chain `is_whole` where what is
+    there follows from the first entry on, whatever came after its end.
     """
 
     ok: bool
@@ -31,6 +34,9 @@ class Verification:
     head: str
     problems: tuple[str, ...] = ()
     witnessed: int = 0
+    lost: frozenset[str] = frozenset()
+    accepted: frozenset[str] = frozenset()
+    is_whole: bool = True
 
 
 def check(
@@ -38,6 +44,7 @@ def check(
     has_witness: bool,
     seen: tuple[int, str] | None,
     anchors: Mapping[str, str],
+    accepted: Collection[str] = (),
 ) -> Verification:
     """Follow `links` from the first and compare their end with the witness and the anchors.
 
@@ -46,6 +53,7 @@ def check(
         has_witness: whether the witness file is there.
         seen: the number and hash in it, None where it cannot be read.
         anchors: landed commits and the ledger heads that their trailers name.
+        accepted: heads that a person knows to be lost.
     """
     problems: list[str] = []
     missing_anchors = set(anchors.values())
@@ -60,14 +68,24 @@ def check(
             if seen and link.number == seen[0]:
                 seen_hash = link.hash
         head = str(link.hash)
+    is_whole = not problems
     problems += _witness_faults(last, has_witness, seen, seen_hash)
     for commit, anchor in anchors.items():
-        if anchor in missing_anchors:
+        if anchor in missing_anchors and anchor not in accepted:
             problems.append(
                 f"Commit {one_line(commit, 12)} was landed by a ledger that had come to "
                 f"{one_line(anchor, 12)}, which is not in this one."
             )
-    return Verification(not problems, count, head, tuple(problems), seen[0] if seen else 0)
+    return Verification(
+        not problems,
+        count,
+        head,
+        tuple(problems),
+        seen[0] if seen else 0,
+        frozenset(missing_anchors.difference(accepted)),
+        frozenset(missing_anchors.intersection(accepted)),
+        is_whole,
+    )
 
 
 def _faults(link: Link, last: int, head: str) -> Iterator[str]:

@@ -184,7 +184,10 @@ def trial_line(proposal: Proposal, *, is_brief: bool = False) -> Content:
         if (ids := getattr(trial, name))
     ]
     shown = [f"{len(trial.fixed)} fixed", f"{len(trial.broken)} broken", *more]
-    parts = [", ".join([*shown, f"{trial.head.passed} passed"]), f"{trial.seconds:.1f} s"]
+    shown.append(f"{trial.head.passed} passed")
+    if failing := trial.head.failed + trial.head.errors:
+        shown.append(f"{failing} failing")
+    parts = [", ".join(shown), f"{trial.seconds:.1f} s"]
     if is_brief:
         return Content.assemble(sign, verdict, " · ".join(parts))
     if trial.peak_memory_bytes:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import pty
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -126,3 +128,28 @@ def test_escapes_in_a_title_reach_no_terminal(workspace: Workspace) -> None:
     assert workspace.approve(proposal).code == 0
     trailers = workspace.git("log", "-1", "--format=%(trailers:key=Approved-by,valueonly)")
     assert "me" not in trailers.split()
+
+
+def test_a_restored_backup_is_accepted_by_a_person_and_by_nobody_else(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    database, backup = Path(workspace.environment["MEMORY_DB_PATH"]), tmp_path / "backup.db"
+    assert workspace.submit(FIX).code == 0
+    with closing(sqlite3.connect(database)) as now, closing(sqlite3.connect(backup)) as then:
+        now.backup(then)
+    proposal = workspace.mai("pending", "--json").json["proposals"][0]
+    landed = workspace.mai("approve", proposal["id"], "--digest", proposal["digest"])
+    assert landed.code == 0, landed.err
+    for left in database.parent.glob(f"{database.name}-*"):
+        if left.suffix in {".db-wal", ".db-shm"}:
+            left.unlink()
+    backup.replace(database)
+    assert "mai audit accept" in workspace.mai("audit", "verify").out
+    refused = workspace.mai("audit", "accept")
+    assert (refused.code, workspace.mai("audit", "verify").code) == (2, 1)
+    assert at_terminal(workspace, "audit", "accept", keys="n\n")[0] == 7
+    code, screen = at_terminal(workspace, "audit", "accept", keys="y\n")
+    assert code == 0, screen
+    verified = workspace.mai("audit", "verify")
+    assert verified.code == 0
+    assert "loss was accepted" in verified.out

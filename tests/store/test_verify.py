@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -219,12 +220,42 @@ def test_a_cut_end_shows_and_goes_on_showing(chain: Store, folder: Path, left: i
     assert problems(chain) == (f"Entry {LENGTH} is not the one that the witness saw.",)
 
 
-def test_a_person_may_let_the_witness_start_over(chain: Store, folder: Path) -> None:
+def test_a_person_may_accept_a_lost_end_and_it_stays_on_record(chain: Store, folder: Path) -> None:
+    landed = {"a" * 40: chain.ledger.head()}
     tamper(folder, "DELETE FROM ledger WHERE number > 3")
-    chain.ledger.trust_as_it_stands()
-    assert problems(chain) == ()
-    chain.ledger.append("noted", "", {})
-    assert chain.ledger.verify().witnessed == 4
+    assert len(chain.ledger.verify(landed).problems) == 2
+    found = chain.ledger.accept_loss("terminal:ana", landed)
+    assert (found.ok, found.entries, found.witnessed) == (True, 4, 4)
+    assert found.accepted == frozenset(landed.values())
+    last = list(chain.ledger.entries())[-1]
+    assert (last.kind, last.data["by"]) == ("loss_accepted", "terminal:ana")
+    assert chain.ledger.accept_loss("terminal:ana", landed).entries == 4
+    # What is lost after that is not covered by it.
+    later = {**landed, "b" * 40: "f" * 64}
+    assert len(chain.ledger.verify(later).problems) == 1
+    tamper(folder, "DELETE FROM ledger WHERE number > 3")
+    assert len(chain.ledger.verify(landed).problems) == 2
+
+
+@pytest.mark.parametrize(
+    "change", ["DELETE FROM ledger WHERE number = 2", "UPDATE ledger SET data = '{}'"]
+)
+def test_what_was_altered_cannot_be_accepted(chain: Store, folder: Path, change: str) -> None:
+    tamper(folder, change)
+    with pytest.raises(StoreCorrupt, match="that cannot"):
+        chain.ledger.accept_loss("terminal:ana")
+    assert len(list(chain.ledger.entries())) <= LENGTH
+
+
+def test_an_acceptance_that_was_written_by_hand_accepts_nothing(chain: Store, folder: Path) -> None:
+    chain.ledger.append("loss_accepted", "", {"lost": ["e" * 64]})
+    assert chain.ledger.verify({"a" * 40: "e" * 64}).ok
+    tamper(
+        folder,
+        "UPDATE ledger SET data = :data WHERE number = 6",
+        data=json.dumps({"lost": ["f" * 64]}),
+    )
+    assert not chain.ledger.verify({"a" * 40: "f" * 64}).accepted
 
 
 def remove(witness: Path) -> None:
