@@ -169,7 +169,7 @@ class Core:
             StaleDigest: the branch moved and what would land is not what was shown.
             WrongDigest, Declined, Blocked, Conflict: as the inbox says.
         """
-        with claimed(self.inbox.get(prefix).id, self._services) as held:
+        with self._services.answering, claimed(self.inbox.get(prefix).id, self._services) as held:
             proposal = held
             if proposal.state is State.PENDING:
                 proposal = follow(proposal, self._services, cancel or Cancel())

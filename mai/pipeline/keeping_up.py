@@ -32,7 +32,8 @@ def resume(
     """Bring every proposal that nobody works on as far as it can go; return what changed.
 
     What a living process works on is left to it. One that cannot go on is said, not raised; that
-    there is no sandbox is said once, however many wait for one.
+    there is no sandbox is said once, however many wait for one. Following a branch stops while a
+    yes is carried out: it judges its own proposal, and moves the branch under all the others again.
     """
     changed = expire(services)
     tips: _Tips = {}
@@ -41,7 +42,8 @@ def resume(
     for proposal in services.inbox.all():
         if cancel.is_set or proposal.id in skip:
             continue
-        if not _is_due(proposal, services, tips, follow_branch=follow_branch):
+        follows = follow_branch and not services.answering
+        if not _is_due(proposal, services, tips, follow_branch=follows):
             continue
         if missing is not None and proposal.state is not State.APPROVED:
             stuck.append(proposal.short_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,25 @@ from mai.repo_policy import RepoPolicy
 from mai.settings import Settings
 from mai.store.inbox import Inbox
 from mai.store.ledger import Ledger
+
+
+class Answering:
+    """Counts the yeses that this process carries out; `with` it while one is."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._count += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._count -= 1
+
+    def __bool__(self) -> bool:
+        return self._count > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +56,7 @@ class Services:
     reviewer: Callable[[Proposal], Reviewer | None]
     is_own_repo: Callable[[str], bool]
     cache_dir: Path
+    answering: Answering = field(default_factory=Answering)
 
     def policy(self, commit: str) -> RepoPolicy:
         """Read the `mai.toml` that `commit` has. Raises SettingsError where it cannot be used."""
