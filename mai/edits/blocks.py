@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from mai.edits.diffs import Budget, parse_diffs, starts_diff
-from mai.edits.fences import Fence, find_fences, is_search, marker_size, search_end
+from mai.edits.fences import Fence, find_fences, is_fence
 from mai.edits.labels import beside, label
+from mai.edits.markers import halves, is_loose_marker, is_search, is_tag, search_end
 from mai.edits.nouns import Edit, SearchReplace, SymbolEdit, WholeFile
 from mai.edits.paths import checked_path
 from mai.errors import EditError
@@ -23,7 +24,6 @@ _SHOWN_ONLY = frozenset(
 )
 _ACTIONS = frozenset({"replace", "insert-after", "delete"})
 _COMMENT_PATH = re.compile(r"\s*(?:#|//|--|;|/\*|<!--)\s*(\S+)\s*(?:\*/|-->)?\s*")
-_DIVIDER = re.compile(r"={5,9}\s*")
 _MARKDOWN = frozenset({".md", ".markdown", ".mdx"})
 _BEFORE_FENCE = "put the file's path alone on the line before the fence"
 
@@ -38,19 +38,39 @@ def parse_blocks(lines: Sequence[str], budget: Budget) -> list[Edit]:
     previous_end = -1
     searched = ""
     fences = find_fences(lines)
-    _refuse_loose_diff(lines, fences)
-    for fence in fences:
+    _refuse_loose(lines, fences)
+    unplaced: list[EditError] = []
+    for number, fence in enumerate(fences):
         block = _Block(lines, fence, previous_end, searched)
-        edits.extend(block.diffs(budget) if block.is_diff else block.edits())
+        following = fences[number + 1] if number + 1 < len(fences) else None
+        named = block.name_alone()
+        if named and following and following.start == fence.end + 1:
+            # The path in a fence of its own, and right after it the block that it names.
+            searched = named
+            continue
+        try:
+            edits.extend(block.diffs(budget) if block.is_diff else block.edits())
+        except _UnplacedError as error:
+            unplaced.append(error)
         previous_end = fence.end
         # A SEARCH that names no file goes on in the file of the one before.
         searched = edits[-1].path if edits and isinstance(edits[-1], SearchReplace) else ""
+    # Who writes changes as SEARCH blocks shows with any other how to call them or what they print.
+    if unplaced and not (edits and all(isinstance(one, SearchReplace) for one in edits)):
+        raise unplaced[0]
     return edits
 
 
-def _refuse_loose_diff(lines: Sequence[str], fences: Sequence[Fence]) -> None:
-    """Raise where a diff stands outside the fences: it would be skipped as prose."""
+class _UnplacedError(EditError):
+    """A block without a path, which may be a change or may only be shown."""
+
+
+def _refuse_loose(lines: Sequence[str], fences: Sequence[Fence]) -> None:
+    """Raise where a diff or a marker stands outside the fences: it would be skipped as prose."""
     inside = {at for fence in fences for at in range(fence.start, fence.end + 1)}
+    for at, line in enumerate(lines):
+        if at not in inside and is_loose_marker(line):
+            raise EditError(f"Line {at + 1}: this marker belongs to no block that can be read.")
     encoded = [b"" if at in inside else line.encode() for at, line in enumerate(lines)]
     for at in range(len(encoded)):
         if starts_diff(encoded, at):
@@ -70,7 +90,12 @@ class _Block:
         self._first = first
         self._lines = [_unindented(line, fence.indent) for line in lines[first:last]]
         self._language = fence.info.split()[0].lower() if fence.info else ""
-        self._label = _label_before(lines, fence.start, previous_end)
+        start = fence.start
+        # A tag in place of a fence, or a fence that stands there twice.
+        before = lines[start - 1] if start - 1 > previous_end else ""
+        if is_tag(before) or (is_fence(before) and not fence.is_bare):
+            start -= 1
+        self._label = _label_before(lines, start, previous_end)
 
     def _error(self, message: str, at: int | None = None) -> EditError:
         line = self._fence.start if at is None else self._first + at
@@ -105,16 +130,32 @@ class _Block:
             yield from self._searches(first, markers[0])
         elif markers:
             raise self._error("this block has both a SEARCH marker and text before it.", markers[0])
+        elif self._has_loose_marker():
+            raise self._error(
+                "this block begins or ends with a marker of SEARCH and REPLACE, and the others are "
+                "missing or misspelt; each stands alone at the beginning of its line."
+            )
         elif path := self._path():
             yield self._whole(path, 0)
         elif inside := self._path_inside(first):
             yield self._whole(inside, first + 1)
         elif self._language not in _SHOWN_ONLY:
-            raise self._error(self._no_path(first))
+            raise _UnplacedError(str(self._error(self._no_path(first))))
 
     def _is_label(self, at: int, marker: int) -> bool:
         between = self._lines[at + 1 : marker]
         return label(self._lines[at]) is not None and not any(line.strip() for line in between)
+
+    def name_alone(self) -> str | None:
+        """Return the path that is all there is in a block that nothing else names."""
+        filled = [line for line in self._lines if line.strip()]
+        is_named = self._label is not None or self._fence.is_bare or len(filled) != 1
+        return None if is_named else label(filled[0])
+
+    def _has_loose_marker(self) -> bool:
+        """Whether a block that reads as a whole file was meant as SEARCH and REPLACE."""
+        filled = [line for line in self._lines if line.strip()]
+        return bool(filled) and (is_loose_marker(filled[0]) or is_loose_marker(filled[-1]))
 
     def _path(self, inside: str | None = None) -> str | None:
         """Return the path that the line before, the info string and the block itself agree on."""
@@ -146,7 +187,8 @@ class _Block:
     def _fits_language(self, path: str) -> bool:
         # Before a fence of Python, `Class.method` is what the block is about, not a file.
         name = PurePosixPath(path).name
-        return self._language not in _PYTHON or "." not in name or ".py" in name
+        is_file = "/" in path or "." not in name or ".py" in name
+        return self._language not in _PYTHON or is_file
 
     def _no_path(self, first: int) -> str:
         comment = _COMMENT_PATH.fullmatch(self._lines[first]) if first < len(self._lines) else None
@@ -184,20 +226,11 @@ class _Block:
             at += 1
 
     def _search(self, path: str, start: int) -> tuple[SearchReplace, int]:
-        end = search_end(self._lines, start)
-        divider = "=" * marker_size(self._lines[start])
-        dividers = [at for at in range(start, end) if self._lines[at].rstrip() == divider]
-        if not dividers:
-            dividers = [at for at in range(start, end) if _DIVIDER.fullmatch(self._lines[at])]
-        if len(dividers) != 1:
-            problem = "several lines that could be its" if dividers else "no"
-            raise self._error(
-                f"this SEARCH has {problem} divider {divider}; with markers of another length "
-                "(5 to 9 characters) it can be told from the text.",
-                start,
-            )
-        search = self._lines[start + 1 : dividers[0]]
-        replace = self._lines[dividers[0] + 1 : end]
+        end = search_end(self._lines, start, is_fenced=not self._fence.is_bare)
+        try:
+            search, replace = halves(self._lines, start, end)
+        except EditError as error:
+            raise self._error(str(error), start) from error
         return SearchReplace(path, _text(search), _text(replace)), end
 
     def _symbol(self) -> SymbolEdit:

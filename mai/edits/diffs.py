@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mai.edits.binary import unpacked
-from mai.edits.fences import is_fence, is_search
+from mai.edits.fences import is_fence
 from mai.edits.git_header import GitHeader, Sides, file_diff, read_header
 from mai.edits.headers import (
     path_of,
@@ -21,6 +21,7 @@ from mai.edits.headers import (
 )
 from mai.edits.hunks import HunkReader, starts_file
 from mai.edits.labels import label
+from mai.edits.markers import is_search
 from mai.edits.nouns import BinaryPatch, FileDiff, Hunk
 from mai.errors import EditError
 

@@ -11,11 +11,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mai.edits.markers import is_divider, is_replace, is_search, search_end
 from mai.errors import EditError
 
 _FENCE = re.compile(r"( {0,3})(`{3,}|~{3,})(.*)")
-_SEARCH = re.compile(r"(<{5,9}) ?SEARCH\s*")
-_REPLACE = re.compile(r"(>{5,9}) ?REPLACE\s*")
 _SEARCH_FENCE_REACH = 3  # a path and a blank line may stand before the first marker
 
 
@@ -46,43 +45,6 @@ class _Reading:
 def is_fence(line: str) -> bool:
     """Whether `line` could open a fenced block."""
     return _opening(line) is not None
-
-
-def is_search(line: str) -> bool:
-    """Whether `line` is a `<<<<<<< SEARCH` marker."""
-    return bool(_SEARCH.fullmatch(line))
-
-
-def marker_size(line: str) -> int:
-    """Return how many angle brackets a SEARCH marker has; its divider and end have as many."""
-    marker = _SEARCH.fullmatch(line)
-    return len(marker[1]) if marker else 0
-
-
-def search_end(lines: Sequence[str], start: int) -> int:
-    """Return the index of the REPLACE marker that ends the block whose SEARCH is `lines[start]`.
-
-    Markers of one block are of one length; a model that miscounts is understood where there is
-    only one way to.
-
-    Raises:
-        EditError: there is none before the next SEARCH.
-    """
-    size = marker_size(lines[start])
-    for at in range(start + 1, len(lines)):
-        match = _REPLACE.fullmatch(lines[at])
-        if match and len(match[1]) == size:
-            return at
-        if marker_size(lines[at]) == size:
-            break
-    others: list[int] = []
-    for at in range(start + 1, len(lines)):
-        if is_search(lines[at]):
-            break
-        others += [at] if _REPLACE.fullmatch(lines[at]) else []
-    if len(others) == 1:
-        return others[0]
-    raise EditError(f"Line {start + 1}: this SEARCH has no REPLACE marker after it.")
 
 
 def find_fences(lines: Sequence[str]) -> list[Fence]:
@@ -120,9 +82,11 @@ def _read(lines: Sequence[str], *, nests: bool) -> _Reading:
             end = search_end(lines, at)
             reading.fences.append(Fence(at, end, "", is_bare=True))
             at = end + 1
+            # A fence right after REPLACE closes one whose beginning was forgotten.
+            at += _closes(lines, at)
             continue
         opening = _opening(lines[at])
-        if not opening:
+        if not opening or _is_doubled(lines, at):
             at += 1
             continue
         end, is_closed = _end(lines, at, opening, reading, nests=nests)
@@ -132,7 +96,21 @@ def _read(lines: Sequence[str], *, nests: bool) -> _Reading:
             if not is_closed and not _ends_with_search(lines, at):
                 reading.unclosed_at = at
         at = end + 1
+        if is_closed and _first_search(lines, reading.fences[-1].start) is not None:
+            at += _closes(lines, at)  # one fence too many
     return reading
+
+
+def _closes(lines: Sequence[str], at: int) -> bool:
+    """Whether a fence that could only close a block stands at `lines[at]`."""
+    match = _opening(lines[at]) if at < len(lines) else None
+    return bool(match and not match[3].strip())
+
+
+def _is_doubled(lines: Sequence[str], at: int) -> bool:
+    """Whether the fence at `lines[at]` is written once more before its SEARCH."""
+    following = lines[at + 1] if at + 1 < len(lines) else ""
+    return is_fence(following) and _first_search(lines, at + 1) is not None
 
 
 def _opening(line: str) -> re.Match[str] | None:
@@ -183,13 +161,17 @@ def _first_search(lines: Sequence[str], start: int) -> int | None:
 def _search_fence_end(lines: Sequence[str], start: int, opening: re.Match[str]) -> tuple[int, bool]:
     """Return the end of a block of SEARCH/REPLACE, whose content may hold any fences."""
     at = start + 1
+    last_end = start
     while at < len(lines):
         if is_search(lines[at]):
-            at = search_end(lines, at)
+            at = last_end = search_end(lines, at)
         else:
             match = _fence_like(lines[at], opening)
             if match and not match[3].strip():
                 return at, True
+            if lines[at].strip() and last_end > start and not lines[last_end + 1].strip():
+                # The last fence was forgotten; what follows the empty line is prose.
+                return last_end + 1, True
         at += 1
     return len(lines), False
 
@@ -199,4 +181,4 @@ def _ends_with_search(lines: Sequence[str], start: int) -> bool:
     if _first_search(lines, start) is None:
         return False
     last = next(line for line in reversed(lines) if line.strip())
-    return bool(_REPLACE.fullmatch(last))
+    return is_replace(last) or is_divider(last)
