@@ -42,7 +42,7 @@ from tests.servers.discord_world import (
 )
 
 TOKEN = "MTAwMDAwMDAwMDAwMDAwMDAw.GaBcDe.made-up-for-a-test-server-on-loopback"
-_TERMINATION_S = 10.0
+_TERMINATION_S = 60.0
 _PATIENCE_S = 60.0
 Found = TypeVar("Found")
 
@@ -128,9 +128,17 @@ class DiscordServer:
         """Let somebody react."""
         self._call(self.rest.messages.react(user, self.world.messages[message], emoji))
 
-    def unreacts(self, user: int, message: int, emoji: str) -> None:
-        """Let somebody take a reaction back."""
-        self._call(self.rest.messages.unreact(user, self.world.messages[message], emoji))
+    def reacts_at_once(self, user: int, message: int, *emojis: str) -> None:
+        """Let somebody react with several emoji in no time, however busy the machine is."""
+        self._call(self.rest.messages.react_at_once(user, self.world.messages[message], *emojis))
+
+    def blinks(self, user: int, message: int, emoji: str) -> None:
+        """Let somebody react and take it back in no time."""
+        self._call(self.rest.messages.blink(user, self.world.messages[message], emoji))
+
+    def edits(self, message: int, **values: Any) -> None:
+        """Change a message as Discord or a moderator does, and tell everybody."""
+        self._call(self._edits(self.world.messages[message], values))
 
     def says(
         self,
@@ -231,6 +239,11 @@ class DiscordServer:
     async def _raw(self, payload: bytes) -> None:
         for link in list(self.gateway.links):
             await link.send_raw(payload)
+
+    async def _edits(self, message: Posted, values: Json) -> None:
+        for name, value in values.items():
+            setattr(message, name, value)
+        await self.rest.messages.tell_of(message, "MESSAGE_UPDATE")
 
     async def _says(self, message: Posted) -> int:
         self.world.messages[message.id] = message

@@ -166,6 +166,18 @@ class Messages:
         users.append(user)
         await self._tell_reaction("ADD", user, message, emoji)
 
+    async def react_at_once(self, user: int, message: Posted, *emojis: str) -> None:
+        """Let somebody react with several, none of which anybody can see without the others."""
+        for emoji in emojis:
+            message.reactions.setdefault(emoji, []).append(user)
+        for emoji in emojis:
+            await self._tell_reaction("ADD", user, message, emoji)
+
+    async def blink(self, user: int, message: Posted, emoji: str) -> None:
+        """Let somebody react and take it back before anybody can look."""
+        await self._tell_reaction("ADD", user, message, emoji)
+        await self._tell_reaction("REMOVE", user, message, emoji)
+
     async def unreact(self, user: int, message: Posted, emoji: str) -> None:
         """Take somebody's reaction away and tell everybody."""
         users = message.reactions.get(emoji, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from mai.core import Core, Submission
-from mai.events import Cancel
+from mai.events import Cancel, Event, Said
 from mai.pipeline.approve import ask
 from mai.pipeline.propose import new_id, propose
 from mai.proposal import (
@@ -27,6 +28,8 @@ from mai.proposal import (
     TrialReport,
     Verdict,
 )
+from mai.protocols import Clock
+from mai.surfaces.host import Host
 from tests.servers.discord import OWNER, DiscordServer, Posted
 from tests.workspace import Workspace
 
@@ -191,16 +194,40 @@ class Serving:
 
 
 @contextmanager
-def core_of(workspace: Workspace, **environment: str) -> Iterator[Core]:
+def core_of(workspace: Workspace, clock: Clock | None = None, **environment: str) -> Iterator[Core]:
     """Open a core on the machine's repo, as a terminal beside `mai serve` would."""
     before = dict(os.environ)
     os.environ.update({**workspace.environment, **environment})
     try:
-        with Core.open(workspace.repo.root) as core:
+        with Core.open(workspace.repo.root, clock=clock) as core:
             yield core
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+@contextmanager
+def hosting(serving: Serving, clock: Clock | None = None) -> Iterator[tuple[Core, list[str]]]:
+    """Run in this process what `mai serve` runs; yield its core and what it tells the terminal.
+
+    Where no process has to die this is quicker to have, and `clock` says what time it is.
+    """
+    said: list[str] = []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Said):
+            said.append(event.text)
+
+    environment = {**serving.server.environment, **serving.environment}
+    with core_of(serving.workspace, clock, **environment) as core:
+        core.events.subscribe(hear)
+        host = Host(core)
+        host.start()
+        try:
+            yield core, said
+        finally:
+            assert host.stop(_PATIENCE_S)
+            logging.getLogger("discord").handlers.clear()
 
 
 def until(found: Callable[[], object], what: str, patience_s: float = _PATIENCE_S) -> None:

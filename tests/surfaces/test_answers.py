@@ -103,8 +103,7 @@ def test_yes_and_no_together_are_a_no(serving: Serving, server: DiscordServer, c
     proposal = waiting(core, FIX)
     serving.start()
     card = serving.card_of(proposal)
-    server.reacts(OWNER, card.id, "👍")
-    server.reacts(OWNER, card.id, "👎")
+    server.reacts_at_once(OWNER, card.id, "👍", "👎")
     serving.until_shown(card, "Refused")
     assert core.get(proposal.id).state is State.REJECTED
 
@@ -116,8 +115,7 @@ def test_a_yes_taken_back_at_once_is_none(
     other = waiting(core, new_file("a.py"), "Another")
     serving.start()
     card, second = serving.card_of(proposal), serving.card_of(other)
-    server.reacts(OWNER, card.id, "👍")
-    server.unreacts(OWNER, card.id, "👍")
+    server.blinks(OWNER, card.id, "👍")
     server.reacts(OWNER, second.id, "👍")
     until(lambda: core.get(other.id).state is State.LANDED, "the other one")
     assert core.get(proposal.id).state is State.PENDING

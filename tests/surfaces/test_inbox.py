@@ -12,7 +12,7 @@ from mai.events import Event, Said
 from mai.proposal import Finding, Level, Opinion, ReviewReport, RiskReport, State
 from mai.surfaces.host import Host
 from tests.servers.discord import OWNER, DiscordServer
-from tests.surfaces.serving import Serving, core_of, new_file, until, waiting
+from tests.surfaces.serving import Serving, core_of, hosting, new_file, until, waiting
 from tests.workspace import FIX
 
 ROUNDS = 6
@@ -83,15 +83,15 @@ def test_silence_is_a_no_and_is_announced(
 ) -> None:
     with core_of(serving.workspace, MAI_EXPIRY_HOURS="0.005") as quick:  # 18 seconds
         proposal = waiting(quick, FIX)
-    serving.start()
-    card = serving.card_of(proposal)
-    reminder = server.until(lambda: server.posted_by_mai("No answer is a no."), "a reminder")[0]
-    assert reminder.reply_to == card.id
-    shown = serving.until_shown(card, "Nobody answered in time, which is a no.")
-    assert shown.buttons == []
-    assert core.get(proposal.id).state is State.EXPIRED
-    server.reacts(OWNER, card.id, "👍")
-    server.until(lambda: server.posted_by_mai("Too late: it is expired"), "a word")
+    with hosting(serving):
+        card = serving.card_of(proposal)
+        told = server.until(lambda: server.posted_by_mai("No answer is a no."), "a reminder")
+        assert told[0].reply_to == card.id
+        shown = serving.until_shown(card, "Nobody answered in time, which is a no.")
+        assert shown.buttons == []
+        assert core.get(proposal.id).state is State.EXPIRED
+        server.reacts(OWNER, card.id, "👍")
+        server.until(lambda: server.posted_by_mai("Too late: it is expired"), "a word")
     assert len(server.posted_by_mai("No answer is a no.")) == 1
     assert serving.workspace.git("log", "--format=%s") == "Start"
 
@@ -108,7 +108,7 @@ def test_the_terminal_is_asked_too_after_a_while(serving: Serving, core: Core) -
     host = Host(core, asks_after_s=0.5)
     host.start()
     until(lambda: said, "a question")
-    assert host.stop(10)
+    assert host.stop(60)
     name = proposal.short_id
     asked = f"still waits for you: `mai approve {name}` or `mai reject {name}`."
     assert said == [f"{name}, Divide by the count, {asked}"]

@@ -2,41 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
 from mai.core import Core
-from mai.events import Event, Said
 from mai.proposal import State
-from mai.surfaces.host import Host
 from tests.servers.discord import OWNER, SECOND, STRANGER, DiscordServer, Habit
-from tests.surfaces.serving import Serving, core_of, new_file, until, waiting
+from tests.surfaces.serving import Serving, hosting, new_file, until, waiting
 from tests.workspace import FIX
 
 CROWD = 250
-
-
-@contextmanager
-def _hosting(serving: Serving) -> Iterator[tuple[Core, list[str]]]:
-    """Run what `mai serve` runs in this process, which is quicker to have than another one."""
-    said: list[str] = []
-
-    def hear(event: Event) -> None:
-        if isinstance(event, Said):
-            said.append(event.text)
-
-    with core_of(serving.workspace, **serving.server.environment, **serving.environment) as core:
-        core.events.subscribe(hear)
-        host = Host(core)
-        host.start()
-        try:
-            yield core, said
-        finally:
-            assert host.stop(20)
-            logging.getLogger("discord").handlers.clear()
 
 
 @pytest.mark.parametrize("habit", sorted(set(Habit) - {Habit.FILES_FAIL}))
@@ -45,7 +19,7 @@ def test_whatever_its_habits_only_the_owners_yes_lands(
 ) -> None:
     server.world.habits.add(habit)
     mine, other = waiting(core, FIX), waiting(core, new_file("other.py"), "Another")
-    with _hosting(serving):
+    with hosting(serving):
         card, beside = serving.card_of(mine), serving.card_of(other)
         for number in range(CROWD if habit is Habit.PAGES_FROM_THE_START else 0):
             server.world.add_user(1000 + number, f"crowd{number}")
@@ -67,7 +41,7 @@ def test_where_files_fail_a_cut_card_is_not_shown_without_them(
     server.world.habits.add(Habit.FILES_FAIL)
     whole = waiting(core, FIX)
     cut = waiting(core, new_file("long.py", "x = 1\n" * 200), "Too long for a card")
-    with _hosting(serving) as (_, said):
+    with hosting(serving) as (_, said):
         server.reacts(OWNER, serving.card_of(whole).id, "👍")
         until(lambda: core.get(whole.id).state is State.LANDED, "a landing")
         until(lambda: any("500" in line for line in said), "a word on what is wrong")
