@@ -115,6 +115,7 @@ def _facts_of_line(parser: Parser, path: str, line: str) -> Facts | None:
         (
             line,
             f"{line}\n    pass",
+            f"{line}\n):\n    pass",
             f"try:\n    pass\n{line}\n    pass",
             f"if 1:\n    pass\n{line}\n    pass",
             f"f({line.rstrip(',')})",

@@ -64,7 +64,9 @@ def judge_change(
             change.path,
             f"On some systems this is the same file as {other}, and replaces it.",
         )
-    if change.path not in base_paths and change.path.endswith(".py"):
+    # A diff by itself comes without the tree that its files already stand in.
+    is_new = change.status != "modified" and change.path not in base_paths
+    if is_new and change.path.endswith(".py"):
         yield from _judge_shadow(change.path, base_paths)
 
 

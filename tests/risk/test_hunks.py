@@ -82,6 +82,19 @@ def test_a_hunk_that_cannot_be_parsed_is_read_line_by_line() -> None:
     assert "process.shell" in rules(score_hunks(patch, Policy()))
 
 
+def test_a_module_that_stood_shadows_nothing_new() -> None:
+    patch = patched("y += 1").replace("app/x.py", "types.py")
+    assert score_hunks(patch, Policy()).level is Level.LOW
+
+
+def test_a_test_whose_head_now_takes_more_lines_is_still_there() -> None:
+    patch = (
+        "--- a/test_x.py\n+++ b/test_x.py\n@@ -1,3 +1,5 @@\n"
+        "-def test_one(a):\n+def test_one(\n+    a: int,\n+) -> None:\n     b = {\n     1: a,\n"
+    )
+    assert score_hunks(patch, Policy()).level is Level.LOW
+
+
 def test_a_module_whose_import_no_hunk_shows_is_taken_for_itself() -> None:
     report = score_hunks(patched("subprocess.run(y, shell=True)"), Policy())
     assert "process.shell" in rules(report, Level.MEDIUM)
