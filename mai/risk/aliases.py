@@ -42,7 +42,8 @@ POWERFUL = _words(
 # except through these, which have something of their own by that name.
 OWN_SUBMODULES = _words(
     """
-    asyncio.subprocess curio.socket eventlet.green.os pickle.pickle socket.socket trio.socket
+    asyncio.subprocess copy_reg.pickle copyreg.pickle curio.socket eventlet.green.os
+    pickle.pickle socket.socket trio.socket
     """
 )
 # How standard modules import what they do not want to export.

@@ -109,10 +109,20 @@ class Binder:
                     scope.add(name, "item", node.subject)
                 if isinstance(pattern, ast.MatchValue):
                     self.visit(pattern.value, scope)
+                elif isinstance(pattern, ast.MatchClass):
+                    self._bind_attributes(pattern, node.subject, scope)
             if case.guard is not None:
                 self.visit(case.guard, scope)
             for statement in case.body:
                 self.visit(statement, scope)
+
+    def _bind_attributes(self, pattern: ast.MatchClass, subject: ast.expr, scope: Scope) -> None:
+        """`case Point(x=a)`: `a` is the subject's `x`."""
+        for word, inner in zip(pattern.kwd_attrs, pattern.kwd_patterns, strict=True):
+            read = ast.copy_location(ast.Attribute(subject, word, ast.Load()), inner)
+            self.visit(read, scope)
+            if isinstance(inner, ast.MatchAs) and inner.name:
+                scope.add(inner.name, "value", read)
 
     def bind_globals(self, node: ast.Global, scope: Scope) -> None:
         """`global a`."""

@@ -18,6 +18,7 @@ from mai.risk.scopes import Reference, Scope, Survey
 _SHELLS = frozenset({"sh", "bash", "zsh", "dash", "cmd", "cmd.exe", "powershell", "pwsh"})
 _TARGETS = ("url", "args", "cmd", "path", "file", "host", "filename")
 _LONGEST_STRING = 5000
+_LONGEST_PATH = 300
 
 
 class Collector:
@@ -109,7 +110,8 @@ class Collector:
     def add_import(self, module: str, member: str | None, node: ast.AST, scope: Scope) -> None:
         """Add what importing `module`, or its `member`, says by itself."""
         full = canonical(f"{module}.{member}" if member else module)
-        for candidate in (full, module):
+        # `import ctypes.util` binds `ctypes`.
+        for candidate in (full, module, module.partition(".")[0]):
             rule = sinks.MODULES.get(candidate)
             if rule:
                 self.add(rule, candidate, node, scope)
@@ -258,7 +260,7 @@ class Collector:
             return
         if sensitive.is_ladder(text):
             self.add("reflection.ladder", "{….__…__}", node, scope, text[:80])
-        elif text in aliases.STRONG_RUNGS:
+        elif len(text) <= _LONGEST_PATH and " " not in text and rungs.climbs(text):
             self.add("reflection.inside", text, node, scope)
         self.judge_target(text, node, scope)
 

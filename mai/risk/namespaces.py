@@ -183,12 +183,19 @@ def judge_store(collector: Collector, node: ast.Attribute | ast.Subscript, scope
             judge_patch(collector, owner, key or "…", node, scope)
     if isinstance(node, ast.Subscript):
         return
+    judge_attribute_store(collector, key, node, scope)
+    if key in {"check_hostname", "verify_mode", "verify"}:
+        _judge_verification(collector, str(key), node, scope)
+
+
+def judge_attribute_store(
+    collector: Collector, key: str | None, node: ast.AST, scope: Scope
+) -> None:
+    """Add what it says that an attribute of this name is replaced, whatever object it is on."""
     if key in _CODE_ATTRIBUTES:
         collector.add("reflection.ladder", f"….{key} =", node, scope)
     elif key == "__class__":
         collector.add("reflection.patch", "….__class__ =", node, scope)
-    elif key in {"check_hostname", "verify_mode", "verify"}:
-        _judge_verification(collector, str(key), node, scope)
 
 
 def _judge_verification(collector: Collector, key: str, node: ast.expr, scope: Scope) -> None:

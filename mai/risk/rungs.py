@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from mai.risk.aliases import INSIDE_RUNGS, STRONG_RUNGS, WEAK_RUNGS
@@ -10,6 +11,8 @@ from mai.risk.scopes import Scope
 
 if TYPE_CHECKING:
     from mai.risk.capabilities import Collector
+
+_WORDS = re.compile(r"\w+")
 
 
 def judge_attribute(collector: Collector, node: ast.Attribute, scope: Scope) -> None:
@@ -29,6 +32,16 @@ def judge_word(collector: Collector, word: str, node: ast.AST, scope: Scope) -> 
         collector.add("reflection.ladder", f"….{word}", node, scope)
     elif word in INSIDE_RUNGS:
         collector.add("reflection.inside", f"….{word}", node, scope)
+
+
+def climbs(path: str) -> bool:
+    """Whether a path of attributes in a string, such as `0.__class__.__base__`, is a ladder."""
+    if "__" not in path:
+        return False
+    words = set(_WORDS.findall(path))
+    return bool(words & STRONG_RUNGS) or (
+        len(words & WEAK_RUNGS) > 1 and bool(words & INSIDE_RUNGS)
+    )
 
 
 def _judge_weak(collector: Collector, node: ast.Attribute, scope: Scope) -> None:

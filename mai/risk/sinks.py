@@ -209,6 +209,22 @@ process.start: multiprocessing set_executable; os login_tty
 process.signal: os pidfd_open sched_setaffinity tcsetpgrp
 
 sensitive-path.secrets: tkinter.Tk() clipboard_get
+
+dynamic-code.run: sys remote_exec; typing get_type_hints; typing_extensions get_type_hints
+
+dynamic-code.import: unittest.TestLoader() loadTestsFromName loadTestsFromNames
+
+fs-write.move: pathlib.Path() copy copy_into move move_into
+
+fs-write.write: tkinter.filedialog asksaveasfile
+
+net.http: urllib.robotparser RobotFileParser; ensurepip _main
+
+net.listen: pydoc browse
+
+net.socket: nis cat match
+
+process.start: uuid _get_command_stdout
 """
     + libraries.NAMES
 )

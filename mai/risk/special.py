@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mai.risk import namespaces, rungs, sensitive, sinks, unresolved
-from mai.risk.aliases import STRONG_RUNGS
 from mai.risk.calls import first
 from mai.risk.methods import BOUND_METHODS, METHODS
 from mai.risk.scopes import Scope
@@ -139,6 +138,7 @@ def _setattr(
     if call is None or len(call.args) < 2:  # noqa: PLR2004 - an object and a name
         return
     key = collector.resolver.text(call.args[1], scope)
+    namespaces.judge_attribute_store(collector, key, call, scope)
     for owner in collector.resolver.names(call.args[0], scope):
         namespaces.judge_patch(collector, owner, key or "…", call, scope)
 
@@ -184,7 +184,7 @@ def _getter(
     for argument in call.args if call is not None else ():
         key = collector.resolver.text(argument, scope)
         parts = set(key.split(".")) if key else set()
-        if parts & STRONG_RUNGS:
+        if key and rungs.climbs(key):
             collector.add("reflection.ladder", f"….{key}", argument, scope)
         elif key is None or parts & (METHODS.keys() | _SINK_WORDS):
             collector.add("dynamic-code.lookup", name, argument, scope, key or "", (argument,))
@@ -245,5 +245,6 @@ LOOKS: dict[str, Look] = {
     "logging.config.fileConfig": _log_settings,
     "operator.attrgetter": _getter,
     "operator.methodcaller": _getter,
+    "string.Formatter().get_field": _getter,
     **dict.fromkeys(_DECODERS.split(), _decoder),
 }

@@ -56,7 +56,9 @@ def _moves_a_path(call: ast.Call) -> bool:
 
 
 def _is_elsewhere(names: tuple[str, ...]) -> bool:
-    return bool(names) and not any("()" in name or name.startswith("@") for name in names)
+    return bool(names) and not any(
+        "()" in name or ".__spec__." in name or name.startswith("@") for name in names
+    )
 
 
 def _is_own_method(collector: Collector, node: ast.Attribute) -> bool:
