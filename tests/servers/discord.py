@@ -283,6 +283,7 @@ class DiscordServer:
 __all__ = [
     "BOT",
     "GENERAL",
+    "GUILD",
     "OTHER_BOT",
     "OWNER",
     "SECOND",

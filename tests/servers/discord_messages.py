@@ -55,6 +55,7 @@ class Messages:
         return answer(shown[::-1])  # the newest first, whichever way was asked
 
     async def _get(self, request: web.Request) -> web.Response:
+        self._needs(self.place(request), "READ_MESSAGE_HISTORY")
         return answer(self.world.as_json(self._message(request), self.base))
 
     async def _post(self, request: web.Request) -> web.Response:

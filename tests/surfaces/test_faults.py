@@ -189,6 +189,7 @@ def test_closed_direct_messages_are_said_with_what_mends_them(
     server.world.closed_dms.clear()
     server.reacts(OWNER, serving.card_of(proposal).id, "👍")
     _lands_once(serving, core, proposal)
+    assert serving.log.count("Cannot send messages to this user") == 1
 
 
 @pytest.mark.parametrize("denied", ["SEND_MESSAGES", "VIEW_CHANNEL", "EMBED_LINKS", "ATTACH_FILES"])

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from mai.errors import MaiError
-from mai.surfaces.discord.reach import Trouble
+from mai.surfaces.discord.reach import Kind, Trouble, box_for
 from mai.system.logs import record_fault
 
 _FIRST_S, _LAST_S = 1.0, 60.0
@@ -71,9 +71,8 @@ class Keyed:
             except (Trouble, MaiError) as error:
                 self._later(key)
                 since_s = self._failing_since_s.setdefault(key, began_s)
-                if time.monotonic() - since_s >= _TELL_AFTER_S:
-                    told = error.sentence if isinstance(error, MaiError) else str(error)
-                    self._say(f"Discord: {told}. I keep trying.".replace("..", "."))
+                if _is_worth_telling(error, time.monotonic() - since_s):
+                    self._say(f"Discord: {_told(error)}. I keep trying.".replace("..", "."))
             except Exception as error:  # noqa: BLE001 - a fault with one card must not take the rest
                 where = record_fault(error)
                 self._say(f"A fault of mine at Discord; the details are in {where}.")
@@ -87,3 +86,19 @@ class Keyed:
         wait_s = self._waits_s.get(key, _FIRST_S)
         self._waits_s[key] = min(wait_s * 2, _LAST_S)
         self._again.setdefault(key, wait_s)
+
+
+def _is_worth_telling(error: Trouble | MaiError, since_s: float) -> bool:
+    if isinstance(error, Trouble):
+        if error.is_told:
+            return False
+        if error.kind is Kind.FORBIDDEN:  # waiting does not mend it
+            return True
+    return since_s >= _TELL_AFTER_S
+
+
+def _told(error: Trouble | MaiError) -> str:
+    if isinstance(error, MaiError):
+        return error.sentence
+    box = box_for(error)
+    return f"{error}: {box}" if box else str(error)

@@ -158,6 +158,7 @@ class Post:
 
     async def _complain(self, trouble: Trouble, proposal: Proposal) -> None:
         """Say what is in the way and which box mends it; a channel gives way to the owner's DM."""
+        trouble.is_told = True
         mend = box_for(trouble)
         self._say(
             f"Discord: the card of {proposal.short_id} cannot be posted ({trouble})"

@@ -34,12 +34,13 @@ class Kind(StrEnum):
 class Trouble(Exception):
     """A call to Discord failed. The text is half a sentence that says how.
 
-    `code` is Discord's own, or the status of a server that failed, or 0.
+    `code` is Discord's own, or the status of a server that failed, or 0. `is_told` is set once the
+    person has heard of it.
     """
 
     def __init__(self, kind: Kind, text: str, code: int = 0) -> None:
         super().__init__(text)
-        self.kind, self.code = kind, code
+        self.kind, self.code, self.is_told = kind, code, False
 
 
 async def reached(call: Awaitable[Result], patience_s: float = _PATIENCE_S) -> Result:

@@ -1,0 +1,110 @@
+"""Less usual trouble at Discord: kicked, crowds, moderators, and two repos with one bot."""
+
+from __future__ import annotations
+
+from mai.core import Core
+from mai.proposal import State
+from tests.servers.discord import BOT, GENERAL, GUILD, OWNER, DiscordServer
+from tests.surfaces.serving import Serving, core_of, hosting, new_file, until, waiting
+from tests.workspace import CALC, FIX, Workspace
+
+CROWD = 3000
+
+
+def test_kicked_out_it_says_so_and_goes_on_when_it_is_back(
+    serving: Serving, server: DiscordServer, core: Core
+) -> None:
+    serving.environment = {"MAI_DISCORD_CHANNEL": str(GENERAL)}
+    first = waiting(core, FIX)
+    with hosting(serving) as (_, said):
+        card = serving.card_of(first)
+        server.world.denied.add("VIEW_CHANNEL")
+        server.world.closed_dms.add(OWNER)  # no server in common: nobody can be written to
+        server.dispatches("GUILD_DELETE", {"id": str(GUILD)})
+        second = waiting(core, new_file("a.py"), "Another")
+        until(lambda: any("Answer in the terminal" in line for line in said), "a line")
+        server.reacts(OWNER, card.id, "👍")
+        core.reject(second.id, "not now", by="terminal:ana")
+        assert core.get(first.id).state is State.PENDING
+        server.world.denied.clear()
+        server.world.closed_dms.clear()
+        server.dispatches("GUILD_CREATE", server.world.guild())
+        server.cut()
+        serving.until_shown(card, "Landed on")
+    assert serving.workspace.git("rev-list", "--count", "HEAD") == "2"
+    assert len(serving.cards()) == 1
+
+
+def test_a_channel_that_cannot_be_read_gives_no_yes_and_names_the_box(
+    serving: Serving, server: DiscordServer, core: Core
+) -> None:
+    serving.environment = {"MAI_DISCORD_CHANNEL": str(GENERAL)}
+    proposal = waiting(core, FIX)
+    with hosting(serving) as (_, said):
+        card = serving.card_of(proposal)
+        server.world.denied.add("READ_MESSAGE_HISTORY")
+        server.reacts(OWNER, card.id, "👍")
+        until(lambda: any("Read Message History" in line for line in said), "the box")
+        assert core.get(proposal.id).state is State.PENDING
+        server.world.denied.clear()
+        serving.until_shown(card, "Landed on")
+
+
+def test_thousands_of_strangers_hide_neither_yes_nor_no(
+    serving: Serving, server: DiscordServer, core: Core
+) -> None:
+    serving.environment = {"MAI_DISCORD_CHANNEL": str(GENERAL)}
+    yes, no = waiting(core, FIX), waiting(core, new_file("a.py"), "Another")
+    with hosting(serving):
+        cards = [serving.card_of(yes), serving.card_of(no)]
+        crowd = range(1000, 1000 + CROWD)
+        for user in crowd:
+            server.world.add_user(user, f"crowd{user}")
+        for card in cards:
+            for emoji in ("👍", "👎"):
+                server.world.messages[card.id].reactions[emoji] += crowd
+        server.reacts(OWNER, cards[0].id, "👍")
+        server.reacts(OWNER, cards[1].id, "👎")
+        server.cut()
+        serving.until_shown(cards[0], "Landed on")
+        serving.until_shown(cards[1], "Refused")
+    assert serving.workspace.git("rev-list", "--count", "HEAD") == "2"
+
+
+def test_a_card_that_somebody_edits_is_still_that_digests_card(
+    serving: Serving, server: DiscordServer, core: Core
+) -> None:
+    """Discord edits messages by itself, and a moderator may take an embed away."""
+    proposal = waiting(core, FIX)
+    with hosting(serving):
+        card = serving.card_of(proposal)
+        server.edits(card.id, embeds=[])
+        server.edits(card.id, components=[])
+        server.cut()
+        server.reacts(OWNER, card.id, "👍")
+        serving.until_shown(card, "Landed on")
+    assert [one.author for one in server.posted_by_mai()] == [BOT]
+
+
+def test_two_repos_with_one_bot_land_each_its_own(
+    serving: Serving, server: DiscordServer, core: Core
+) -> None:
+    folder = serving.workspace.folder / "second"
+    folder.mkdir()
+    beside = Workspace.make(folder, {**CALC, "README.md": "# another\n"})
+    shared = {name: serving.workspace.environment[name] for name in ("MEMORY_DB_PATH",)}
+    beside.environment.update(shared)
+    second = Serving(beside, server)
+    with core_of(beside) as other_core:
+        mine, theirs = waiting(core, FIX), waiting(other_core, FIX)
+        serving.start()
+        second.start()
+        cards = serving.card_of(mine), second.card_of(theirs)
+        server.reacts(OWNER, cards[1].id, "👍")
+        second.until_shown(cards[1], "Landed on")
+        assert core.get(mine.id).state is State.PENDING
+        server.reacts(OWNER, cards[0].id, "👎")
+        serving.until_shown(cards[0], "Refused")
+        assert other_core.get(theirs.id).state is State.LANDED
+    assert second.stop() == 0
+    assert len(serving.cards()) == 2
