@@ -22,6 +22,7 @@ from mai.protocols import Job, Limits, Prepared, RunResult, Sandbox, TreeFile
 from mai.repo_policy import RepoPolicy
 from mai.sandbox.limits import tightened
 
+_OWN_CODE = "path.own-code"
 #: What shells, `env` and the sandbox itself end with where a command cannot be run or found.
 _NOT_RUN = frozenset({126, 127})
 
@@ -34,7 +35,7 @@ def trial(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
     """
     sandbox = services.sandbox()
     policy = services.policy(proposal.tip)
-    limits = tightened(sandbox.limits_for(proposal.level), policy.limits)
+    limits = tightened(sandbox.limits_for(_gained(proposal)), policy.limits)
     repo = services.repo
     base = sandbox.prepare(repo.snapshot(proposal.tip).read)
     head = sandbox.prepare(repo.snapshot(proposal.tree).read)
@@ -85,6 +86,8 @@ class _Runs:
         if stop and base.limit is not Verdict.PASS:
             what = "cannot be run" if base.limit is Verdict.ERROR else "do not fit the limits"
             message = f"The base's own tests {what}: {base.message or base.limit}"
+            if base.limit is not Verdict.ERROR:
+                message += f" MAI_LIMITS can raise the profile {self.limits.profile}."
             return self._report(base.limit, base, own, message=message)
         pair = verdict.Pair(base.outcomes, head.outcomes)
         compared = pair.compare()
@@ -254,6 +257,19 @@ class _Runs:
         if not self.head_image.problem:
             return ""
         return f"What the repo needs is not in the sandbox: {self.head_image.problem}"
+
+
+def _gained(proposal: Proposal) -> Level:
+    """Return the level that the limits follow.
+
+    That a change is to Mai's own code asks for a person's look, not for a smaller box: its tests
+    would not fit into one for code that nothing is known of.
+    """
+    findings = proposal.risk.findings if proposal.risk else ()
+    others = [found for found in findings if found.rule != _OWN_CODE]
+    if len(others) == len(findings):
+        return proposal.level
+    return Level.highest(found.level for found in others)
 
 
 def _folders_of(path: str) -> set[str]:
