@@ -27,7 +27,21 @@ MORE = (
     "src/a.py\n```python symbol=g action=delete\n```\n",
     "```python\nsrc/a.py\nimport sys\n```\n",
 )
-PIECES = ("```", "=======", "<<<<<<< SEARCH", ">>>>>>> REPLACE", "docs/b.md", "...", "@@", "\\", "")
+PIECES = (
+    "```",
+    "=======",
+    "<<<<<<< SEARCH",
+    ">>>>>>> REPLACE",
+    "docs/b.md",
+    "...",
+    "@@",
+    "\\",
+    "",
+    "*** Begin Patch",
+    "*** End Patch",
+    "*** Update File: src/a.py",
+    "*** End of File",
+)
 Made = Mapping[str, NewFile | None]
 
 

@@ -12,8 +12,8 @@ WHY_CHARACTERS = 600
 
 _FIELD = re.compile(r"[ \t#*_>]*(?P<name>title|why)[ \t*_]*:[ \t*_]*(?P<text>.*)", re.IGNORECASE)
 _FENCE = re.compile(r"[ \t]*(?:`{3,}|~{3,})(?P<info>.*)")
-_DIFF = re.compile(r"diff --git |--- \S|@@ ")
-_SEARCH = re.compile(r"<{5,9} ?SEARCH\s*$")
+_DIFF = re.compile(r"diff --git |--- \S|@@ |\s*\*\*\* Begin Patch\s*$")
+_SEARCH = re.compile(r"<{5,9} ?SEARCH>?\s*$|<(?:source|code|pre|codeblock|sourcecode)>\w*\s*$")
 _NOTHING = frozenset({"none", "nothing", "no change", "n/a"})
 
 

@@ -13,12 +13,14 @@ from mai.edits.check import Problem, check
 from mai.edits.nouns import (
     BaseFile,
     BinaryPatch,
+    Chunk,
     Edit,
     FileDiff,
     Hunk,
     HunkLine,
     SearchReplace,
     SymbolEdit,
+    Update,
     WholeFile,
 )
 from mai.edits.parse import parse
@@ -26,6 +28,7 @@ from mai.edits.parse import parse
 __all__ = [
     "BaseFile",
     "BinaryPatch",
+    "Chunk",
     "Edit",
     "FileDiff",
     "Hunk",
@@ -33,6 +36,7 @@ __all__ = [
     "Problem",
     "SearchReplace",
     "SymbolEdit",
+    "Update",
     "WholeFile",
     "apply",
     "check",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from mai.edits.binary import patched
+from mai.edits.chunks import chunked
 from mai.edits.nouns import (
     LINK,
     REGULAR,
@@ -14,6 +15,7 @@ from mai.edits.nouns import (
     FileDiff,
     SearchReplace,
     SymbolEdit,
+    Update,
     WholeFile,
 )
 from mai.edits.paths import checked_path
@@ -59,6 +61,8 @@ def apply(
     for edit in edits:
         if isinstance(edit, FileDiff):
             work.diff(edit)
+        elif isinstance(edit, Update):
+            work.update(edit)
         else:
             by_path.setdefault(_path(edit, work), []).append(edit)
     for path, group in by_path.items():
@@ -129,6 +133,19 @@ class _Work:
         if edit.status != "modified":
             self.created[edit.new_path] = None
         self.write(edit.new_path, NewFile(data, _mode(edit, base)))
+
+    def update(self, edit: Update) -> None:
+        """Add what the chunks of an envelope make of a file, and where it moves."""
+        base = self.base(edit.path)
+        if base is None:
+            raise EditError(f"{one_line(edit.path)} does not exist, so it cannot be updated.")
+        if base.mode == LINK:
+            raise EditError(f"{one_line(edit.path)} is a symbolic link; a patch cannot change it.")
+        if edit.new_path not in {None, edit.path}:
+            if edit.path in self.removed:
+                raise EditError(f"{one_line(edit.path)} is deleted or renamed twice.")
+            self.removed[edit.path] = None
+        self.write(edit.new_path or edit.path, NewFile(chunked(edit, base.data), base.mode))
 
     def write(self, path: str, file: NewFile) -> None:
         """Add the new content of a path."""

@@ -49,8 +49,18 @@ class Matcher:
         self._effort = Effort(path)
         self._indexes: dict[Callable[[str], str], LineIndex[str]] = {}
 
-    def match(self, search: Sequence[str], replace: Sequence[str]) -> Match:
+    def match(
+        self,
+        search: Sequence[str],
+        replace: Sequence[str],
+        fits: Callable[[int], bool] = lambda _start: True,
+        *,
+        takes_first: bool = False,
+    ) -> Match:
         """Return where `search` stands and the lines that `replace` puts there.
+
+        `fits` may turn down the index of a line where it could begin. `takes_first`: something
+        else has told where to look, so that the first of several places is the one.
 
         Where the comparison was lax, lines that `replace` has unchanged stay as the file has them,
         and the others are shifted to the file's indentation.
@@ -60,8 +70,8 @@ class Matcher:
         """
         size = len(search)
         for key in (_exact, str.rstrip, _stripped, _plain):
-            found = self._find(search, key)
-            if len(found) > 1:
+            found = self._find(search, key, fits)
+            if len(found) > 1 and not takes_first:
                 raise self._ambiguous(found)
             if found:
                 base = self._lines[found[0] : found[0] + size]
@@ -76,14 +86,17 @@ class Matcher:
             f"{self._path}: the SEARCH text is not in the file. " + nearest(self._lines, search)
         )
 
-    def _find(self, search: Sequence[str], key: Callable[[str], str]) -> list[int]:
+    def _find(
+        self, search: Sequence[str], key: Callable[[str], str], fits: Callable[[int], bool]
+    ) -> list[int]:
         if key not in self._indexes:
             self._indexes[key] = LineIndex([key(line) for line in self._lines], self._effort)
         if key in {_exact, str.rstrip}:
-            return self._indexes[key].find([key(line) for line in search])
+            return self._indexes[key].find([key(line) for line in search], fits)
 
         def is_shifted(start: int) -> bool:
-            return _shift(self._lines[start : start + len(search)], search) is not None
+            base = self._lines[start : start + len(search)]
+            return fits(start) and _shift(base, search) is not None
 
         return self._indexes[key].find([key(line) for line in search], is_shifted)
 

@@ -114,4 +114,30 @@ class FileDiff:
         return self.new_path or self.old_path or ""
 
 
-Edit = WholeFile | SearchReplace | SymbolEdit | FileDiff
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Lines to find and what to put there, without line ends or numbers.
+
+    `anchors` are lines that stand before it, the outermost first. `line` is where it began, for
+    messages. `starts_over`: it may stand before the chunk before it; `is_at_end`: at the file's
+    end.
+    """
+
+    anchors: tuple[str, ...]
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+    line: int
+    starts_over: bool = False
+    is_at_end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Chunks of one file, in its order; `new_path` where it moves there, over what is there."""
+
+    path: str
+    new_path: str | None
+    chunks: tuple[Chunk, ...]
+
+
+Edit = WholeFile | SearchReplace | SymbolEdit | FileDiff | Update

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from mai.edits.blocks import parse_blocks
 from mai.edits.diffs import Budget, parse_diffs, starts_diff
+from mai.edits.envelope import envelope_start, parse_envelopes
 from mai.edits.fences import is_open_after
 from mai.edits.nouns import Edit
 from mai.errors import EditError
@@ -16,7 +17,7 @@ _MAIL = re.compile(rb"(?:From [0-9a-f]{40} |commit [0-9a-f]{40}|(?:From|Subject|
 
 
 def parse(text: str | bytes, *, max_bytes: int = MAX_BYTES) -> tuple[Edit, ...]:
-    """Read the edits in `text`: a unified or git diff, raw or fenced, or edit blocks.
+    """Read the edits in `text`: a unified or git diff, raw or fenced, an envelope, or edit blocks.
 
     Diffs are read as bytes, so that a file in any encoding survives; edit blocks are UTF-8.
 
@@ -41,6 +42,8 @@ def parse(text: str | bytes, *, max_bytes: int = MAX_BYTES) -> tuple[Edit, ...]:
     lines = data.split(b"\n")
     if not lines[-1]:
         lines.pop()
+    if enveloped := _enveloped(data):
+        return enveloped
     budget = Budget(max_bytes)
     start = _raw_diff_start(lines)
     if start is not None:
@@ -68,6 +71,30 @@ def _raw_diff_start(lines: Sequence[bytes]) -> int | None:
     if parse_blocks(prose, Budget(0)):
         raise EditError("The text has both edit blocks and a diff outside any fence; send one.")
     return start
+
+
+def _enveloped(data: bytes) -> tuple[Edit, ...]:
+    """Return the edits of `*** Begin Patch`, none where there is no such envelope."""
+    if b"*** Begin Patch" not in data:
+        return ()
+    lines = _decoded(data)
+    start = envelope_start(lines)
+    if start is None:
+        return ()
+    edits, end = parse_envelopes(lines, start)
+    rest = lines[end + 1 :]
+    others = [edit for part in (lines[:start], rest) for edit in _other_edits(part)]
+    if others:
+        raise EditError("The text has both edit blocks and a patch in an envelope; send one.")
+    return edits
+
+
+def _other_edits(lines: Sequence[str]) -> Sequence[Edit]:
+    try:
+        return parse_blocks(lines, Budget(0))
+    except EditError:
+        # A fence that opens before the envelope or closes after it, or a block that only shows.
+        return ()
 
 
 def _decoded(data: bytes) -> list[str]:

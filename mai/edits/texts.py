@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mai.edits.elision import elided
 from mai.edits.lines import Span, line_end, spliced, split, without_end
-from mai.edits.match import Matcher, opcodes
+from mai.edits.match import Match, Matcher, opcodes
 from mai.edits.nouns import SearchReplace, WholeFile
 from mai.errors import EditError
 from mai.text import one_line
@@ -51,14 +51,24 @@ def searched(edits: Sequence[SearchReplace], base: bytes | None) -> bytes:
         return edits[0].replace.encode()
     if base is None:
         raise EditError(f"{path} does not exist, so nothing can be searched in it.")
-    if b"\0" in base:
-        raise EditError(f"{path} is a binary file; an edit block cannot change it.")
-    mark = _MARK if base.startswith(_MARK) else b""
-    lines = split(base.removeprefix(_MARK))
-    _refuse_mixed_encodings(edits, base, path)
-    matcher = Matcher([_text(line) for line in lines], path)
+    mark, lines = opened(base, path, "".join(edit.replace for edit in edits))
+    matcher = Matcher([text(line) for line in lines], path)
     spans = [_span(number, edit, lines, matcher) for number, edit in enumerate(edits, start=1)]
     return mark + b"".join(spliced(lines, spans, path))
+
+
+def opened(base: bytes, path: str, new: str) -> tuple[bytes, list[bytes]]:
+    """Return a text file's byte order mark, if it has one, and its lines; `new` goes into it.
+
+    Raises:
+        EditError: it is binary, or of an encoding that `new` would spoil.
+    """
+    if b"\0" in base:
+        raise EditError(f"{path} is a binary file; an edit block cannot change it.")
+    if not new.isascii():
+        _refuse_mixed_encodings(base, path)
+    mark = _MARK if base.startswith(_MARK) else b""
+    return mark, split(base.removeprefix(_MARK))
 
 
 def _span(number: int, edit: SearchReplace, lines: Sequence[bytes], matcher: Matcher) -> Span:
@@ -70,34 +80,37 @@ def _span(number: int, edit: SearchReplace, lines: Sequence[bytes], matcher: Mat
         raise EditError(
             f"{path}: a REPLACE leaves lines out ({line}); every line must stand there."
         )
-    match = matcher.match(search, replace)
+    return put(matcher.match(search, replace), lines, f"block {number}")
+
+
+def put(match: Match, lines: Sequence[bytes], what: str) -> Span:
+    """Return what replaces the lines that were found; those that stay keep their own ends."""
     old = lines[match.start : match.end]
     end = line_end(old) if match.end < len(lines) else line_end(lines)
-    # A line that stays keeps its own end, in a file that mixes them too.
     new: list[bytes] = []
-    for tag, start, stop, new_start, new_stop in opcodes([_text(line) for line in old], match.new):
+    for tag, start, stop, new_start, new_stop in opcodes([text(line) for line in old], match.new):
         added = [
             line.encode("utf-8", "surrogateescape") + end for line in match.new[new_start:new_stop]
         ]
         new += old[start:stop] if tag == "equal" else added
-    return Span(match.start, match.end, tuple(new), f"block {number}", keeps_end=True)
+    return Span(match.start, match.end, tuple(new), what, keeps_end=True)
 
 
-def _refuse_mixed_encodings(edits: Sequence[SearchReplace], base: bytes, path: str) -> None:
+def _refuse_mixed_encodings(base: bytes, path: str) -> None:
     """Raise where UTF-8 would come into a file of another encoding."""
     try:
         base.decode("utf-8")
     except UnicodeDecodeError as error:
-        if not all(edit.replace.isascii() for edit in edits):
-            raise EditError(
-                f"{path} is not UTF-8; an edit block can put only ASCII into it, a diff anything."
-            ) from error
+        raise EditError(
+            f"{path} is not UTF-8; an edit block can put only ASCII into it, a diff anything."
+        ) from error
 
 
-def _text(line: bytes) -> str:
+def text(line: bytes) -> str:
+    """Return a line without its end."""
     # Bytes that are not UTF-8 come back unchanged from surrogates.
     return without_end(line).decode("utf-8", "surrogateescape")
 
 
 def _decoded(lines: Sequence[bytes]) -> list[str]:
-    return [_text(line) for line in lines]
+    return [text(line) for line in lines]

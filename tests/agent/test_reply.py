@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mai.agent.reply import read_reply
+from mai.edits import parse
 
 BLOCK = "calc/core.py\n```python\nTitle: not this one\nx = 1\n```\n"
 DIFF = "diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-x = 1\n+x = 2\n"
@@ -31,6 +32,19 @@ def test_title_reason_and_edits_are_told_apart(text: str) -> None:
 def test_a_diff_starts_at_its_first_line() -> None:
     assert read_reply(f"Title: Two\n\nHere:\n{DIFF}").edits == DIFF
     assert read_reply(f"Title: Two\n```diff\n{DIFF}```\n").edits == f"```diff\n{DIFF}```\n"
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        "*** Begin Patch\n*** Delete File: a.py\n*** End Patch\n",
+        "a.py\n<source>python\n<<<<<<< SEARCH\nx\n=======\ny\n>>>>>>> REPLACE\n</source>\n",
+    ],
+)
+def test_other_forms_start_with_their_first_line_too(edits: str) -> None:
+    reply = read_reply(f"Title: Two\nWhy: One was not enough.\n\n{edits}")
+    assert reply.edits == edits
+    assert parse(reply.edits)
 
 
 @pytest.mark.parametrize("text", ["Title: none", "**Title:** None.\n", "title: nothing"])

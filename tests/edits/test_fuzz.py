@@ -47,6 +47,11 @@ CORPUS = [
     + packed(zlib.compress(b"\0hell"))
     + "\n",
     "```diff\ndiff --git a/src/a.py b/src/a.py\nold mode 100644\nnew mode 100755\n```\n",
+    (
+        "*** Begin Patch\n*** Add File: new.py\n+x = 1\n*** Update File: src/a.py\n"
+        "*** Move to: src/c.py\n@@ def f(x):\n-    return x\n+    return -x\n@@\n def g(y):\n"
+        "-    return y\n+    return 2\n*** End of File\n*** Delete File: docs/b.md\n*** End Patch\n"
+    ),
 ]
 
 PIECES = st.sampled_from(
@@ -60,6 +65,8 @@ PIECES = st.sampled_from(
         "rename from src/a.py", "rename to new.py", "new file mode 100644", "old mode 100644",
         "new mode 120000", "deleted file mode 100644", "index 1..2", "...", "# ... rest unchanged",
         "```python symbol=a.f", "-- ", "2.39.5", "- a bullet", "From: someone", "Binary files",
+        "*** Begin Patch", "*** End Patch", "*** Update File: src/a.py", "*** Move to: new.py",
+        "*** Add File: new.py", "*** Delete File: src/a.py", "*** End of File", "<source>",
         "commit 0123456789012345678901234567890123456789", "@@@ -1 -1 +1 @@@", "diff --cc src/a.py",
     ]
 )  # fmt: skip
