@@ -183,9 +183,10 @@ def test_a_hostile_proposal_forges_nothing_on_its_card(
         assert forbidden not in before + after
     assert "\u202e" not in rest
     assert card.allowed_mentions == {"parse": []}
-    last = card.embeds[0]["description"].splitlines()[-1]
-    assert last.startswith("👍 lands it · 👎 refuses it · ends <t:")
-    assert last.endswith(f"digest `{proposal.digest.removeprefix('sha256:')[:6]}`")
+    *_, how, until_when = card.embeds[0]["description"].splitlines()
+    assert how == "👍 lands it · 👎 refuses it"
+    assert until_when.startswith("ends <t:")
+    assert until_when.endswith(f"digest `{proposal.digest.removeprefix('sha256:')[:6]}`")
     assert card.files[0][0] == f"{proposal.short_id}.diff"
     assert "evil.py" in card.files[0][1].decode()
 

@@ -66,9 +66,23 @@ def test_a_card_reads_as_it_was_drawn() -> None:
         "**Review**  llama3.1:8b agrees, no concerns\n\n"
         "```diff\n@@ -1,2 +1,2 @@\n def mean(xs):\n-    return sum(xs) / (len(xs) - 1)\n"
         "+    return sum(xs) / len(xs)\n```\n\n"
-        "👍 lands it · 👎 refuses it · ends <t:1767409445:R> · digest `9c41e2`"
+        "👍 lands it · 👎 refuses it\nends <t:1767409445:R> · digest `9c41e2`"
     )
     assert face.footer == "7f3a00000000 · 9c41e2000000"
+
+
+def test_findings_say_their_place_always_and_their_level_where_it_differs() -> None:
+    long = "It can now do things. " * 20
+    worst = Finding("a", "net", Level.HIGH, "calc/net.py", 7, 0, long)
+    other = Finding("b", "env", Level.MEDIUM, "calc/env.py", 2, 0, "It reads settings.")
+    proposal = replace(PROPOSAL, risk=RiskReport(Level.HIGH, 9, (other, worst)))
+    lines = question(proposal, DIFF).body.splitlines()
+    place = lines.index("**Risk**  ◆ HIGH")
+    assert lines[place + 1].startswith("- It can now do things.")
+    assert lines[place + 1].endswith("… (calc/net.py:7)")
+    assert len(lines[place + 1]) <= 162
+    assert lines[place + 2] == "- ▲ MEDIUM: It reads settings. (calc/env.py:2)"
+    assert lines[-2] == "👍 and then the digest as a reply lands it · 👎 refuses it"
 
 
 def test_no_line_of_the_file_is_left_out_of_the_diff() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from mai.text import inside_fence
 
 _DIFF_CHARACTERS, _DIFF_LINES = 1000, 24
+_USUAL_NEW_FILE = "new file mode 100644"  # the list of files says `added`
 
 
 def short_diff(diff: str) -> str:
@@ -26,7 +27,7 @@ def _without_headers(diff: str) -> Iterator[str]:
         # `--- ` can be a removed line, but not before the first hunk.
         is_header = line.startswith("diff --git ") or (is_header and not line.startswith("@@ "))
         is_repeated = line.startswith(("diff --git ", "index ")) or (
-            is_alone and is_header and line.startswith(("--- ", "+++ "))
+            is_alone and is_header and line.startswith(("--- ", "+++ ", _USUAL_NEW_FILE))
         )
         if not is_repeated:
             yield line

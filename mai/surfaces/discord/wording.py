@@ -201,7 +201,8 @@ def _risk(proposal: Proposal) -> Iterator[str]:
     yield f"**Risk**  {LEVELS[proposal.level]}{'' if findings else ', gains nothing'}"
     ordered = sorted(findings, key=lambda found: -found.level.rank)
     for found in ordered[:_FINDINGS]:
-        yield f"- {chat_line(_finding(found, _LINE), _LINE)}"
+        said = _finding(found, _LINE, implied=proposal.level)
+        yield f"- {chat_line(said, _LINE)}"
     if len(ordered) > _FINDINGS:
         yield f"- … and {len(ordered) - _FINDINGS} more, all in the attachment"
 
@@ -222,6 +223,8 @@ def _trial(proposal: Proposal) -> Iterator[str]:
 
 
 def _review(proposal: Proposal) -> Iterator[str]:
+    if proposal.review is None and proposal.state is State.BLOCKED:
+        return  # it never got so far
     yield f"**Review**  {chat_line(_verdict(proposal), _LINE)}"
     concerns = proposal.review.concerns if proposal.review else ()
     for concern in concerns[:_CONCERNS]:
@@ -243,13 +246,15 @@ def _how(proposal: Proposal) -> str:
     digits = digits_of(proposal.digest)
     yes = f"{YES} lands it"
     if proposal.level >= Level.HIGH:
-        yes = f"{YES}, and then the digest as a reply, lands it"
-    return f"{yes} · {NO} refuses it · ends {_when(proposal.expires_at)} · digest `{digits}`"
+        yes = f"{YES} and then the digest as a reply lands it"
+    return f"{yes} · {NO} refuses it\nends {_when(proposal.expires_at)} · digest `{digits}`"
 
 
 def _blocked(proposal: Proposal) -> str:
-    why = chat_line(proposal.error.message, 300) if proposal.error else ""
-    return f"{why} Nobody can land this from here, and no answer is asked for.".strip()
+    told = "Nobody can land this from here, and no answer is asked for."
+    if proposal.error is None or (proposal.risk and proposal.risk.findings):
+        return told  # the findings say why
+    return f"{chat_line(proposal.error.message, 300)} {told}"
 
 
 def _when(expires_at: str | None) -> str:
@@ -280,9 +285,14 @@ def _told(proposal: Proposal) -> str:
             return f"It is {proposal.state}."
 
 
-def _finding(found: Finding, limit: int) -> str:
+def _finding(found: Finding, limit: int, implied: Level | None = None) -> str:
+    """Say what was found; its level too, unless that is `implied` by what stands above it."""
     line = f":{found.line}" if found.line else ""
-    return one_line(f"{LEVELS[found.level]}  {found.message}  ({found.path}{line})", limit)
+    level = "" if found.level is implied else f"{LEVELS[found.level]}: "
+    where = f"({one_line(found.path, limit // 2)}{line})"
+    # What is too long loses the end of its sentence, not the place that it is about.
+    what = one_line(f"{level}{found.message}", limit - len(where) - 1)
+    return f"{what} {where}"
 
 
 def _code(text: str, limit: int) -> str:
