@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from mai.errors import MaiError, ProviderError, SettingsError
+from mai.errors import MaiError, ProviderError, ProviderStalled, SettingsError
 from mai.protocols import ModelInfo
 from mai.providers.endpoint import Endpoint, Timeouts
 from mai.providers.gguf_header import kv_bytes_per_token
@@ -28,12 +28,15 @@ OLLAMA_PORT = 11434
 LMSTUDIO_PORTS = (1234, 8000)
 CONNECT_S = 0.4
 #: After this long whoever has said nothing counts as not there.
-PATIENCE_S = 0.75
+PATIENCE_S = 0.6
 #: Whoever has said something is there, and on a busy machine may take longer to say the rest.
 ALIVE_PATIENCE_S = 3.0
+#: The first answer comes within the patience, whatever connecting took.
+_ANSWER_S = 0.4
 _MAX_BYTES = 4_000_000
 _AT_ONCE = 8
 _HTTP_OK = 200
+_SILENT = "It takes connections and does not answer."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Place:
 def survey(settings: Settings, only: str = "") -> tuple[Place, ...]:
     """Ask every place, or the one provider `only`, and return what each has.
 
-    Who says nothing holds this up for 0.75 s; who has begun to answer, for 3 s at most.
+    Who says nothing holds this up for 0.6 s; who has begun to answer, for 3 s at most.
     """
     asks = [ask for ask in _asks(settings) if only in {"", ask.provider}]
     found: list[Place | MaiError | None] = [None] * len(asks)
@@ -112,7 +115,7 @@ def _place(ask: _Ask, answer: Place | MaiError | None) -> Place:
         raise answer
     if isinstance(answer, Place):
         return answer
-    note = answer.sentence if answer else "It does not answer in time."
+    note = answer.sentence if answer else _SILENT
     return Place(ask.provider, _shown(ask.provider, ask.where), answers=False, note=note)
 
 
@@ -125,10 +128,11 @@ def _ollama(address: str, alive: Callable[[], None]) -> Place:
         return Place("ollama", shown, answers=False, note="Nothing answers there.")
     alive()
     named = [(name, entry) for entry in entries if (name := _name(entry))]
-    loaded = _get(endpoint, "/api/ps") or {}
-    running = {_name(entry) for entry in loaded.get("models") or () if isinstance(entry, dict)}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        facts = list(pool.map(lambda one: _get(endpoint, "/api/show", {"model": one[0]}), named))
+        asked = pool.submit(_more, endpoint, "/api/ps")
+        facts = list(pool.map(lambda one: _more(endpoint, "/api/show", {"model": one[0]}), named))
+        loaded = asked.result() or {}
+    running = {_name(entry) for entry in loaded.get("models") or () if isinstance(entry, dict)}
     models = [
         _ollama_model(name, entry, shown_facts or {}, name in running)
         for (name, entry), shown_facts in zip(named, facts, strict=True)
@@ -193,8 +197,22 @@ def _gguf(settings: Settings, alive: Callable[[], None]) -> Place:
     return Place("gguf", str(folder), answers=True, models=models)
 
 
-def _get(endpoint: Endpoint, path: str, body: dict[str, Any] | None = None) -> Any:
-    """Return the JSON at `path`, None where there is none in time. With `body` it is a POST."""
+def _more(endpoint: Endpoint, path: str, body: dict[str, Any] | None = None) -> Any:
+    """Return the JSON at `path` of a server that has answered before; None where it does not."""
+    try:
+        return _get(endpoint, path, body, ALIVE_PATIENCE_S)
+    except ProviderStalled:
+        return None
+
+
+def _get(
+    endpoint: Endpoint, path: str, body: dict[str, Any] | None = None, answer_s: float = _ANSWER_S
+) -> Any:
+    """Return the JSON at `path`, None where nobody says such a thing. With `body` it is a POST.
+
+    Raises:
+        ProviderStalled: somebody takes the connection and says nothing in time.
+    """
     secure = endpoint.scheme == "https"
     make = http.client.HTTPSConnection if secure else http.client.HTTPConnection
     connection = make(endpoint.host, endpoint.port, timeout=CONNECT_S)
@@ -203,11 +221,19 @@ def _get(endpoint: Endpoint, path: str, body: dict[str, Any] | None = None) -> A
         pair = f"{endpoint.user}:{endpoint.password}".encode()
         headers["Authorization"] = "Basic " + b64encode(pair).decode()
     sent = None if body is None else json.dumps(body)
+    is_connected = False
     try:
+        connection.connect()
+        is_connected = True
+        connection.sock.settimeout(answer_s)
         connection.request("POST" if sent else "GET", f"{endpoint.path}{path}", sent, headers)
         response = connection.getresponse()
         data = response.read(_MAX_BYTES)
         return json.loads(data) if response.status == _HTTP_OK else None
+    except TimeoutError as error:
+        if is_connected:
+            raise ProviderStalled(_SILENT) from error
+        return None
     except (OSError, http.client.HTTPException, ValueError, RecursionError):
         return None
     finally:

@@ -116,6 +116,9 @@ def test_dead_servers_hold_nothing_up(tmp_path: Path, which: str) -> None:
         found = listed(tmp_path, **endpoints)
     expected = {"ollama": which == "LMSTUDIO_ENDPOINT", "lmstudio": False, "gguf": True}
     assert answering(found) == expected
+    silent = {place["provider"] for place in found["places"] if "does not answer" in place["note"]}
+    named = {"OLLAMA_ENDPOINT": {"ollama"}, "LMSTUDIO_ENDPOINT": {"lmstudio"}}
+    assert silent == named.get(which, {"ollama", "lmstudio"})
     # What holds it to a second is that no question waits longer than this.
     assert PATIENCE_S < 1
 
