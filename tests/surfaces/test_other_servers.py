@@ -6,7 +6,7 @@ import pytest
 
 from mai.core import Core
 from mai.proposal import State
-from tests.servers.discord import OWNER, SECOND, STRANGER, DiscordServer, Habit
+from tests.servers.discord import OWNER, SECOND, STRANGER, DiscordServer, Habit, How
 from tests.surfaces.serving import Serving, hosting, new_file, until, waiting
 from tests.workspace import FIX
 
@@ -33,6 +33,18 @@ def test_whatever_its_habits_only_the_owners_yes_lands(
         assert core.get(other.id).state is State.PENDING
     assert serving.workspace.git("rev-list", "--count", "HEAD") == "2"
     assert len(serving.cards()) == 2
+
+
+def test_a_server_may_say_where_its_gateway_is(
+    serving: Serving, server: DiscordServer, core: Core
+) -> None:
+    proposal = waiting(core, FIX)
+    serving.environment = {"MAI_DISCORD_GATEWAY": ""}
+    server.fails("GET /gateway", How.STATUS, number=404)  # and is asked again, not Discord's own
+    with hosting(serving):
+        server.reacts(OWNER, serving.card_of(proposal).id, "👍")
+        until(lambda: core.get(proposal.id).state is State.LANDED, "a landing")
+    assert server.count("GET", "/gateway") == 2
 
 
 def test_where_files_fail_a_cut_card_is_not_shown_without_them(

@@ -59,7 +59,9 @@ class MaiClient(discord.Client):
         commands: Callable[[discord.Client], app_commands.CommandTree[discord.Client]],
         lost: Callable[[], None],
         say: Callable[[str], None],
+        asks_for_gateway: bool = False,
     ) -> None:
+        """`asks_for_gateway`: the server says where its gateway is, since no setting does."""
         super().__init__(
             intents=INTENTS,
             max_messages=None,
@@ -72,6 +74,7 @@ class MaiClient(discord.Client):
         self._connected = connected
         self._lost = lost
         self._say = say
+        self._asks_for_gateway = asks_for_gateway
         self._commands = commands(self)
         self._guard_parsers()
 
@@ -82,7 +85,14 @@ class MaiClient(discord.Client):
             parsers[name] = _guarded(name, parser)
 
     async def setup_hook(self) -> None:
-        """Make the commands known. Cards do not depend on it."""
+        """Make the commands known. Cards do not depend on it.
+
+        Raises:
+            Trouble: the gateway of another server is not known, and Discord's own is not meant.
+        """
+        if self._asks_for_gateway:
+            _, url, _ = await reached(self.http.get_bot_gateway())
+            DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(url)
         try:
             await reached(self._commands.sync())
         except Trouble as trouble:

@@ -111,6 +111,7 @@ class DiscordSurface:
             connected=self._connected,
             lost=self._supervisor.lost,
             say=self._desk.say,
+            asks_for_gateway=bool(self._account.api and not self._account.gateway),
         )
         self._desk.post.use(client)
         return client
