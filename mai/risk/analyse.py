@@ -7,7 +7,7 @@ import sys
 import warnings
 
 from mai.risk import sensitive
-from mai.risk.capabilities import Collector
+from mai.risk.capabilities import Collector, TooManyUsesError
 from mai.risk.facts import Facts
 from mai.risk.kinds import is_test
 from mai.risk.names import Resolver
@@ -53,6 +53,9 @@ def analyse(path: str, source: bytes, *, in_full: bool) -> Facts:
         line = (error.lineno or 0) if isinstance(error, SyntaxError) else 0
         problem = ("text.unreadable", f"Python {version} cannot parse it: {why}.", line)
         return Facts(problem=problem)
+    except TooManyUsesError:
+        message = "It reaches for capabilities in more places than anybody can look at."
+        return Facts(problem=("text.hostile", message, 0))
     except RecursionError:
         return Facts(problem=("text.hostile", "It nests deeper than a parser can follow.", 0))
     except MemoryError:

@@ -10,7 +10,7 @@ from mai.risk import aliases, namespaces, rungs, sensitive, sinks, special, unre
 from mai.risk.aliases import canonical
 from mai.risk.calls import first
 from mai.risk.facts import Use
-from mai.risk.flow import Flow
+from mai.risk.flow import Budget, Flow
 from mai.risk.libraries import PACKAGES
 from mai.risk.names import Names, Resolver
 from mai.risk.scopes import Reference, Scope, Survey
@@ -19,6 +19,12 @@ _SHELLS = frozenset({"sh", "bash", "zsh", "dash", "cmd", "cmd.exe", "powershell"
 _TARGETS = ("url", "args", "cmd", "path", "file", "host", "filename")
 _LONGEST_STRING = 5000
 _LONGEST_PATH = 300
+# More than any file that a person wrote; a report could not show them anyway.
+_MAXIMUM_USES = 20_000
+
+
+class TooManyUsesError(Exception):
+    """A file uses capabilities in more places than are told apart."""
 
 
 class Collector:
@@ -35,6 +41,8 @@ class Collector:
         self.consumed: set[ast.AST] = set()
         self.calls: list[Use] = []
         self._in_full = in_full
+        # Measured: a step takes about 5 µs.
+        self._budget, self._budget_of_calls = Budget(400_000), Budget(100_000)
         self._is_plugin = not is_test  # what tests do to the run is told with the tests
         self._found: dict[tuple[str, str, int, int], Use] = {}
         self._qualified: dict[ast.AST, str] = {}
@@ -80,6 +88,8 @@ class Collector:
         line, column = getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
         key = (rule, name, line, column)
         if key not in self._found:
+            if len(self._found) >= _MAXIMUM_USES:
+                raise TooManyUsesError
             self._found[key] = self._use(rule, name, node, scope, target, data)
 
     def _use(  # noqa: PLR0917 - as `add`
@@ -93,7 +103,7 @@ class Collector:
     ) -> Use:
         fingerprint, is_fed = "", False
         if self._in_full:
-            flow = Flow(self.resolver)
+            flow = Flow(self.resolver, self._budget if rule != "call" else self._budget_of_calls)
             fingerprint, is_fed = flow.of(data, scope), flow.has_parameter
         return Use(
             rule,
@@ -165,12 +175,16 @@ class Collector:
     # --- what is where ---
 
     def _name(self, name: str, places: list[Reference]) -> None:
+        known: dict[int, bool] = {}
         for node, scope, call in places:
             bindings = scope.find(name)
             if bindings is None and name not in aliases.BUILTINS and not self.survey.stars:
                 return
             # An alias made by assignment counts where it was made, and again where it is called.
-            is_direct = bindings is None or any(how == "import" for how, _, _ in bindings)
+            is_direct = bindings is None or known.get(id(bindings))
+            if is_direct is None:
+                is_direct = any(how == "import" for how, _, _ in bindings or ())
+                known[id(bindings)] = is_direct
             if call is not None or is_direct:
                 self._reference(node, scope, call)
 

@@ -15,19 +15,32 @@ _MAXIMUM_DEPTH = 16
 _MAXIMUM_WAYS = 16
 
 
+class _TooFarError(Exception):
+    """There is more to follow than the limits allow."""
+
+
+class Budget:
+    """How many steps may still be followed in a file; a large one has thousands of places."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+
 class Flow:
     """Writes one fingerprint. Names are replaced by what they are bound to, step by step.
 
     `has_parameter` tells whether a parameter of a function is among what was written. Where there
-    is more to follow than the limits allow, the whole file becomes part of the fingerprint, so
-    that no change hides behind them.
+    is more to follow than the limits or the file's `budget` allow, the fingerprint is the whole
+    file's, so that no change hides behind them.
     """
 
-    def __init__(self, resolver: Resolver) -> None:
+    def __init__(self, resolver: Resolver, budget: Budget) -> None:
         self._resolver = resolver
+        self._budget = budget
         self.has_parameter = False
-        self._is_cut = False
         self._steps = 0
+        # What was written already is not followed again, or `b = a + a` doubles the work each time.
+        self._written: dict[int, int] = {}
         # The names that a comprehension or a lambda around what is written has for itself.
         self._inner: dict[str, str] = {}
         self._pieces: list[str] = []
@@ -35,17 +48,21 @@ class Flow:
 
     def of(self, nodes: Iterable[ast.AST], scope: Scope) -> str:
         """Return 16 hex digits over `nodes` as they are seen from `scope`."""
-        for node in nodes:
-            self._node(node, scope, 0)
-        if self._is_cut:
-            self._pieces.append(self._resolver.survey.print_of_file())
+        try:
+            for node in nodes:
+                self._node(node, scope, 0)
+        except _TooFarError:
+            # Whatever came after may have been a parameter.
+            self.has_parameter = True
+            return self._resolver.survey.print_of_file()
+        finally:
+            self._budget.steps -= self._steps
         return _print_of(self._pieces)
 
     def _node(self, node: ast.AST, scope: Scope, depth: int) -> None:
         self._steps += 1
-        if self._steps > _MAXIMUM_PIECES:
-            self._is_cut = True
-            return
+        if self._steps > _MAXIMUM_PIECES or self._steps > self._budget.steps:
+            raise _TooFarError
         if isinstance(node, ast.Name):
             self._name(node.id, scope, depth)
             return
@@ -92,7 +109,7 @@ class Flow:
             for binding in bindings[:_MAXIMUM_WAYS]:
                 self._binding(binding, depth)
             self._inner = inner
-            self._is_cut |= len(bindings) > _MAXIMUM_WAYS
+            _refuse(len(bindings))
             self._seen.discard(id(bindings))
 
     def _attribute(self, node: ast.Attribute, depth: int) -> None:
@@ -112,10 +129,13 @@ class Flow:
         if key in self._seen:
             self._pieces.append("$again")
             return False
-        if depth >= _MAXIMUM_DEPTH:
-            self._is_cut = True
+        if key in self._written:
+            self._pieces.append(f"$same{self._written[key]}")
             return False
+        if depth >= _MAXIMUM_DEPTH:
+            raise _TooFarError
         self._seen.add(key)
+        self._written[key] = len(self._written)
         return True
 
     def _binding(self, binding: Binding, depth: int) -> None:
@@ -155,18 +175,25 @@ class Flow:
             if (argument := argument_of(call, position, function)) is not None
         ]
         self._in_any_order(arguments, depth + 1)
-        self._is_cut |= len(calls) > _MAXIMUM_WAYS
+        _refuse(len(calls))
 
     def _in_any_order(self, groups: Iterable[Iterable[tuple[ast.AST, Scope]]], depth: int) -> None:
         """Write what different functions do so that it does not matter which stands first."""
         outer, found = self._pieces, []
         inner, self._inner = self._inner, {}
+        written = self._written
         for group in groups:
-            self._pieces = []
+            self._pieces, self._written = [], dict(written)
             for node, scope in group:
                 self._node(node, scope, depth)
             found.append("\x1e".join(self._pieces))
-        self._pieces, self._inner = [*outer, *sorted(found)], inner
+        self._pieces, self._inner, self._written = [*outer, *sorted(found)], inner, written
+
+
+def _refuse(ways: int) -> None:
+    """Stop where a name can be more things than are followed."""
+    if ways > _MAXIMUM_WAYS:
+        raise _TooFarError
 
 
 def _names_of(node: ast.AST) -> list[str]:

@@ -40,6 +40,8 @@ _PURPOSES = {
     browser_history browsercookie clipboard d3dshot dxcam evdev keyrings mouse picamera pyaudio
     pyautogui pyscreenshot pyscreeze pyxhook rookiepy uinput win32clipboard
     """,
+    # Devices that are plugged in.
+    "sensitive-path.system": "hid pyudev serial smbus usb",
     "dynamic-code.run": """
     asteval dukpy execjs js2py lupa py_mini_racer pyduktape quickjs
     """,

@@ -32,6 +32,7 @@ class Resolver:
         self.survey = survey
         self._names: dict[ast.AST, Names] = {}
         self._elements: dict[ast.AST, Names] = {}
+        self._free: dict[str, Names] = {}
         self._scope_of_fold: Scope = survey.module
         self._depth = 0
         self._folder = Folder(self._assigned)
@@ -101,25 +102,33 @@ class Resolver:
             names = tuple(handler(self, node, scope))
         finally:
             self._depth -= 1
-        if len(names) > 1:
-            names = tuple(dict.fromkeys(names))[:_MAXIMUM_NAMES]
-        memo[node] = names
+        memo[node] = names = tuple(dict.fromkeys(names))[:_MAXIMUM_NAMES]
         return names
 
     def bound(self, name: str, scope: Scope) -> Names:
         """Return what the bare `name` may stand for in `scope`."""
         bindings = scope.find(name)
         if bindings is None:
-            found = [canonical(f"{module}.{name}") for module in self.survey.stars]
-            found = [each for each in found if _matters(each)]
-            if name in BUILTINS:
-                found.append("builtins" if name == "__builtins__" else f"builtins.{name}")
-            return tuple(found)
+            if name not in self._free:
+                self._free[name] = self._unbound(name)
+            return self._free[name]
         return tuple(
             each
             for how, what, where in bindings[:24]
             for each in self._binding(name, how, what, where)
         )
+
+    def _unbound(self, name: str) -> Names:
+        """Return what a name that nothing binds may stand for: a built-in, or behind a star."""
+        starred = (canonical(f"{module}.{name}") for module in self.survey.stars)
+        found = [
+            each
+            for each in starred
+            if each in NAMES or each in POWERFUL or each.startswith("builtins.")
+        ]
+        if name in BUILTINS:
+            found.append("builtins" if name == "__builtins__" else f"builtins.{name}")
+        return tuple(dict.fromkeys(found))
 
     def _binding(self, name: str, how: str, what: Any, where: Scope) -> Names:
         if how == "import":
@@ -291,7 +300,3 @@ class Resolver:
         ast.NamedExpr: _of_inner,
         ast.Starred: _of_inner,
     }
-
-
-def _matters(name: str) -> bool:
-    return name in NAMES or name in POWERFUL or name.startswith("builtins.")

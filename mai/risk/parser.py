@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -156,6 +157,8 @@ def _hostile(message: str) -> Facts:
 
 
 def _death(code: int) -> str:
+    if code == -signal.SIGXCPU:
+        return "Parsing it took more CPU time than a file of its size may take."
     if code < 0:
         return f"The parser's process died of signal {-code} on it."
     return f"The parser's process ended on it with exit code {code}."

@@ -22,7 +22,7 @@ _SYSTEM_FILES = re.compile(
     r"^/(?:etc|root|boot|home|proc|sys|Users|var/log)/?$|^[A-Z]:[/\\]+(?:Users|Windows)[/\\]*$"
     r"|^/etc/(?!localtime|timezone|os-release|mime\.types|ssl/certs)[\w.-]+|^/proc/(?!cpuinfo|meminfo|stat\b|loadavg|"
     r"self/(?:status|stat|fd)\b)[\w*\[?-]+|^/sys/(?:kernel|firmware|module)|^/dev/(?:mem|kmem|sd[a-z]|nvme|"
-    r"disk|input|tcp|udp|port)|^/(?:root|boot|sbin|usr/s?bin|lib|usr/lib)/|^[A-Z]:[/\\]+Windows|^/var/(?:log|"
+    r"disk|input|tcp|udp|port|kmsg|hidraw|video|snd|bus|tty[A-Z])|^/(?:root|boot|sbin|usr/s?bin|lib|usr/lib)/|^[A-Z]:[/\\]+Windows|^/var/(?:log|"
     r"spool|lib)/|\\\\System32\b|\bHKEY_|/dev/tcp/|^/(?:bin)/(?:ba|z|k|da)?sh$",
     re.IGNORECASE,
 )

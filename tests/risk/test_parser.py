@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mai.proposal import Level
 from mai.risk import Policy, score_paths
 from mai.risk.parser import Parser
+from mai.risk.worker import cpu_s
 from tests.risk.conftest import Score
 
 
@@ -43,6 +44,8 @@ HOSTILE = {
     "format": "exec('%999999999d' % 1)\nexec('{:>999999999}'.format(1))",
     "power": "eval(str(2 ** 10 ** 9))",
     "surrogates": "x = '\\ud800'\nopen('\\ud800', 'w')\n",
+    "rebound": "a = b; b = a\n" * 5_000 + "exec(a)",
+    "stars": "".join(f"from a{n} import *\n" for n in range(3_000)) + "x()\n" * 3_000,
     "elements": "".join(f"l{n} = [l{n - 1}, l{n - 1}, l{n - 1}]\n" for n in range(1, 200))
     + "l199[0][0].run()",
 }
@@ -78,6 +81,31 @@ def test_a_file_that_kills_the_parser_is_blocked_with_the_reason(
     assert facts.problem is not None
     assert facts.problem[0] == "text.hostile"
     assert "signal 6" in facts.problem[1]
+
+
+def test_a_file_that_takes_too_much_cpu_time_is_blocked_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    wrapper = tmp_path / "python"
+    wrapper.write_text("#!/bin/sh\nread -r line\nkill -XCPU $$\n")
+    wrapper.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(wrapper))
+    with Parser() as parser:
+        facts = parser.facts("a.py", b"x = 1\n", in_full=False)
+    assert facts.problem is not None
+    assert "more CPU time" in facts.problem[1]
+
+
+def test_a_small_file_gets_seconds_and_a_large_one_more() -> None:
+    assert cpu_s(0) < 5
+    assert cpu_s(0) < cpu_s(2_000_000) < 20
+
+
+def test_a_file_with_more_uses_than_anybody_can_read_is_blocked(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_text("x = [" + '"/etc/passwd",' * 30_000 + "]\n")
+    (report,) = score_paths([path], Policy())
+    assert {finding.rule for finding in report.findings} == {"text.hostile"}
 
 
 def test_a_file_that_hangs_the_parser_is_blocked(
