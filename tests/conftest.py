@@ -24,7 +24,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [
         item
         for item in items
-        if item.get_closest_marker("docker") is not None or (_needs_git(item) and not has_git)
+        if any(item.get_closest_marker(name) is not None for name in ("docker", "host"))
+        or (_needs_git(item) and not has_git)
     ]
     config.hook.pytest_deselected(items=left_out)
     gone = set(left_out)

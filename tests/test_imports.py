@@ -80,6 +80,7 @@ def test_scoring_imports_no_screen_no_model_no_engine(tmp_path: Path) -> None:
     assert loaded & {"textual", "discord", "ollama", "lmstudio", "docker", "aiohttp"} == set()
 
 
+@pytest.mark.host
 def test_submitting_imports_no_screen_and_no_model(tmp_path: Path) -> None:
     (tmp_path / "x.patch").write_text("nothing that anybody could apply\n")
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)

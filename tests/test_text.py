@@ -65,6 +65,7 @@ def test_mentions_and_fences_are_broken() -> None:
     assert "```" not in prose("```diff\n-x\n```")
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     "forged",
     [

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +50,7 @@ def trailers(message: str) -> list[str]:
     return ran.stdout.decode().splitlines()
 
 
+@pytest.mark.host
 def test_the_message_tells_the_whole_story() -> None:
     message = commit_message(PROPOSAL, HEAD)
     assert message.startswith("Divide by the count\n\n`mean([1, 2, 3])` gives 3.0.")
@@ -91,6 +93,7 @@ hostile = st.one_of(
 )
 
 
+@pytest.mark.host
 @given(title=hostile, why=hostile, concern=hostile, path=hostile)
 def test_nobodys_words_become_a_trailer(title: str, why: str, concern: str, path: str) -> None:
     wild = replace(

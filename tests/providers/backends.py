@@ -16,7 +16,6 @@ from mai.providers.ollama import OllamaProvider
 from tests.servers import lmstudio, ollama
 from tests.servers.tiny_gguf import write_tiny_gguf
 
-NAMES = ("ollama", "lmstudio", "gguf")
 SERVERS = ("ollama", "lmstudio")
 CONTEXT = 4096
 TIMEOUTS = Timeouts(stall_s=20, facts_s=20, first_token_s=20)

@@ -21,7 +21,7 @@ from mai.protocols import (
     Tool,
     ToolCall,
 )
-from tests.providers.backends import CONTEXT, HELLO, NAMES, SERVERS, Backend, deltas_of, opened
+from tests.providers.backends import CONTEXT, HELLO, SERVERS, Backend, deltas_of, opened
 
 READ = Tool(
     "read_file",
@@ -41,7 +41,7 @@ class Plan(BaseModel):
     steps: list[Literal["a", "b"]]
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=[*SERVERS, pytest.param("gguf", marks=pytest.mark.host)])
 async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Backend]:
     with opened(request.param, tmp_path) as found:
         yield found

@@ -25,6 +25,8 @@ from tests.providers.backends import HELLO, deltas_of
 from tests.providers.test_contract import Plan
 from tests.servers.tiny_gguf import KV_HEADS, LAYERS, WIDTH, write_tiny_gguf
 
+pytestmark = pytest.mark.host
+
 LOADER = "mai-load"
 LONG_CONTEXT = 32_768
 ENDLESS = ChatRequest(HELLO.messages, None, LONG_CONTEXT - 1_000, 0.0)

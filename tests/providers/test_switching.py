@@ -172,6 +172,7 @@ async def test_the_processor_is_not_watched_while_a_model_answers(ladder: Ladder
     assert provider.model == "large:latest"
 
 
+@pytest.mark.host
 async def test_a_file_stands_in_for_a_server(ladder: Ladder, tmp_path: Path) -> None:
     write_tiny_gguf(tmp_path / "tiny.gguf")
     rungs: list[Provider] = [

@@ -66,6 +66,7 @@ def test_a_hostile_file_is_judged_or_blocked_and_the_next_one_is_not(
         assert finding.message.endswith(".")
 
 
+@pytest.mark.host
 def test_a_file_that_kills_the_parser_is_blocked_with_the_reason(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -83,6 +84,7 @@ def test_a_file_that_kills_the_parser_is_blocked_with_the_reason(
     assert "signal 6" in facts.problem[1]
 
 
+@pytest.mark.host
 def test_a_file_that_takes_too_much_cpu_time_is_blocked_with_the_reason(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -108,6 +110,7 @@ def test_a_file_with_more_uses_than_anybody_can_read_is_blocked(tmp_path: Path) 
     assert {finding.rule for finding in report.findings} == {"text.hostile"}
 
 
+@pytest.mark.host
 def test_a_file_that_hangs_the_parser_is_blocked(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -165,6 +165,7 @@ def test_a_source_distribution_is_refused_and_nothing_of_it_run(
     assert not ran.exists()
 
 
+@pytest.mark.host
 def test_what_takes_too_long_is_stopped(shelf: Path) -> None:
     make_wheel(shelf)
     with wheels.folder() as folder, pytest.raises(SandboxError, match="longer than 0 s"):
@@ -177,6 +178,7 @@ def test_what_is_no_wheel_is_said(shelf: Path) -> None:
         wheels.download(folder, [NAME])
 
 
+@pytest.mark.host
 def test_pip_is_told_no_secret(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISCORD_BOT_TOKEN", "made-up-secret")
     heard: list[bytes] = []

@@ -164,6 +164,7 @@ def test_sizes_count_whole_blocks_and_folders() -> None:
         packed.close()
 
 
+@pytest.mark.host
 def test_modes_arrive(root: Path) -> None:
     unpacked(root, [TreeFile("a", 0o100644, b""), TreeFile("b", 0o100755, b"")])
     assert not os.access(root / "a", os.X_OK)

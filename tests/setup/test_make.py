@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.host
+
 TOP = Path(__file__).resolve().parents[2]
 NEEDED = [
     "bash",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from mai.proposal import State
 from tests.store import workers
 from tests.store.stories import JUDGED, Store, id_of, tell
@@ -66,6 +68,7 @@ def test_every_contested_yes_has_exactly_one_winner(store: Store, folder: Path) 
     assert store.ledger.verify().ok
 
 
+@pytest.mark.host
 def test_a_writer_killed_at_any_instant_loses_nothing_it_said(store: Store, folder: Path) -> None:
     told = 0
     for round_number in range(8):

@@ -177,6 +177,7 @@ def test_a_message_of_many_lines_keeps_them_and_none_becomes_markup(
     assert lines[-1] == "…"
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 def test_a_push_needs_little_to_be_told_of(tmp_path: Path, hook: Hook, host: str) -> None:
     event = {"ref": "refs/heads/main", "repository": {}, "commits": [{"message": "Do it"}]}

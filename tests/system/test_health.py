@@ -92,6 +92,7 @@ def test_everything_is_looked_at_once_and_each_fault_has_its_mend(
         assert set(json.loads(json.dumps(check.as_json()))) == {"name", "status", "text", "mend"}
 
 
+@pytest.mark.host
 def test_repository_states(settings: Settings, tmp_path: Path) -> None:
     folder = tmp_path / "a repo"
     folder.mkdir()
@@ -122,6 +123,7 @@ def test_repository_states(settings: Settings, tmp_path: Path) -> None:
     assert "bare" in found(settings, tmp_path / "bare.git")["repository"].text
 
 
+@pytest.mark.host
 def test_a_git_environment_of_the_shell_does_not_answer_for_another_repository(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +132,7 @@ def test_a_git_environment_of_the_shell_does_not_answer_for_another_repository(
     assert "no git repository" in found(settings, tmp_path)["repository"].text
 
 
+@pytest.mark.host
 def test_a_missing_identity_is_named(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +159,7 @@ def test_a_program_that_is_not_there_is_a_finding(
     )
 
 
+@pytest.mark.host
 def test_an_old_git_is_a_finding(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
