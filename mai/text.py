@@ -49,6 +49,14 @@ def one_line(text: str, limit: int = 200) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
+def path_line(path: str, limit: int = 200) -> str:
+    """Return `path` as one line in which nothing is left out: what is invisible is escaped."""
+    shown = "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in path
+    )
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
 def title_line(text: str, limit: int = 72) -> str:
     """Return `text` as a commit subject or a card's title: one line, no fences, no mentions."""
     # Cleaning first: it would take the mentions' breaks out again.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mai.proposal import Finding, RiskReport
 
 
+_DIFF = frozenset({".patch", ".diff"})
 _CODE = frozenset({".py", ".pyi", ".pyw", ".ipynb"})
 
 
@@ -85,9 +86,12 @@ def _judge(
     paths: list[Path], diff: str | None, repo: Path | None, *, is_staged: bool
 ) -> dict[str, Any]:
     from mai.errors import UsageError
+    from mai.text import path_line
 
     if sum((bool(paths), diff is not None, is_staged)) != 1:
         raise UsageError("Give paths, or --diff FILE, or --staged: one of the three.")
+    if len(paths) == 1 and paths[0].suffix in _DIFF and paths[0].is_file():
+        raise UsageError(f"{path_line(str(paths[0]))} is a diff: give it with --diff.")
     if paths:
         return _judge_paths(paths)
     from mai.pipeline.judge_patch import judge_patch, judge_staged
@@ -168,6 +172,7 @@ def _shown(path: Path | str, stdin: Path) -> str:
 
 def _grouped(report: RiskReport) -> dict[str, Any]:
     from mai.proposal import Level
+    from mai.risk.report import score_of
 
     by_path: dict[str, list[Finding]] = {}
     for found in report.findings:
@@ -176,7 +181,7 @@ def _grouped(report: RiskReport) -> dict[str, Any]:
         {
             "path": path,
             "level": Level.highest(found.level for found in findings),
-            "score": 0,
+            "score": score_of(findings),
             "findings": [_finding(found) for found in findings],
         }
         for path, findings in by_path.items()
@@ -193,11 +198,11 @@ def _finding(found: Finding) -> dict[str, Any]:
 def _print(judged: dict[str, Any]) -> None:
     from mai.cli.output import line
     from mai.cli.show import MARKS
-    from mai.text import one_line
+    from mai.text import one_line, path_line
 
     for file in judged["files"]:
         for found in file["findings"]:
-            where = f"{one_line(found['path'])}:{found['line']}:{found['column']}"
+            where = f"{path_line(found['path'])}:{found['line']}:{found['column']}"
             line(f"{where}: {MARKS[found['level']]} {one_line(found['message'])} [{found['rule']}]")
     line(f"{MARKS[judged['level']]}")
 

@@ -10,7 +10,7 @@ from mai.pipeline.services import Outcome, Services
 from mai.proposal import Finding, Level, Proposal, RiskReport
 from mai.risk.policy import Policy
 from mai.risk.score import Change, score_change
-from mai.text import one_line
+from mai.text import one_line, path_line
 
 
 def assess(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
@@ -28,7 +28,7 @@ def assess(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
         report = _restoring(report)
     if report.level is Level.BLOCKED:
         worst = next(finding for finding in report.findings if finding.level is Level.BLOCKED)
-        error = Blocked(f"{one_line(worst.path)}: {one_line(worst.message, 400)}")
+        error = Blocked(f"{path_line(worst.path)}: {one_line(worst.message, 400)}")
         return Outcome.stopped("blocked", error, risk=asdict(report))
     return Outcome("assessed", {"risk": asdict(report)})
 

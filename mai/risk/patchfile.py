@@ -6,7 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-_FILE = re.compile(r"^diff --git (?:a/)?(.+?) (?:b/)?(.+)$")
+_FILE = re.compile(r'^diff --git ("(?:a/)?.+?"|(?:a/)?.+?) ("(?:b/)?.+"|(?:b/)?.+)$')
+# How git writes a path that has other than printable ASCII in it (git-config(1), core.quotePath).
+_ESCAPE = re.compile(rb"\\([0-7]{3}|.)")
+_ESCAPES = dict(zip(b"abtnvfr", b"\a\b\t\n\v\f\r", strict=True))
 _HUNK = re.compile(r"^@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _MODES = (
     ("new file mode ", "new_mode", "added"),
@@ -57,8 +60,8 @@ class _Reader:
         if file is not None and (self._before > 0 or self._after > 0):
             self._take_content(file, line)
         elif match := _FILE.match(line):
-            path = match[2].rstrip("\r")
-            self.file = PatchedFile(path, match[1] if match[1] != path else None)
+            old, path = _bare(match[1], "a/"), _bare(match[2].rstrip("\r"), "b/")
+            self.file = PatchedFile(path, old if old != path else None)
             return file if file and file.path else None
         elif line.startswith("--- "):
             return self._take_old_name(line)
@@ -107,4 +110,18 @@ def _name(line: str) -> str | None:
     name = line[4:].partition("\t")[0].strip()
     if name == "/dev/null":
         return None
-    return name[2:] if name.startswith(("a/", "b/")) else name
+    return _bare(name, "a/", "b/")
+
+
+def _bare(name: str, *prefixes: str) -> str:
+    """Return a path as it is in the tree, without git's quotes and one of `prefixes`."""
+    if len(name) > 1 and name.startswith('"') and name.endswith('"'):
+        raw = name[1:-1].encode("utf-8", "surrogateescape")
+        name = _ESCAPE.sub(_byte, raw).decode("utf-8", "surrogateescape")
+    return name[2:] if name.startswith(prefixes) else name
+
+
+def _byte(escape: re.Match[bytes]) -> bytes:
+    text = escape[1]
+    code = int(text, 8) & 0xFF if len(text) > 1 else _ESCAPES.get(text[0], text[0])
+    return bytes([code])

@@ -21,6 +21,8 @@ _IGNORED_BY_HFS = dict.fromkeys(
     [*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF]
 )
 _SHORT_GIT_NAME = re.compile(r"git~\d+", re.IGNORECASE)
+# `nul.tar.gz` is the device as well (Win32 naming conventions).
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|(?:com|lpt)[1-9])(?:\..*)?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 _STARTUP = ("sitecustomize.", "usercustomize.")
@@ -263,6 +265,11 @@ def _judge_folded(path: str, names: list[str]) -> Iterator[Finding]:
             "path.binary",
             name.endswith(_PICKLE_SUFFIXES),
             "Loading it runs what it holds, and nobody reads that in a diff.",
+        ),
+        (
+            "path.device",
+            any(_DEVICE.fullmatch(part) for part in names),
+            "Windows takes this name for a device, so nobody can check the tree out there.",
         ),
         (
             "path.environment",

@@ -139,6 +139,7 @@ test-tampering.patch | test-tampering | replace the code under test with somethi
 notebook.magic      | process | run shell commands from a notebook | `!pip install x`
 text.invisible      | gate-tampering | invisible characters hide something from a reader | a zero-width space in a name
 path.environment    | env | it sets the environment of what is started here | `.env`
+path.device         | gate-tampering | Windows takes the name for a device, so the tree cannot be checked out there | `aux.py`, `COM1`
 path.lock           | build-hook | it pins what is installed | `uv.lock`
 """  # noqa: E501 - a table is read across
 

@@ -51,7 +51,10 @@ def judge_change(
         policy: says what to leave alone.
     """
     for path in filter(None, (change.path, change.old_path)):
-        yield from judge_name(path)
+        for found in judge_name(path):
+            # What stands under a device's name stood there before.
+            if found.rule != "path.device" or change.status in {"added", "renamed"}:
+                yield found
         if glob := policy.leaves_alone(path):
             yield finding("path.leave-alone", path, f"The settings tell Mai to leave {glob} alone.")
     yield from _judge_modes(change)

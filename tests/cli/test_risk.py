@@ -41,6 +41,7 @@ def test_only_what_a_diff_gains_counts(workspace: Workspace) -> None:
     loud = workspace.mai("risk", "--diff", "-", "--fail-on", "MEDIUM", "--json", data=ADDS_SINK)
     assert loud.code == 3
     assert loud.json["files"][0]["findings"][0]["path"] == "calc/core.py"
+    assert loud.json["files"][0]["score"] == loud.json["score"] > 0
 
 
 def test_without_the_blobs_the_hunks_are_scored(workspace: Workspace, tmp_path: Path) -> None:
@@ -49,6 +50,21 @@ def test_without_the_blobs_the_hunks_are_scored(workspace: Workspace, tmp_path: 
     ran = workspace.mai("risk", "--diff", "-", "--json", data=ADDS_SINK, cwd=elsewhere)
     assert ran.json["context"] == "hunks"
     assert ran.json["level"] != "LOW"
+
+
+def test_what_hides_in_a_path_is_shown(workspace: Workspace) -> None:
+    new = "diff --git a/{0} b/{0}\nnew file mode 100644\n--- /dev/null\n+++ b/{0}\n"
+    patch = new.format(".git\u200b/hooks/x") + "@@ -0,0 +1 @@\n+x\n"
+    ran = workspace.mai("risk", "--diff", "-", data=patch)
+    assert "BLOCKED" in ran.out
+    assert ".git\\u200b/hooks/x" in ran.out
+
+
+def test_a_diff_is_not_taken_for_a_program(workspace: Workspace) -> None:
+    (workspace.repo.root / "fix.patch").write_text(FIX)
+    ran = workspace.mai("risk", "fix.patch")
+    assert ran.code == 2
+    assert "--diff" in ran.err
 
 
 def test_what_is_staged_is_judged_and_the_index_left_alone(workspace: Workspace) -> None:

@@ -58,6 +58,18 @@ def test_paths_and_modes_count() -> None:
     assert score_hunks(renamed, Policy()).level is Level.BLOCKED
 
 
+def test_a_path_that_git_quotes_is_the_path_it_stands_for() -> None:
+    patch = (
+        'diff --git "a/docs/\\303\\251\\"\\t.py" "b/docs/\\303\\251\\"\\t.py"\n'
+        '--- "a/docs/\\303\\251\\"\\t.py"\n+++ "b/docs/\\303\\251\\"\\t.py"\n'
+        "@@ -1 +1 @@\n-x = 1\n+x = 2\n"
+    )
+    (file,) = read_patch(patch)
+    assert (file.path, file.old_path) == ('docs/é"\t.py', None)
+    assert score_hunks(patch, Policy()).level is Level.BLOCKED
+    assert score_hunks(patch.replace("\\t", ""), Policy()).level is Level.LOW
+
+
 def test_own_core_is_blocked_in_hunks_too() -> None:
     patch = patched("y += 1").replace("app/x.py", "mai/risk/score.py")
     assert score_hunks(patch, Policy(), is_own_repo=True).level is Level.BLOCKED

@@ -103,6 +103,17 @@ def test_everyday_paths_are_low(score: Score, path: str) -> None:
     assert score({}, {path: "x = 1\n"}).level is Level.LOW
 
 
+@pytest.mark.parametrize("path", ["COM1", "pkg/aux.py", "x/AUX/y.py", "nul.tar.gz", "lpt9.txt"])
+def test_a_new_path_that_windows_takes_for_a_device_is_medium(score: Score, path: str) -> None:
+    assert rules(score({}, {path: "x = 1\n"}), Level.MEDIUM) == {"path.device"}
+    assert score({path: "x = 1\n"}, {path: "x = 2\n"}).level is Level.LOW
+
+
+@pytest.mark.parametrize("path", ["com.py", "auxiliary.py", "console/x.py", "null.py", "lpt10.py"])
+def test_a_path_that_only_begins_like_a_device_is_low(score: Score, path: str) -> None:
+    assert score({}, {path: "x = 1\n"}).level is Level.LOW
+
+
 @pytest.mark.parametrize("mode", ["120000", "160000"])
 @pytest.mark.parametrize("side", ["old", "new"])
 def test_links_and_submodules_are_blocked_on_either_side(
