@@ -6,10 +6,10 @@ import signal
 
 import pytest
 
-from mai.core import Core
+from mai.core import Core, Submission
 from mai.proposal import Level, State
 from tests.servers.discord import OWNER, DiscordServer, Posted
-from tests.surfaces.serving import Serving, until, waiting
+from tests.surfaces.serving import Serving, core_of, until, waiting
 from tests.workspace import FIX
 
 POSTING = ["card:attempted", "card:posted", "card:recorded", "card:offered"]
@@ -136,6 +136,23 @@ def test_digits_sent_while_nobody_listened_count(
     serving.start()
     serving.until_shown(card, "Landed on")
     assert core.get(proposal.id).state is State.LANDED
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("point", ["card:attempted", "card:posted"])
+def test_what_landed_by_itself_is_announced_once(
+    serving: Serving, server: DiscordServer, core: Core, point: str
+) -> None:
+    with core_of(serving.workspace, MAI_AUTO_LAND_LOW="1") as trusting:
+        proposal = trusting.submit(Submission(FIX, "Divide by the count", "It is wrong."))
+    assert proposal.state is State.LANDED
+    serving.start({"MAI_CRASH_AT": point})
+    assert serving.died() == -signal.SIGKILL
+    serving.start()
+    server.until(lambda: server.posted_by_mai("because it is LOW"), "the announcement")
+    until(lambda: not core.cards.open(), "it to be written down")
+    assert serving.stop() == 0
+    assert len(serving.cards()) == 1
 
 
 def test_what_ended_while_nobody_watched_is_shown(

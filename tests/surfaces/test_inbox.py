@@ -136,8 +136,20 @@ def test_what_changed_since_is_a_new_card_and_a_late_yes_is_refused(
     server.reacts(OWNER, card.id, "👍")
     server.until(lambda: server.posted_by_mai("Too late"), "a word")
     assert core.get(proposal.id).state is State.PENDING
-    server.reacts(OWNER, second.id, "👍")
-    serving.until_shown(second, "Landed on")
+    # Moved back, the first question is asked again, in a message without the late yes.
+    lines[5] = "line 5"
+    serving.workspace.repo.commit({"notes.md": "\n".join(lines) + "\n"}, "Spell it as before")
+    serving.until_shown(second, "superseded")
+    assert core.get(proposal.id).digest == proposal.digest
+    third = server.until(
+        lambda: [one for one in server.posted_by_mai("👍 lands it") if one.id > second.id],
+        "the first question again",
+    )[0]
+    server.until(lambda: {"👍", "👎"} <= (server.message(third.id) or third).reactions.keys(), "👍")
+    assert core.get(proposal.id).state is State.PENDING
+    server.reacts(OWNER, third.id, "👍")
+    serving.until_shown(third, "Landed on")
+    assert len(serving.cards()) == 3
 
 
 @pytest.mark.docker

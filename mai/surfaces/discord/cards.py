@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from http import HTTPStatus
 
+import discord
+
 from mai import crash
 from mai.proposal import Level, Proposal, State
 from mai.store.cards import Card, CardState
@@ -15,7 +17,16 @@ from mai.surfaces.discord.desk import Desk
 from mai.surfaces.discord.post import ATTACHMENT_BYTES
 from mai.surfaces.discord.reach import Kind, Trouble, reached
 from mai.surfaces.discord.reading import OFFERED
-from mai.surfaces.discord.wording import Face, is_uncut, outcome, question, superseded, whole
+from mai.surfaces.discord.wording import (
+    Face,
+    is_uncut,
+    marker,
+    outcome,
+    over,
+    question,
+    superseded,
+    whole,
+)
 
 #: What a card's `outcome` says of one whose diff Discord cannot show whole.
 TOO_LARGE = "too-large"
@@ -51,19 +62,22 @@ class CardKeeper:
         """
         core = self._desk.core
         proposal = await self._desk.look(lambda: core.get(proposal_id))
+        is_news = _is_news(proposal, core.clock.now())
+        shown = "" if proposal.state is State.BLOCKED else proposal.digest
         for card in await self._desk.look(lambda: core.cards.of(proposal_id)):
-            await self._follow(card, proposal)
+            await self._follow(card, proposal, is_due=is_news and card.digest == shown)
         if proposal.state is State.PENDING:
             card = await self._desk.look(lambda: core.cards.want(proposal_id, proposal.digest))
+            if card.state is CardState.CLOSED and card.outcome == _SUPERSEDED:
+                card = await self._anew(card)
             if card.state is CardState.POSTED or card.attempted_at:
                 self._answer(proposal_id, 0.0)  # there may be reactions that nobody has read
             if card.state is CardState.WANTED:
                 card = await self._posted(card, proposal)
                 await self._offer(card, proposal)
                 self._answer(proposal_id, _LOOK_AGAIN_S)
-        elif _is_news(proposal, core.clock.now()):
-            digest = "" if proposal.state is State.BLOCKED else proposal.digest
-            card = await self._desk.look(lambda: core.cards.want(proposal_id, digest))
+        elif is_news:
+            card = await self._desk.look(lambda: core.cards.want(proposal_id, shown))
             if card.state is CardState.WANTED:
                 card = await self._posted(card, proposal)
                 await self._close(card, outcome_of(proposal))
@@ -73,8 +87,7 @@ class CardKeeper:
         if card.state is not CardState.POSTED:
             return
         if card.posts < _MOST_POSTS:
-            fresh = {"state": CardState.WANTED.value, "attempted_at": None, "message": None}
-            await self._change(card, **fresh, question=None, pressed="")
+            await self._anew(card)
             return
         await self._close(card, "gone")
         name = card.proposal[:4]
@@ -90,8 +103,20 @@ class CardKeeper:
 
     # --- one card ----------------------------------------------------------------------------
 
-    async def _follow(self, card: Card, proposal: Proposal) -> None:
-        """Edit a card whose proposal has ended, or shows something else by now."""
+    async def _anew(self, card: Card) -> Card:
+        """Want another message for a card; what stands below the one before counts for nothing.
+
+        Such as where a branch moved and was moved back: what would land is what it was again.
+        """
+        fresh = {"state": CardState.WANTED.value, "attempted_at": None, "message": None}
+        told = {"question": None, "pressed": "", "outcome": "", "told_stale": 0, "reminded": 0}
+        return await self._change(card, **fresh, **told)
+
+    async def _follow(self, card: Card, proposal: Proposal, *, is_due: bool) -> None:
+        """Edit a card whose proposal has ended, or shows something else by now.
+
+        One that is not there yet is left to be posted if it `is_due`, else it is over.
+        """
         end = outcome_of(proposal)
         if proposal.state.is_end:
             if card.state is CardState.CLOSED and card.outcome in {end, _SUPERSEDED, "gone"}:
@@ -103,23 +128,32 @@ class CardKeeper:
             end, face = _SUPERSEDED, superseded(proposal, card.digest)
         else:
             return
-        if card.state is CardState.WANTED and card.attempted_at:
-            message = await self._desk.post.find(card)
+        if card.state is CardState.WANTED:
+            message = await self._left(card)
             if message is not None:
                 card = await self._change(card, message=message.id, state=CardState.POSTED.value)
+            elif is_due:
+                return
         if card.message is not None:
             crash.point("card:ending")
             await self._desk.post.edit(card, face)
             crash.point("card:ended")
         await self._close(card, end)
 
+    async def _left(self, card: Card) -> discord.Message | None:
+        """Return the message that an earlier attempt to post a card left, whatever it shows."""
+        if not card.attempted_at:
+            return None
+        ids = card.proposal, card.digest
+        return await self._desk.post.find(card, marker(*ids), over(*ids))
+
     async def _posted(self, card: Card, proposal: Proposal) -> Card:
         """Post a card, or find the message that an earlier attempt left."""
         core, post = self._desk.core, self._desk.post
-        message = await post.find(card) if card.attempted_at else None
+        diff = await self._desk.look(lambda: core.diff(proposal))
+        face, note = await asyncio.to_thread(_face, proposal, diff)
+        message = await post.find(card, face.footer) if card.attempted_at else None
         if message is None:
-            diff = await self._desk.look(lambda: core.diff(proposal))
-            face, note = await asyncio.to_thread(_face, proposal, diff)
             channel = await post.channel()
             card = await self._desk.look(partial(core.cards.attempt, card))
             card = await self._change(card, channel=channel, outcome=note)

@@ -13,7 +13,7 @@ from mai.proposal import Level, Proposal
 from mai.store.cards import Card
 from mai.surfaces.discord.reach import Kind, Trouble, box_for, reached
 from mai.surfaces.discord.settings import Account
-from mai.surfaces.discord.wording import Face, marker, whole
+from mai.surfaces.discord.wording import Face, whole
 
 #: Discord takes 10 MB a message; what does not fit cannot be seen, so it cannot be approved there.
 ATTACHMENT_BYTES = 8_000_000
@@ -129,19 +129,23 @@ class Post:
                 return None
             raise
 
-    async def find(self, card: Card) -> discord.Message | None:
-        """Return the message of a card whose posting was begun, None where it is not there."""
+    async def find(self, card: Card, *marks: str) -> discord.Message | None:
+        """Return the message of a card whose posting was begun, None where it is not there.
+
+        Its footer is one of `marks`.
+        """
         channel = card.channel or await self.channel()
         began = datetime.fromisoformat(card.attempted_at or card.wanted_at) - _LOOK_BACK
-        mark = marker(card.proposal, card.digest)
         # The latest first: Discord's clock and this one may not agree on what is after.
-        found = self._marked(await self.latest(channel), mark)
-        return found or self._marked(await self.history(channel, after=began), mark)
+        found = self._marked(await self.latest(channel), marks)
+        return found or self._marked(await self.history(channel, after=began), marks)
 
-    def _marked(self, messages: Iterable[discord.Message], mark: str) -> discord.Message | None:
+    def _marked(
+        self, messages: Iterable[discord.Message], marks: tuple[str, ...]
+    ) -> discord.Message | None:
         for message in messages:
             is_mine = message.author.id == self.me
-            if is_mine and any(embed.footer.text == mark for embed in message.embeds):
+            if is_mine and any(embed.footer.text in marks for embed in message.embeds):
                 return message
         return None
 

@@ -62,6 +62,11 @@ def marker(proposal_id: str, digest: str) -> str:
     return f"{proposal_id} · {bare(digest)[:12] or 'no digest'}"
 
 
+def over(proposal_id: str, digest: str) -> str:
+    """Return the footer of a card that is over: never taken for one that can be answered."""
+    return f"{marker(proposal_id, digest)} · over"
+
+
 def bare(digest: str) -> str:
     """Return a digest without `sha256:`."""
     return digest.removeprefix("sha256:")
@@ -110,7 +115,7 @@ def outcome(proposal: Proposal, digest: str) -> Face:
     return Face(
         f"{end[0]} **{_title(proposal)}**   {proposal.short_id} ·{end[1:]}",
         "\n\n".join(part for part in parts if part),
-        marker(proposal.id, digest),
+        over(proposal.id, digest),
         _GREEN if is_good else _GREY,
     )
 
@@ -125,7 +130,7 @@ def superseded(proposal: Proposal, digest: str) -> Face:
     return Face(
         f"↻ **{_title(proposal)}**   {proposal.short_id} · superseded",
         told,
-        marker(proposal.id, digest),
+        over(proposal.id, digest),
         _GREY,
     )
 
