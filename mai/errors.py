@@ -26,7 +26,8 @@ MaiError                    1  internal
 │   ├── ProviderUnreachable 1  provider-unreachable
 │   │   ├── ProviderDied    1  provider-died
 │   │   └── ProviderStalled 1  provider-stalled
-│   ├── ModelNotFound       1  model-not-found
+│   ├── NoModel             2  no-model
+│   │   └── ModelNotFound   2  model-not-found
 │   ├── OutOfMemory         1  out-of-memory
 │   ├── BadAnswer           1  bad-answer
 │   └── ContextOverflow     1  context-overflow
@@ -232,7 +233,14 @@ class BadAnswer(ProviderError):
     code = "bad-answer"
 
 
-class ModelNotFound(ProviderError):
+class NoModel(ProviderError):
+    """Nothing is there to think with; a person has to start, get or choose something."""
+
+    exit_code = 2
+    code = "no-model"
+
+
+class ModelNotFound(NoModel):
     """The server has no model of that name."""
 
     code = "model-not-found"

@@ -24,7 +24,7 @@ from mai.agent.stages.recall import recall
 from mai.agent.stages.selfcheck import self_check
 from mai.agent.stages.write import write
 from mai.agent.task import ApprovePlan, Fault, Means, Plan, Steering, Work
-from mai.errors import Cancelled, MaiError, ProviderError
+from mai.errors import Cancelled, MaiError, NoModel, ProviderError
 from mai.events import Event, Said, StageFinished, StageStarted
 from mai.proposal import Json, Proposal
 from mai.protocols import CanImprove, Draft
@@ -58,13 +58,14 @@ def carry_out(task: str, means: Means, hooks: Hooks, task_id: str = "") -> Propo
     """Return the proposal that carries `task` out, or the last one that the gate refused.
 
     Raises:
-        ProviderError: no model takes tasks here, it sees nothing to change, gives no change, goes
-            round in circles, or it or its server failed before there was anything to submit.
+        NoModel: no model takes tasks here.
+        ProviderError: it sees nothing to change, gives no change, goes round in circles, or it or
+            its server failed before there was anything to submit.
         EditError: what it wrote does not apply, after three rounds.
         Cancelled: somebody asked to stop, or did not want the plan.
     """
     if isinstance(means.provider, CanImprove):
-        raise ProviderError(
+        raise NoModel(
             "No model thinks here, so I cannot carry out a task; `mai improve` works without one."
         )
     run = _Run(means, hooks, task_id or new_task_id())

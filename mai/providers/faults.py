@@ -8,7 +8,7 @@ from mai.errors import (
     BadAnswer,
     ContextOverflow,
     MaiError,
-    ModelNotFound,
+    NoModel,
     OutOfMemory,
     ProviderDied,
     ProviderError,
@@ -32,7 +32,7 @@ _REMEDIES: tuple[tuple[type[MaiError], Remedy], ...] = (
     (ProviderDied, Remedy.RETRY),
     (BadAnswer, Remedy.RETRY),
     (ProviderUnreachable, Remedy.FALL_BACK),
-    (ModelNotFound, Remedy.FALL_BACK),
+    (NoModel, Remedy.FALL_BACK),
     (OutOfMemory, Remedy.FALL_BACK),
     (ProviderError, Remedy.FALL_BACK),
 )

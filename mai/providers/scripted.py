@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mai.errors import ProviderError, SettingsError
+from mai.errors import NoModel, ProviderError, SettingsError
 from mai.protocols import ChatRequest, Delta, ModelInfo
 from mai.providers.tokens import estimate_messages, most_tokens
 from mai.text import one_line
@@ -53,10 +53,11 @@ class ScriptedProvider:
         """Play the next answer in pieces.
 
         Raises:
-            ProviderError: the transcript is at its end, or has an error here.
+            NoModel: the transcript is at its end.
+            ProviderError: it has an error here.
         """
         if self._next >= len(self._answers):
-            raise ProviderError("The transcript is at its end.")
+            raise NoModel("The transcript is at its end.")
         answer = self._answers[self._next]
         self._next += 1
         deltas = [Delta(thinking=piece) for piece in _pieces(answer.thinking)]

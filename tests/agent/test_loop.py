@@ -12,7 +12,7 @@ from mai.agent.loop import carry_out
 from mai.agent.task import Means, Plan, Step
 from mai.edits import apply, parse
 from mai.edits.nouns import BaseFile
-from mai.errors import Cancelled, EditError, ProviderError
+from mai.errors import Cancelled, EditError, NoModel, ProviderError
 from mai.events import Cancel, Said, StageFinished, StageStarted
 from mai.proposal import State
 from mai.protocols import Draft
@@ -191,8 +191,9 @@ def test_nothing_to_change_is_said(answer: object) -> None:
 
 
 def test_reflexes_take_no_task() -> None:
-    with pytest.raises(ProviderError, match="No model thinks here"):
+    with pytest.raises(NoModel, match="No model thinks here") as caught:
         carry_out(TASK, Means(ReflexProvider(), SNAPSHOT), Gate().hooks)
+    assert caught.value.exit_code == 2
 
 
 def test_a_server_that_dies_on_the_way_leaves_what_was_there(tmp_path: Path) -> None:

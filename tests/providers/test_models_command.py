@@ -169,7 +169,7 @@ def test_use_of_what_is_not_there_writes_nothing(tmp_path: Path) -> None:
     with ollama.OllamaServer(CODER, EMBEDDER) as server:
         for name in ("gone:1b", EMBEDDER.name):
             code, out, _ = mai(tmp_path, "use", name, "--json", OLLAMA_ENDPOINT=server.url)
-            assert code == 1
+            assert code == 2
             assert json.loads(out)["error"]["code"] == "model-not-found"
             assert CODER.name in json.loads(out)["error"]["message"]
     assert not (tmp_path / "config").exists()

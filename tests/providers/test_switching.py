@@ -14,6 +14,7 @@ from mai.errors import ContextOverflow, ProviderDied, ProviderUnreachable
 from mai.events import Cancel
 from mai.protocols import ChatRequest, Message, Provider
 from mai.providers.base import ask, context_tokens
+from mai.providers.endpoint import Timeouts
 from mai.providers.gguf import GgufProvider
 from mai.providers.lmstudio import LMStudioProvider
 from mai.providers.ollama import OllamaProvider
@@ -96,6 +97,54 @@ def test_no_memory_brings_the_smaller_model_and_frees_the_larger(ladder: Ladder)
     assert "large:latest does not fit the memory that is free" in ladder.said[0]
     unloads = [sent for sent in ladder.ollama.requests if sent.body.get("keep_alive") == 0]
     assert [sent.body["model"] for sent in unloads] == ["large:latest"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (ollama.Fault.SERVER_ERROR, "answered 500: llama runner process has died"),
+        (ollama.Fault.MIDSTREAM_ERROR, "in the middle of an answer: unexpected EOF"),
+        (ollama.Fault.DROP, "went away in the middle of an answer"),
+        (ollama.Fault.STALL, "has stopped sending"),
+        (ollama.Fault.NO_END, "went away in the middle of an answer"),
+        (ollama.Fault.NOT_THE_PROTOCOL, "sent something that is not its protocol"),
+        (ollama.Fault.OUT_OF_MEMORY, "does not fit the memory that is free"),
+        (None, "`ollama pull large:latest` gets it"),
+    ],
+    ids=str,
+)
+def test_every_fault_that_lasts_brings_the_next_model_and_one_sentence(
+    ladder: Ladder, fault: ollama.Fault | None, says: str
+) -> None:
+    provider = ladder.provider()
+    if fault is ollama.Fault.STALL:
+        large = provider.rungs[0]
+        assert isinstance(large, OllamaProvider)
+        large._timeouts = Timeouts(first_token_s=0.2)
+    if fault is None:
+        del ladder.ollama.models["large:latest"]
+    else:
+        # What may pass is tried again, and only then left.
+        is_tried_again = fault not in {ollama.Fault.STALL, ollama.Fault.OUT_OF_MEMORY}
+        is_tried_again &= fault is not ollama.Fault.SERVER_ERROR
+        ladder.ollama.answers(*failing(fault, 2 if is_tried_again else 1))
+    ladder.ollama.answers("From the small one.")
+    # A server that holds the line may do so with its other models as well.
+    answer, model = ("From the small one.", "small:latest")
+    if fault is ollama.Fault.STALL:
+        answer, model = ("ok", "other")
+    assert (ask(provider, HELLO, Cancel()), provider.model) == (answer, model)
+    (said,) = ladder.said
+    assert said.startswith(f"I think with {model}, not large:latest: ")
+    assert says in said
+    assert said.count(". ") == 0
+
+
+def test_a_prompt_cut_in_silence_is_a_stop_whoever_else_is_there(ladder: Ladder) -> None:
+    ladder.ollama.answers(*failing(ollama.Fault.TRUNCATED_PROMPT))
+    with pytest.raises(ContextOverflow, match="it cut the prompt"):
+        ask(ladder.provider(), ChatRequest((Message("user", "word " * 500),)), Cancel())
+    assert ladder.said == []
 
 
 def test_a_server_that_is_gone_takes_all_its_models_along(ladder: Ladder) -> None:
