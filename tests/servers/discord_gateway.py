@@ -83,6 +83,8 @@ class Gateway:
         #: While this is set, every connection is taken and dropped again.
         self.hangs_up = False
         self.hung_up = 0
+        #: While this is set, connections are taken and nothing is ever said on them.
+        self.is_silent = False
         #: Identifying is answered with this close code while it is set.
         self.rejects_with = 0
 
@@ -124,7 +126,8 @@ class Gateway:
         link = Link(socket, request, zlib.compressobj() if is_packed else None)
         self.links.append(link)
         try:
-            await link.send(10, {"heartbeat_interval": HEARTBEAT_MS, "_trace": []})
+            if not self.is_silent:
+                await link.send(10, {"heartbeat_interval": HEARTBEAT_MS, "_trace": []})
             async for message in socket:
                 if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
                     await self._heard(link, json.loads(message.data))

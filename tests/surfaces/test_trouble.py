@@ -50,6 +50,20 @@ def test_a_channel_that_cannot_be_read_gives_no_yes_and_names_the_box(
         serving.until_shown(card, "Landed on")
 
 
+def test_a_gateway_that_never_says_a_word_is_said(
+    serving: Serving, server: DiscordServer, core: Core
+) -> None:
+    server.gateway.is_silent = True
+    proposal = waiting(core, FIX)
+    with hosting(serving) as (_, said):
+        until(lambda: any("it does not answer; I keep trying" in line for line in said), "a line")
+        server.gateway.is_silent = False
+        server.cut()
+        server.reacts(OWNER, serving.card_of(proposal).id, "👍")
+        until(lambda: core.get(proposal.id).state is State.LANDED, "a landing")
+        until(lambda: "Discord: connected again." in said, "a word that it is mended")
+
+
 def test_thousands_of_strangers_hide_neither_yes_nor_no(
     serving: Serving, server: DiscordServer, core: Core
 ) -> None:

@@ -57,6 +57,7 @@ class Supervisor:
         self._drops: deque[float] = deque(maxlen=_DROPS)
         self._ready_s: float | None = None
         self._complaint: asyncio.TimerHandle | None = None
+        self._trouble = ""
         self._was_lost = False
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -78,6 +79,7 @@ class Supervisor:
         if self._complaint is not None:
             self._complaint.cancel()
             self._complaint = None
+        self._trouble = ""
         me = self._client.user if self._client else None
         if self._was_lost:
             self._say("Discord: connected again.")
@@ -88,9 +90,7 @@ class Supervisor:
         """The connection is gone for now."""
         self._tell("connecting", "")
         self._drops.append(time.monotonic())
-        if self._complaint is None:
-            loop = asyncio.get_running_loop()
-            self._complaint = loop.call_later(_SILENT_S, self._complain, "the connection is lost")
+        self._complain_soon("the connection is lost")
         if len(self._drops) == _DROPS and self._drops[-1] - self._drops[0] < _DROPS_WITHIN_S:
             self._drops.clear()
             if self._client is not None:
@@ -105,6 +105,8 @@ class Supervisor:
         while True:
             self._ready_s = None
             self._tell("connecting", "")
+            if not self._trouble:
+                self._complain_soon("it does not answer")
             refusal = await self._one()
             if refusal:
                 self._say(f"Discord: {refusal}")
@@ -137,17 +139,21 @@ class Supervisor:
             with contextlib.suppress(Exception):  # it is half open, and thrown away
                 await client.close()
         get("discord").info("the client ended", why=why)
-        if self._complaint is None:
-            loop = asyncio.get_running_loop()
-            self._complaint = loop.call_later(
-                _SILENT_S, self._complain, f"I cannot connect ({why})"
-            )
+        self._complain_soon(f"I cannot connect ({why})")
         return ""
 
-    def _complain(self, what: str) -> None:
+    def _complain_soon(self, what: str) -> None:
+        """Say what is wrong, once, unless it is mended soon; the last thing known is said."""
+        self._trouble = what
+        if self._complaint is None:
+            loop = asyncio.get_running_loop()
+            self._complaint = loop.call_later(_SILENT_S, self._complain)
+
+    def _complain(self) -> None:
         self._was_lost = True
         self._say(
-            f"Discord: {what}; I keep trying. Proposals wait, and the terminal takes answers."
+            f"Discord: {self._trouble}; I keep trying. Proposals wait, and the terminal takes "
+            "answers."
         )
 
     # --- one Mai at a time -------------------------------------------------------------------
