@@ -183,7 +183,8 @@ def trial_line(proposal: Proposal, *, is_brief: bool = False) -> Content:
         for name in ("missing", "changed", "flaky")
         if (ids := getattr(trial, name))
     ]
-    shown = [f"{len(trial.fixed)} fixed", f"{len(trial.broken)} broken", *more]
+    fixed = [f"{len(trial.fixed)} fixed"] if trial.fixed or not is_brief else []
+    shown = [*fixed, f"{len(trial.broken)} broken", *more]
     shown.append(f"{trial.head.passed} passed")
     if failing := trial.head.failed + trial.head.errors:
         shown.append(f"{failing} failing")
