@@ -24,6 +24,16 @@ _HIDING = re.compile(r"\|(?=\|)|~(?=~)|\](?=\()|<(?=[@#:/a-z0-9])", re.IGNORECAS
 _LONG_RUN = re.compile(r"`{3,}")
 _BLOCK_MARK = re.compile(r"^([ \t]*)(#{1,3} |>{1,3} |-# )", re.MULTILINE)
 _ZERO_WIDTH_SPACE = "\u200b"
+# What chat templates set messages apart with: ChatML and its kin, DeepSeek, Llama 2 and Mistral,
+# Gemma, and the tags of thoughts and tool calls. A server takes one in a quoted text for its own.
+_ANGLED = (
+    r"\|[^|<>\s]{1,40}\||\uff5c[^\uff5c<>\n]{1,40}\uff5c|</?SYS>|/?s|bos|eos|pad|unk"
+    r"|(?:start|end)_of_\w{1,20}|fim_\w{1,10}|/?(?:think|thinking|tool_calls?|tool_response)"
+)
+_SQUARE = r"/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_\w{1,10}|gMASK|THINK)"
+_WORD_JOINER = "\u2060"
+_TOKEN = re.compile(rf"<(?:{_ANGLED})>|\[{_SQUARE}\]")
+_BROKEN_TOKEN = re.compile(rf"<{_WORD_JOINER}(?:{_ANGLED})>|\[{_WORD_JOINER}{_SQUARE}\]")
 _ROOM_FOR_BREAKS = 2
 
 
@@ -97,6 +107,19 @@ def chat_line(text: str, limit: int = 200) -> str:
 def inside_fence(text: str) -> str:
     """Return `text` plain and such that it cannot close the fence of three backticks around it."""
     return _LONG_RUN.sub(lambda match: _ZERO_WIDTH_SPACE.join(match.group()), plain(text))
+
+
+def for_model(text: str) -> str:
+    """Return `text` with every token that sets messages apart broken, so that it stays text.
+
+    An invisible character stands after its first one; `from_model` takes it out again.
+    """
+    return _TOKEN.sub(lambda match: match[0][0] + _WORD_JOINER + match[0][1:], text)
+
+
+def from_model(text: str) -> str:
+    """Return what a model wrote with the tokens that `for_model` broke whole again."""
+    return _BROKEN_TOKEN.sub(lambda match: match[0][0] + match[0][2:], text)
 
 
 def commit_prose(text: str, limit: int = 4000) -> str:

@@ -10,6 +10,8 @@ from mai.text import (
     chat,
     chat_line,
     commit_prose,
+    for_model,
+    from_model,
     inside_fence,
     one_line,
     plain,
@@ -101,3 +103,36 @@ def test_nothing_inside_a_fence_closes_it(text: str) -> None:
 
 def test_code_lists_and_bold_stay_in_a_chat() -> None:
     assert chat("`mean` is **wrong**:\n- one") == "`mean` is **wrong**:\n- one"
+
+
+CONTROL_TOKENS = (
+    "<|im_start|>", "<|im_end|>", "<|eot_id|>", "<|start_header_id|>", "<|endoftext|>", "<|end|>",
+    "<|channel|>", "<\uff5cUser\uff5c>", "<\uff5cend\u2581of\u2581sentence\uff5c>",
+    "<s>", "</s>", "<bos>",
+    "<start_of_turn>", "<end_of_turn>", "<fim_prefix>", "<<SYS>>", "<</SYS>>", "[INST]", "[/INST]",
+    "[TOOL_CALLS]", "[AVAILABLE_TOOLS]", "<think>", "</think>", "<tool_call>", "</tool_response>",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("token", CONTROL_TOKENS)
+def test_what_sets_messages_apart_is_broken_for_a_model_and_whole_again_after(token: str) -> None:
+    text = f"a {token}{token}b"
+    broken = for_model(text)
+    assert token not in broken
+    assert for_model(broken) == broken
+    assert from_model(broken) == text
+    assert from_model(text) == text
+
+
+@pytest.mark.parametrize("text", ["a <b> [c] |d| <e|f>", "x[INST", "if a<s and b>c:", "<|", "|>"])
+def test_other_text_reaches_a_model_as_it_is(text: str) -> None:
+    assert for_model(text) == text
+
+
+@given(
+    st.lists(st.sampled_from([*CONTROL_TOKENS, "<", "|", ">", "[", "]", "a", "\n"]), max_size=12)
+)
+def test_no_sequence_of_pieces_leaves_a_token_whole(pieces: list[str]) -> None:
+    broken = for_model("".join(pieces))
+    assert not any(token in broken for token in CONTROL_TOKENS)
+    assert from_model(broken) == "".join(pieces)

@@ -12,6 +12,7 @@ from mai.errors import ContextOverflow, ProviderError
 from mai.protocols import ChatRequest, Delta, Message, Provider, ToolCall
 from mai.providers.base import closing, without_thinking
 from mai.providers.tokens import estimate_request
+from mai.text import from_model
 
 #: A question that takes more looks than this is a task.
 MOST_CALLS = 8
@@ -54,7 +55,7 @@ class Exchange:
                     if self._is_native or not may_be_call(without_thinking(whole)):
                         yield Delta(whole[shown:])
                         shown = len(whole)
-            answer = without_thinking("".join(pieces))
+            answer = from_model(without_thinking("".join(pieces)))
             if not calls and not shown:
                 calls = await self._written(request, answer)
             if not calls:
@@ -79,7 +80,7 @@ class Exchange:
         wanted = replace(request, messages=messages, schema=schema)
         async with closing(self._provider.stream(wanted)) as deltas:
             pieces = [delta.text async for delta in deltas]
-        call = call_in(without_thinking("".join(pieces)))
+        call = call_in(from_model(without_thinking("".join(pieces))))
         return [] if call is None else [call]
 
     async def _looked(

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 
-from mai.text import one_line
+from mai.text import for_model, one_line
 
-_BACKTICKS = re.compile(r"`+")
+# Backticks, and what looks like them to a model that was taught to read past spelling.
+_BACKTICKS = re.compile("[`\u02cb\u2035\uff40\u1fef]+")
 _LABEL_CHARACTERS = 200
 MIN_FENCE = 3
 
@@ -30,12 +31,12 @@ def fence_for(text: str) -> str:
 def fenced(label: str, text: str) -> Block:
     """Return `text` as a block, with `label` (such as a path) on the line before it.
 
-    Line ends become line feeds and NUL is dropped; all else stays as it is, because code is quoted
-    back exactly.
+    Line ends become line feeds, NUL is dropped, and what a server would take for the end of a
+    message is broken; all else stays as it is, because code is quoted back exactly.
     """
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    text = for_model(text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", ""))
     fence = fence_for(text)
-    name = one_line(label, _LABEL_CHARACTERS).replace("`", "'")
+    name = for_model(one_line(label, _LABEL_CHARACTERS).replace("`", "'"))
     return Block(f"{name}\n{fence}\n{text}{'' if text.endswith(chr(10)) else chr(10)}{fence}")
 
 

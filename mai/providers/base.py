@@ -18,7 +18,7 @@ from mai.errors import Cancelled, ContextOverflow, ProviderError
 from mai.events import Cancel
 from mai.protocols import ChatRequest, Delta, KnowsContext, Message, Provider
 from mai.providers.faults import Remedy, remedy_for
-from mai.text import one_line
+from mai.text import from_model, one_line
 
 #: A model that loops must not fill the memory: no answer to a prompt of ours is this long.
 MAX_ANSWER_CHARACTERS = 400_000
@@ -210,7 +210,7 @@ async def left_alone(work: Callable[[], object]) -> None:
 
 def _ask_once(provider: Provider, request: ChatRequest, cancel: Cancel) -> str:
     with asyncio.Runner() as runner:
-        return without_thinking(runner.run(_answer(provider, request, cancel)))
+        return from_model(without_thinking(runner.run(_answer(provider, request, cancel))))
 
 
 async def _answer(provider: Provider, request: ChatRequest, cancel: Cancel) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncGenerator, Iterable
 from typing import Any
 
@@ -15,7 +16,8 @@ from mai.errors import OutOfMemory, ProviderDied
 from mai.protocols import ChatRequest, Delta, Message, ModelInfo, ToolCall
 from mai.providers.endpoint import Timeouts
 from mai.providers.tokens import TokenEstimate, check_counted
-from mai.providers.wire import tool_definitions
+from mai.providers.wire import arguments_text, tool_definitions
+from mai.text import for_model
 
 _IS_CUT = frozenset({"maxPredictedTokensReached", "contextLengthReached"})
 #: How long a request to stop may take before hanging up has to do.
@@ -28,7 +30,7 @@ def chat_of(messages: Iterable[Message]) -> lmstudio.Chat:
     system: list[str] = []
     for message in messages:
         if message.role == "system":
-            system.append(message.content)
+            system.append(for_model(message.content))
             continue
         if system:
             chat.add_system_prompt("\n\n".join(system))
@@ -39,16 +41,19 @@ def chat_of(messages: Iterable[Message]) -> lmstudio.Chat:
                     type="function",
                     name=call.name,
                     id=call.call_id or f"call-{number}",
-                    arguments=dict(call.arguments),
+                    arguments=json.loads(arguments_text(call)),
                 )
                 for number, call in enumerate(message.tool_calls)
             ]
-            chat.add_assistant_response(message.content, calls)
+            chat.add_assistant_response(for_model(message.content), calls)
         elif message.role == "tool":
-            result = {"content": message.content, "toolCallId": message.call_id or "call-0"}
+            result = {
+                "content": for_model(message.content),
+                "toolCallId": message.call_id or "call-0",
+            }
             chat.add_tool_result(result)  # type: ignore[arg-type]  # the SDK reads dicts too
         else:
-            chat.add_user_message(message.content)
+            chat.add_user_message(for_model(message.content))
     if system:
         chat.add_system_prompt("\n\n".join(system))
     return chat

@@ -1,4 +1,8 @@
-"""Messages and tools in the shape that model servers read, and their tool calls read back."""
+"""Messages and tools in the shape that model servers read, and their tool calls read back.
+
+Servers read the tokens that set messages apart wherever they stand, in a quoted file as well. So
+no message leaves here with one in it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mai.protocols import Message, Tool, ToolCall
+from mai.text import for_model, from_model
 
 #: A model that loops inside a call must not fill the memory.
 MAX_ARGUMENT_CHARACTERS = 200_000
@@ -32,10 +37,10 @@ def ollama_messages(messages: Iterable[Message]) -> list[dict[str, Any]]:
     """Return messages for Ollama's API: arguments are objects, results name their tool."""
     written = []
     for message in messages:
-        entry: dict[str, Any] = {"role": message.role, "content": message.content}
+        entry: dict[str, Any] = {"role": message.role, "content": for_model(message.content)}
         if message.tool_calls:
             entry["tool_calls"] = [
-                {"function": {"name": call.name, "arguments": dict(call.arguments)}}
+                {"function": {"name": call.name, "arguments": json.loads(arguments_text(call))}}
                 for call in message.tool_calls
             ]
         if message.role == "tool":
@@ -48,13 +53,13 @@ def openai_messages(messages: Iterable[Message]) -> list[dict[str, Any]]:
     """Return messages for OpenAI's API: arguments are JSON text, results name their call."""
     written = []
     for message in messages:
-        entry: dict[str, Any] = {"role": message.role, "content": message.content}
+        entry: dict[str, Any] = {"role": message.role, "content": for_model(message.content)}
         if message.tool_calls:
             entry["tool_calls"] = [
                 {
                     "id": call.call_id or f"call-{number}",
                     "type": "function",
-                    "function": {"name": call.name, "arguments": json.dumps(dict(call.arguments))},
+                    "function": {"name": call.name, "arguments": arguments_text(call)},
                 }
                 for number, call in enumerate(message.tool_calls)
             ]
@@ -65,6 +70,11 @@ def openai_messages(messages: Iterable[Message]) -> list[dict[str, Any]]:
     return written
 
 
+def arguments_text(call: ToolCall) -> str:
+    """Return a call's arguments as JSON in which nothing ends a message."""
+    return for_model(json.dumps(dict(call.arguments), ensure_ascii=False))
+
+
 def read_arguments(written: object) -> dict[str, Any]:
     """Return a call's arguments, which come as an object or as its JSON text.
 
@@ -72,11 +82,14 @@ def read_arguments(written: object) -> dict[str, Any]:
         ValueError: they are neither.
     """
     if isinstance(written, Mapping):
-        return {str(name): value for name, value in written.items()}
+        return {
+            str(name): from_model(value) if isinstance(value, str) else value
+            for name, value in written.items()
+        }
     if not isinstance(written, str):
         raise ValueError("the arguments are no object")  # noqa: TRY004 - callers catch one kind
     try:
-        value = json.loads(written or "{}", strict=False)
+        value = json.loads(from_model(written) or "{}", strict=False)
     except RecursionError as error:
         raise ValueError("the arguments are nested too deeply") from error
     if not isinstance(value, dict):

@@ -8,8 +8,9 @@ from mai.errors import ContextOverflow, MaiError
 from mai.prompting.blocks import fence_for, fenced, trusted
 from mai.prompting.budget import Part, fit
 from mai.prompting.templates import load, parse
+from mai.text import from_model
 
-HOSTILE = st.text(max_size=200) | st.text(alphabet="`~\n\r <>{}%#ab", max_size=120)
+HOSTILE = st.text(max_size=200) | st.text(alphabet="`~\n\r <>{}%#ab|", max_size=120)
 FRONT = "---\nbudget_tokens: 500\nanswer_tokens: 50\n---\n"
 BODY = "{% block system %}Be brief.{% endblock %}{% block user %}{{ text }}{% endblock %}"
 
@@ -29,7 +30,7 @@ def test_nothing_in_a_text_closes_its_block(label: str, text: str) -> None:
 def test_a_block_gives_its_text_back(label: str, text: str) -> None:
     lines = fenced(label, text).split("\n")
     kept = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
-    assert "\n".join(lines[2:-1]) == kept.removesuffix("\n")
+    assert from_model("\n".join(lines[2:-1])) == kept.removesuffix("\n")
 
 
 @given(text=HOSTILE, instruction=HOSTILE)
@@ -46,6 +47,7 @@ def test_templates_in_a_text_stay_text(text: str, instruction: str) -> None:
 def test_a_fence_is_longer_than_any_run_inside() -> None:
     assert fence_for("no ticks") == "```"
     assert fence_for("a ```` b ``") == "`````"
+    assert fence_for("\uff40\uff40\uff40\uff40") == "`````"
 
 
 def test_unfenced_text_cannot_get_into_a_prompt() -> None:
