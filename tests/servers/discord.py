@@ -128,6 +128,10 @@ class DiscordServer:
         """Let somebody react."""
         self._call(self.rest.messages.react(user, self.world.messages[message], emoji))
 
+    def unreacts(self, user: int, message: int, emoji: str) -> None:
+        """Take somebody's reaction away."""
+        self._call(self.rest.messages.unreact(user, self.world.messages[message], emoji))
+
     def reacts_at_once(self, user: int, message: int, *emojis: str) -> None:
         """Let somebody react with several emoji in no time, however busy the machine is."""
         self._call(self.rest.messages.react_at_once(user, self.world.messages[message], *emojis))

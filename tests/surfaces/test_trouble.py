@@ -100,6 +100,22 @@ def test_a_card_that_somebody_edits_is_still_that_digests_card(
     assert [one.author for one in server.posted_by_mai()] == [BOT]
 
 
+def test_thumbs_that_a_moderator_takes_away_come_back(
+    serving: Serving, server: DiscordServer, core: Core
+) -> None:
+    proposal = waiting(core, FIX)
+    with hosting(serving):
+        card = serving.card_of(proposal)
+        server.world.messages[card.id].reactions.clear()
+        where = {"channel_id": str(card.channel), "message_id": str(card.id)}
+        server.dispatches("MESSAGE_REACTION_REMOVE_ALL", where)
+        card = serving.card_of(proposal)
+        server.unreacts(BOT, card.id, "👎")
+        server.reacts(OWNER, serving.card_of(proposal).id, "👍")
+        until(lambda: core.get(proposal.id).state is State.LANDED, "a landing")
+    assert serving.workspace.git("rev-list", "--count", "HEAD") == "2"
+
+
 def test_two_repos_with_one_bot_land_each_its_own(
     serving: Serving, server: DiscordServer, core: Core
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -31,7 +32,7 @@ from mai.surfaces.discord.wording import (
 #: What a card's `outcome` says of one whose diff Discord cannot show whole.
 TOO_LARGE = "too-large"
 _SUPERSEDED = "superseded"
-_MOST_POSTS = 2
+_MOST_POSTS, _MOST_OFFERS = 2, 5
 #: A new card is looked at once more: whether 👍 and 👎 are there, and no yes was missed.
 _LOOK_AGAIN_S = 3.0
 _NEWS = timedelta(hours=24)
@@ -53,6 +54,7 @@ class CardKeeper:
         self.early: set[int] = set()
         #: Cards, by nonce, that Discord failed to take: uploads fail there when the rest does not.
         self._bare: set[str] = set()
+        self._offers: Counter[str] = Counter()
 
     async def show(self, proposal_id: str) -> None:
         """Bring every card of a proposal in step with it.
@@ -97,7 +99,10 @@ class CardKeeper:
         )
 
     async def offer_again(self, card: Card) -> None:
-        """Put 👍 and 👎 back where somebody took them away."""
+        """Put 👍 and 👎 back where somebody took them away, a few times: they may mean it."""
+        self._offers[card.nonce] += 1
+        if self._offers[card.nonce] > _MOST_OFFERS:
+            return
         core = self._desk.core
         await self._offer(card, await self._desk.look(lambda: core.get(card.proposal)))
 

@@ -120,11 +120,11 @@ class MaiClient(discord.Client):
 
     async def on_raw_reaction_clear(self, event: discord.RawReactionClearEvent) -> None:
         """Hand it on."""
-        self._hearing.cleared(event.message_id)
+        await self._hearing.cleared(event.message_id)
 
     async def on_raw_reaction_clear_emoji(self, event: discord.RawReactionClearEmojiEvent) -> None:
         """Hand it on."""
-        self._hearing.cleared(event.message_id)
+        await self._hearing.cleared(event.message_id)
 
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
         """Hand it on."""

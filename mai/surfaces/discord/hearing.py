@@ -62,9 +62,14 @@ class Hearing:
         if event.user_id == owner:  # before anything waits: these come in order
             heard = self._answers.heard.setdefault(event.message_id, set())
             (heard.add if is_added else heard.discard)(meaning)
-        if event.user_id == self._desk.post.me or not is_added:
-            return
-        card = await self._card(event.message_id)
+        if event.user_id == self._desk.post.me:
+            if not is_added:  # a moderator took one of them away
+                self._look_at(await self._card(event.message_id))
+        elif is_added:
+            await self._added(event, meaning)
+
+    async def _added(self, event: discord.RawReactionActionEvent, meaning: Meaning) -> None:
+        card, owner = await self._card(event.message_id), self._desk.account.owner
         if card is None:
             if event.user_id == owner and not (
                 meaning is Meaning.STOP and self._talks.stop(event.message_id)
@@ -80,9 +85,15 @@ class Hearing:
         elif meaning is Meaning.YES:
             self._answer(card.proposal, SETTLE_S)
 
-    def cleared(self, message: int) -> None:
+    async def cleared(self, message: int) -> None:
         """Somebody took every reaction away from a message."""
         self._answers.heard.pop(message, None)
+        self._look_at(await self._card(message))
+
+    def _look_at(self, card: Card | None) -> None:
+        """Have a card read whose 👍 or 👎 is gone: it is put back."""
+        if card is not None and card.state is CardState.POSTED:
+            self._answer(card.proposal, SETTLE_S)
 
     async def deleted(self, message: int) -> None:
         """A message was deleted."""
