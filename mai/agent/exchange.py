@@ -10,15 +10,53 @@ from mai.agent.asking import Repeats
 from mai.agent.tools import Found, Toolbox, call_in, call_schema, may_be_call
 from mai.errors import ContextOverflow, ProviderError
 from mai.protocols import ChatRequest, Delta, Message, Provider, ToolCall
-from mai.providers.base import closing, without_thinking
+from mai.providers.base import check_ends, closing, without_thinking
 from mai.providers.tokens import estimate_request
 from mai.text import from_model
 
 #: A question that takes more looks than this is a task.
 MOST_CALLS = 8
+_LOOKS = 16
+_CALL_CHARACTERS = 1_000
 _DROPPED = "(What this found was dropped to make room.)"
 
 Tell = Callable[[str], None]
+
+
+def _length(delta: Delta) -> int:
+    """Return how much of an answer's room a piece takes; a call is worth a paragraph."""
+    return len(delta.text) + len(delta.thinking) + _CALL_CHARACTERS * len(delta.tool_calls)
+
+
+class _Held:
+    """An answer as it arrives: a written call is not for the person, so what may be one waits."""
+
+    def __init__(self, *, shows_at_once: bool) -> None:
+        self.is_shown = shows_at_once
+        self._pieces: list[str] = []
+        self._length = 0
+        self._next_look = 0
+
+    @property
+    def whole(self) -> str:
+        """All that has arrived."""
+        return "".join(self._pieces)
+
+    def add(self, text: str) -> str:
+        """Take a piece in, and return what may be shown now."""
+        if not text:
+            return ""
+        self._pieces.append(text)
+        self._length += len(text)
+        if self.is_shown:
+            return text
+        if self._length < self._next_look:
+            return ""
+        whole = self.whole
+        # Looking at all of it for every piece would take the square of its length.
+        self._next_look = self._length + self._length // _LOOKS
+        self.is_shown = not may_be_call(without_thinking(whole))
+        return whole if self.is_shown else ""
 
 
 class Exchange:
@@ -39,27 +77,26 @@ class Exchange:
         """Yield the last answer piece by piece; calls and what they find stay inside."""
         self._asked = len(request.messages)
         for _ in range(MOST_CALLS + 1):
-            pieces: list[str] = []
+            held = _Held(shows_at_once=self._is_native)
             calls: list[ToolCall] = []
             last = Delta(is_last=True)
-            shown = 0
+            length = 0
             async with closing(self._provider.stream(request)) as deltas:
                 async for delta in deltas:
-                    pieces.append(delta.text)
+                    length += _length(delta)
+                    check_ends(length)
                     calls += delta.tool_calls
                     last = delta if delta.is_last else last
                     if delta.thinking:
                         yield Delta(thinking=delta.thinking)
-                    whole = "".join(pieces)
-                    # A written call is not for the person; it is held back while it may be one.
-                    if self._is_native or not may_be_call(without_thinking(whole)):
-                        yield Delta(whole[shown:])
-                        shown = len(whole)
-            answer = from_model(without_thinking("".join(pieces)))
-            if not calls and not shown:
+                    if fit_to_show := held.add(delta.text):
+                        yield Delta(fit_to_show)
+            answer = from_model(without_thinking(held.whole))
+            if not calls and not held.is_shown:
                 calls = await self._written(request, answer)
             if not calls:
-                yield Delta("".join(pieces)[shown:])
+                if not held.is_shown:
+                    yield Delta(held.whole)
                 yield last
                 return
             request = await self._looked(request, answer, calls)
@@ -78,8 +115,13 @@ class Exchange:
         again = Message("user", "That call cannot be read. Write the JSON object again.")
         messages = (*request.messages, Message("assistant", answer), again)
         wanted = replace(request, messages=messages, schema=schema)
+        pieces: list[str] = []
+        length = 0
         async with closing(self._provider.stream(wanted)) as deltas:
-            pieces = [delta.text async for delta in deltas]
+            async for delta in deltas:
+                pieces.append(delta.text)
+                length += _length(delta)
+                check_ends(length)
         call = call_in(from_model(without_thinking("".join(pieces))))
         return [] if call is None else [call]
 

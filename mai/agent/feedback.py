@@ -11,11 +11,17 @@ from mai.text import one_line, plain
 
 MOST_CHARACTERS = 1_800
 _MOST_TESTS = 8
+#: How much more is looked at than is kept: escapes and the like are not counted.
+_ROOM_TO_CLEAN = 10
 _ITS_OWN = frozenset({Verdict.FAIL, Verdict.TIMEOUT, Verdict.OOM, Verdict.PIDS, Verdict.DISK})
 
 
 def clipped(text: str, limit: int = MOST_CHARACTERS) -> str:
     """Return `text` plain and bounded: its beginning, and of what is long its end as well."""
+    most = limit * _ROOM_TO_CLEAN
+    if len(text) > 2 * most:
+        # Cleaning a hundred megabytes takes minutes, and nearly all of it is dropped anyway.
+        text = f"{text[:most]}\n{text[-most:]}"
     text = plain(text)
     if len(text) <= limit:
         return text

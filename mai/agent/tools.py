@@ -22,7 +22,7 @@ from mai.edits.paths import checked_path
 from mai.errors import EditError, MaiError
 from mai.prompting.blocks import Block, fenced
 from mai.protocols import Snapshot, Tool, ToolCall
-from mai.text import one_line, plain
+from mai.text import one_line
 
 MOST_CHARACTERS = 6_000
 _MOST_LINES = 400
@@ -287,4 +287,4 @@ def _values(arguments: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _answer(label: str, text: str, most: int) -> Found:
-    return Found(fenced(f"what {label} found", clipped(plain(text), most)), label)
+    return Found(fenced(f"what {label} found", clipped(text, most)), label)

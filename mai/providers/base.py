@@ -232,12 +232,21 @@ async def _read(stream: AsyncIterator[Delta]) -> str:
     async with closing(stream) as deltas:
         async for delta in deltas:
             pieces.append(delta.text)
-            length += len(delta.text)
-            if length > MAX_ANSWER_CHARACTERS:
-                raise ProviderError(
-                    f"The answer had no end; I stopped after {MAX_ANSWER_CHARACTERS} characters."
-                )
+            length += len(delta.text) + len(delta.thinking)
+            check_ends(length)
     return "".join(pieces)
+
+
+def check_ends(length: int) -> None:
+    """Stop a model that goes on and on, whether it answers or thinks.
+
+    Raises:
+        ProviderError: `length` characters are more than any answer has.
+    """
+    if length > MAX_ANSWER_CHARACTERS:
+        raise ProviderError(
+            f"The answer had no end; I stopped after {MAX_ANSWER_CHARACTERS} characters."
+        )
 
 
 def _cancel_with(task: asyncio.Task[str], cancel: Cancel) -> Callable[[], None]:

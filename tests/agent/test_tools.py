@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mai.agent.tools import Services, Toolbox, call_in, call_schema, may_be_call
+from mai.agent.tools import MOST_CHARACTERS, Services, Toolbox, call_in, call_schema, may_be_call
 from mai.agent.turn import turn
 from mai.errors import ProviderError, UnknownId
 from mai.prompting.blocks import fence_for
 from mai.protocols import Delta, Message, ToolCall
+from mai.providers.base import without_thinking
 from mai.repo import Repo
 from tests.agent.gate import Watched
 from tests.gitrepo import make_repo
@@ -213,6 +215,56 @@ async def test_looks_without_end_are_a_stop() -> None:
     looks = [{"tool": "search", "arguments": {"text": f"t{at}"}} for at in range(20)]
     with pytest.raises(ProviderError, match="looked 8 times and has no answer"):
         await said(Watched(looks))
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        Delta("la la la"),
+        Delta('{"tool":'),
+        Delta("<think>x"),
+        Delta(thinking="Hm, hm, "),
+        Delta(tool_calls=(ToolCall("search", {"text": "x"}),)),
+    ],
+    ids=["words", "a call", "thoughts in words", "thoughts", "calls"],
+)
+@pytest.mark.parametrize("capabilities", [("completion",), ("completion", "tools")])
+async def test_an_answer_without_end_is_stopped_in_a_conversation_too(
+    delta: Delta, capabilities: tuple[str, ...]
+) -> None:
+    provider = Watched([[delta] * 60_000], 0, capabilities)
+    with pytest.raises(ProviderError, match="had no end"):
+        await said(provider)
+
+
+async def test_a_long_answer_is_shown_as_it_comes_and_whole() -> None:
+    words = ["<think>", *["Hm. "] * 9_000, "</think>\n", *[f"word{at} " for at in range(9_000)]]
+    provider = Watched([[*(Delta(word) for word in words), Delta(is_last=True)]])
+    assert without_thinking(await said(provider)) == "".join(words[9_002:])
+
+
+@pytest.mark.parametrize("piece", ["x", "\x1b[31m", "line\n", "`"])
+def test_what_a_tool_finds_is_bounded_however_much_it_is(piece: str) -> None:
+    huge = piece * (20_000_000 // len(piece)) + "the end"
+    services = replace(World().services, show_proposal=lambda _id: huge)
+    found = Toolbox(SNAPSHOT, services).run(ToolCall("show_proposal", {"id": "7f"}))
+    assert len(found.text) < 3 * MOST_CHARACTERS + 100
+    assert "the end" in found.text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"path": None},
+        {"path": ["a"]},
+        {"path": {"a": 1}},
+        {"path": "a\0b"},
+        {"path": "x" * 100_000},
+    ],
+)
+def test_arguments_of_any_shape_are_an_answer(arguments: dict[str, object]) -> None:
+    found = Toolbox(SNAPSHOT, World().services).run(ToolCall("read_file", arguments))
+    assert "do not fit" in found.text or "no tracked file" in found.text
 
 
 async def test_json_that_is_no_call_is_an_answer() -> None:

@@ -71,6 +71,10 @@ def test_the_same_answer_three_times_is_a_loop(tmp_path: Path) -> None:
 def test_an_answer_without_end_is_stopped(tmp_path: Path) -> None:
     with pytest.raises(ProviderError, match="had no end"):
         ask(playing(tmp_path, "la" * 300_000), REQUEST, Cancel())
+    transcript = tmp_path / "thinking.jsonl"
+    transcript.write_text(json.dumps({"text": "Yes.", "thinking": "Hm. " * 150_000}) + "\n")
+    with pytest.raises(ProviderError, match="had no end"):
+        ask(ScriptedProvider(transcript), REQUEST, Cancel())
 
 
 @pytest.mark.parametrize(
