@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 import warnings
+from collections.abc import Mapping
 
 from mai.risk import sensitive
 from mai.risk.capabilities import Collector, TooManyUsesError
@@ -16,7 +17,9 @@ from mai.risk.tests import promises_of
 from mai.risk.walk import Walker
 
 
-def analyse(path: str, source: bytes, *, in_full: bool) -> Facts:
+def analyse(
+    path: str, source: bytes, *, in_full: bool, renamed: Mapping[str, str] | None = None
+) -> Facts:
     """Return the facts of one Python file.
 
     Args:
@@ -24,12 +27,13 @@ def analyse(path: str, source: bytes, *, in_full: bool) -> Facts:
         source: its bytes.
         in_full: also fingerprint data flows and function bodies and count checks, which only a
             comparison with another version needs.
+        renamed: what modules were called before the change, by what they are called now.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a SyntaxWarning in somebody's code is not ours
             tree = ast.parse(source, type_comments=False)
-        survey = Walker(_package_of(path)).walk(tree)
+        survey = Walker(_package_of(path), renamed).walk(tree)
         resolver = Resolver(survey)
         collector = Collector(survey, resolver, in_full=in_full, is_test=is_test(path))
         text = source.decode("utf-8", "replace")

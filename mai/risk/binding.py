@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 
 from mai.risk.scopes import Scope, Survey
 
@@ -10,9 +11,9 @@ from mai.risk.scopes import Scope, Survey
 class Binder:
     """Binds names in scopes while a file is walked; `visit` is the walker's."""
 
-    def __init__(self, package: str) -> None:
+    def __init__(self, package: str, renamed: Mapping[str, str] | None = None) -> None:
         self.package = package
-        self.survey = Survey(Scope("module", None, None), package=package)
+        self.survey = Survey(Scope("module", None, None), package=package, renamed=renamed or {})
 
     def visit(self, node: ast.AST, scope: Scope) -> None:
         """Visit one node and what is below it."""
@@ -50,7 +51,9 @@ class Binder:
         """`a = b = value`."""
         for target in node.targets:
             self.bind(target, "value", node.value, scope)
-        self.visit(node.value, scope)
+        # What a module exports are names of its own, not of files.
+        if not _is_export(node):
+            self.visit(node.value, scope)
 
     def augment(self, node: ast.AugAssign, scope: Scope) -> None:
         """`a += value`."""
@@ -173,6 +176,15 @@ class Binder:
         for argument, default in pairs:
             inner.bindings[argument.arg].append(("value", default, outer))
             self.visit(default, outer)
+
+
+def _is_export(node: ast.Assign) -> bool:
+    return (
+        isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id == "__all__"
+        and isinstance(node.value, (ast.List, ast.Tuple))
+        and all(isinstance(each, ast.Constant) for each in node.value.elts)
+    )
 
 
 def _bind_element(owner: ast.expr, value: ast.expr, scope: Scope) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
+
+# The fingerprint of `Use.flow` where no data reaches a place.
+NOTHING = hashlib.sha256(b"").hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

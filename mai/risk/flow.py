@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable
 
 from mai.risk.calls import argument_of
+from mai.risk.moves import before
 from mai.risk.names import Resolver
 from mai.risk.scopes import Binding, Scope, fields_of
 
@@ -155,6 +156,7 @@ class Flow:
 
     def _from_here(self, name: str) -> str:
         """Return what a relative import names as the file says it, wherever the file lies."""
+        name = before(name, self._resolver.survey.renamed)
         parts = self._resolver.survey.package.split(".") if name.startswith(".") else []
         for count in range(len(parts), 0, -1):
             prefix = "." + ".".join(parts[:count])
@@ -208,7 +210,3 @@ def _names_of(node: ast.AST) -> list[str]:
 
 def _print_of(pieces: Iterable[str]) -> str:
     return hashlib.sha256("\x1f".join(pieces).encode("utf-8", "replace")).hexdigest()[:16]
-
-
-# The fingerprint where no data reaches a place.
-NOTHING = _print_of(())

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -53,16 +54,30 @@ class Parser:
     ) -> None:
         self.close()
 
-    def facts(self, path: str, source: bytes, *, in_full: bool) -> Facts:
+    def facts(
+        self,
+        path: str,
+        source: bytes,
+        *,
+        in_full: bool,
+        renamed: Mapping[str, str] | None = None,
+    ) -> Facts:
         """Return the facts of one file; `problem` says so where it could not be parsed.
+
+        Args:
+            path: where it lies in the tree.
+            source: its bytes.
+            in_full: as for `analyse`.
+            renamed: as for `analyse`.
 
         Raises:
             Cancelled: the request to stop came.
         """
+        header = {"path": path, "in_full": in_full, "renamed": dict(renamed or {})}
         for is_last in (False, True):
             was_fresh = self._process is None
             try:
-                return self._ask(path, source, in_full=in_full)
+                return self._ask(json.dumps(header).encode(), source)
             except TimeoutError:
                 self.close()
                 return _hostile(f"Parsing it took longer than {self._timeout_s:g} seconds.")
@@ -106,11 +121,10 @@ class Parser:
             )
         return self._process
 
-    def _ask(self, path: str, source: bytes, *, in_full: bool) -> Facts:
+    def _ask(self, header: bytes, source: bytes) -> Facts:
         process = self._started()
         assert process.stdin is not None  # noqa: S101 - both are pipes, as opened above
         assert process.stdout is not None  # noqa: S101 - likewise
-        header = json.dumps({"path": path, "in_full": in_full}).encode()
         deadline = time.monotonic() + self._timeout_s
         request = HEADER.pack(len(header), len(source)) + header + source
         self._write(process.stdin.fileno(), request, deadline)

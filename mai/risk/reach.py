@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from mai.proposal import Finding
 from mai.protocols import Snapshot
 from mai.risk.facts import Facts, Use
-from mai.risk.moves import Version
+from mai.risk.moves import Version, before
 from mai.risk.paths import finding
 from mai.risk.rules import RULE
 
@@ -20,7 +20,10 @@ Facts_of = Callable[[str, bytes], Facts | None]
 
 
 def judge_reach(
-    versions: Sequence[Version], head: Snapshot, facts_of: Facts_of
+    versions: Sequence[Version],
+    head: Snapshot,
+    facts_of: Facts_of,
+    renamed: Mapping[str, str],
 ) -> Iterator[Finding]:
     """Yield new calls that hand data to something dangerous inside the project.
 
@@ -28,8 +31,9 @@ def judge_reach(
         versions: every Python file of the change.
         head: the tree after it, where untouched helpers are looked up.
         facts_of: parses one of those.
+        renamed: what modules were called before, by what they are called now.
     """
-    new = [(version, call) for version in versions for call in _new_calls(version)]
+    new = [(version, call) for version in versions for call in _new_calls(version, renamed)]
     if not new:
         return
     known = {version.path: version.head for version in versions}
@@ -48,17 +52,18 @@ def judge_reach(
             )
 
 
-def _new_calls(version: Version) -> Iterator[Use]:
+def _new_calls(version: Version, renamed: Mapping[str, str]) -> Iterator[Use]:
     base = version.base.calls if version.base else ()
-    before = Counter((call.name, call.flow, call.at_import) for call in base)
+    known_calls = Counter((call.name, call.flow, call.at_import) for call in base)
     for call in version.head.calls if version.head else ():
         # What ran at import before covers what now runs later, not the other way round.
-        keys = ((call.name, call.flow, at_import) for at_import in (call.at_import, True))
-        known = next((key for key in keys if before[key] > 0), None)
+        name = before(call.name, renamed)
+        keys = ((name, call.flow, at_import) for at_import in (call.at_import, True))
+        known = next((key for key in keys if known_calls[key] > 0), None)
         if known is None:
             yield call
         else:
-            before[known] -= 1
+            known_calls[known] -= 1
 
 
 def _is_of(facts: Facts, inner: str, called: str) -> bool:

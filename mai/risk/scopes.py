@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -100,6 +101,7 @@ class Survey:
     stars: list[str] = field(default_factory=list)
     annotated: set[str] = field(default_factory=set)
     package: str = ""
+    renamed: Mapping[str, str] = field(default_factory=dict)
     _print: str = ""
 
     def print_of_file(self) -> str:

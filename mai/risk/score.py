@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from mai.risk.facts import Facts
 from mai.risk.hunks import judge_hunks
 from mai.risk.judge import judge_gains
 from mai.risk.kinds import is_python
-from mai.risk.moves import Version
+from mai.risk.moves import Version, renames_of
 from mai.risk.parser import Parser
 from mai.risk.policy import Policy
 from mai.risk.project import Project, packages_of
@@ -49,6 +49,7 @@ def score_change(
     """
     findings = list(_judge_paths(change, policy, is_own_repo=is_own_repo))
     versions: list[Version] = []
+    renamed = renames_of(change.files)
     with Parser(cancel=cancel) as parser:
         for file in change.files:
             if cancel is not None and cancel.is_set:
@@ -59,7 +60,7 @@ def score_change(
                 continue
             if after is not None:
                 findings.extend(judge_content(file.path, after, before))
-            version = _version(parser, file, before, after)
+            version = _version(parser, file, before, after, renamed)
             if version is not None:
                 findings.extend(_problems(version))
                 versions.append(version)
@@ -68,6 +69,7 @@ def score_change(
                 versions,
                 change.head,
                 lambda path, data: _facts(parser, path, data, in_full=True),
+                renamed,
             )
         )
     own_packages = packages_of(change.base.paths())
@@ -91,23 +93,34 @@ def _read(snapshot: Snapshot, path: str, *, exists: bool) -> bytes | None:
 
 
 def _version(
-    parser: Parser, file: FileChange, before: bytes | None, after: bytes | None
+    parser: Parser,
+    file: FileChange,
+    before: bytes | None,
+    after: bytes | None,
+    renamed: Mapping[str, str],
 ) -> Version | None:
     base = (
         None if before is None else _facts(parser, file.old_path or file.path, before, in_full=True)
     )
-    head = None if after is None else _facts(parser, file.path, after, in_full=True)
+    head = None if after is None else _facts(parser, file.path, after, renamed, in_full=True)
     return Version(file.path, base, head) if base or head else None
 
 
-def _facts(parser: Parser, path: str, data: bytes, *, in_full: bool) -> Facts | None:
+def _facts(
+    parser: Parser,
+    path: str,
+    data: bytes,
+    renamed: Mapping[str, str] | None = None,
+    *,
+    in_full: bool,
+) -> Facts | None:
     """Return the facts of a file's Python, None where it holds none."""
     source = notebooks.code_of(data) if notebooks.is_notebook(path) else data
     if source is None or (source is data and not is_python(path, data)):
         return None
     if len(source) > text.MAXIMUM_BYTES or b"\0" in source:
         return Facts()  # `text.judge_bytes` has blocked it
-    return parser.facts(path, source, in_full=in_full)
+    return parser.facts(path, source, in_full=in_full, renamed=renamed)
 
 
 def _problems(version: Version) -> Iterator[Finding]:

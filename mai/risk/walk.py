@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from mai.risk.aliases import BUILTINS
@@ -13,10 +13,15 @@ from mai.risk.sinks import LAST_WORDS
 
 
 class Walker(Binder):
-    """Fills a `Survey`. One instance per tree; `package` is the dotted package of the file."""
+    """Fills a `Survey`. One instance per tree.
 
-    def __init__(self, package: str = "") -> None:
-        super().__init__(package)
+    Args:
+        package: the dotted package of the file.
+        renamed: what modules were called before the change, by what they are called now.
+    """
+
+    def __init__(self, package: str = "", renamed: Mapping[str, str] | None = None) -> None:
+        super().__init__(package, renamed)
         self._in_annotation = 0
 
     def walk(self, tree: ast.Module) -> Survey:

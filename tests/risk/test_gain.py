@@ -267,3 +267,38 @@ def test_a_folder_that_is_renamed_with_its_relative_imports_is_low(score: Score)
     source = "import subprocess\nfrom .names import NAME\nsubprocess.run([NAME])\n"
     files = [FileChange("b/x.py", "renamed", old_path="a/x.py")]
     assert score({"a/x.py": source}, {"b/x.py": source}, files=files).level is Level.LOW
+
+
+@pytest.mark.parametrize("root", ["", "src/"])
+@pytest.mark.parametrize("line", ["from .tools import command", "from app.tools import command"])
+def test_a_renamed_module_is_the_same_module_to_those_who_import_it(
+    score: Score, root: str, line: str
+) -> None:
+    tools = "def command(x):\n    return ['ls', x]\n"
+    run = f"import subprocess\n{line}\n\n\ndef go(x):\n    subprocess.run(command(x))\n"
+    base = {f"{root}app/tools.py": tools, f"{root}app/go.py": run, f"{root}app/other.py": tools}
+    head = {
+        f"{root}app/helpers.py": tools,
+        f"{root}app/go.py": run.replace("tools", "helpers"),
+        f"{root}app/other.py": tools,
+    }
+    files = [
+        FileChange(f"{root}app/helpers.py", "renamed", old_path=f"{root}app/tools.py"),
+        FileChange(f"{root}app/go.py", "modified"),
+    ]
+    assert score(base, head, files=files).level is Level.LOW
+    elsewhere = {**head, f"{root}app/go.py": run.replace("tools", "other")}
+    assert score(base, elsewhere, files=files).level is Level.MEDIUM
+
+
+def test_a_call_into_a_renamed_helper_is_no_new_call(score: Score) -> None:
+    call = "from tools import run\n\n\ndef go(x):\n    run(x)\n"
+    tools = "import subprocess\n\n\ndef run(x):\n    subprocess.run(x)\n"
+    files = [
+        FileChange("helpers.py", "renamed", old_path="tools.py"),
+        FileChange("a.py", "modified"),
+    ]
+    head = {"helpers.py": tools, "a.py": call.replace("tools", "helpers")}
+    assert score({"tools.py": tools, "a.py": call}, head, files=files).level is Level.LOW
+    more = {**head, "a.py": head["a.py"] + "    run(x + 'y')\n"}
+    assert score({"tools.py": tools, "a.py": call}, more, files=files).level is Level.MEDIUM

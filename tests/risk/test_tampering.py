@@ -187,6 +187,12 @@ def test_a_new_test_may_ask_where_it_runs(score: Score, decorator: str, level: L
     assert score({"tests/test_app.py": BASE}, {"tests/test_app.py": head}).level is level
 
 
+def test_a_skipped_test_that_moves_is_not_a_new_one(score: Score) -> None:
+    base = BASE.replace("    def test_two", "    @pytest.mark.skip\n    def test_two")
+    head = base.replace("class TestMore", "class TestOthers")
+    assert score({"tests/test_app.py": base}, {"tests/test_app.py": head}).level is Level.LOW
+
+
 def test_asserts_that_moved_to_another_test_file_make_up_for_those_that_went(score: Score) -> None:
     base = {"tests/test_app.py": BASE}
     gone = BASE.replace('    assert parse("2") == 2\n', "")
