@@ -7,8 +7,8 @@ import hashlib
 from collections.abc import Iterable
 
 from mai.risk.calls import argument_of
-from mai.risk.moves import before
 from mai.risk.names import Resolver
+from mai.risk.renames import before
 from mai.risk.scopes import Binding, Scope, fields_of
 
 _MAXIMUM_PIECES = 3000

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from mai.proposal import Finding
 from mai.protocols import Snapshot
 from mai.risk.facts import Facts, Use
-from mai.risk.moves import Version, before
+from mai.risk.moves import Version
 from mai.risk.paths import finding
+from mai.risk.renames import before
 from mai.risk.rules import RULE
 
 _ROOTS = ("", "src/", "lib/")

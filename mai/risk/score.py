@@ -16,11 +16,12 @@ from mai.risk.facts import Facts
 from mai.risk.hunks import judge_hunks
 from mai.risk.judge import judge_gains
 from mai.risk.kinds import is_python
-from mai.risk.moves import Version, renames_of
+from mai.risk.moves import Version
 from mai.risk.parser import Parser
 from mai.risk.policy import Policy
 from mai.risk.project import Project, packages_of
 from mai.risk.reach import judge_reach
+from mai.risk.renames import renames_of
 from mai.risk.report import FileReport, report_of
 
 

@@ -166,7 +166,7 @@ def test_the_process_ends_with_the_parser() -> None:
 def test_the_package_is_light_enough_for_the_process_to_start_at_once() -> None:
     code = (
         "import sys, mai.risk.worker\n"
-        "heavy = {'pydantic', 'git', 'libcst', 'rich', 'asyncio', 'mai.settings'}\n"
+        "heavy = {'pydantic', 'git', 'libcst', 'rich', 'asyncio', 'mai.settings', 'mai.proposal'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     answer = subprocess.run(
