@@ -14,6 +14,7 @@ from mai.text import (
     from_model,
     inside_fence,
     one_line,
+    path_line,
     plain,
     prose,
     title_line,
@@ -33,6 +34,15 @@ def test_plain_leaves_no_control_and_no_invisible_character(text: str) -> None:
         for character in shown
     )
     assert not set(shown) & set("\x1b\x9b\r\x07\x00\u202e\u2066\u200b\u2028")
+
+
+@given(anything)
+def test_a_path_shows_all_that_is_in_it(text: str) -> None:
+    shown = path_line(text, 4000)
+    assert shown.isprintable()
+    assert len(shown) >= len(text)
+    assert path_line(shown, 4000) == shown
+    assert len(path_line(text, 20)) <= 20
 
 
 @given(anything)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,19 @@ def test_what_is_staged_is_judged_and_the_index_left_alone(workspace: Workspace)
     assert ran.code == 3
     assert "calc/net.py:3" in ran.out
     assert (workspace.repo.root / ".git/index").read_bytes() == index
+
+
+def test_the_pre_commit_hook_stops_at_the_level_it_names(workspace: Workspace) -> None:
+    definition = Path(__file__).parents[2] / ".pre-commit-hooks.yaml"
+    values = dict(re.findall(r"^[- ] (\w+): (.*)$", definition.read_text("utf-8"), re.MULTILINE))
+    assert (values["language"], values["pass_filenames"]) == ("python", "false")
+    program, *arguments = values["entry"].split()
+    assert program == "mai"
+    arguments += values["args"].strip("[]").split(", ")
+    (workspace.repo.root / "calc/core.py").write_text(SINK)
+    assert workspace.mai(*arguments).code == 0
+    workspace.git("add", "calc/core.py")
+    assert workspace.mai(*arguments).code == 3
 
 
 def test_standard_input_is_a_file_too(workspace: Workspace) -> None:
