@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mai.edits.labels import label
 from mai.edits.markers import is_divider, is_replace, is_search, search_end
 from mai.errors import EditError
 
@@ -125,6 +126,9 @@ def _end(
     """Return where the block ends and whether a fence closes it."""
     if _first_search(lines, start) is not None:
         return _search_fence_end(lines, start, opening)
+    head = lines[start + 1 : start + 4]
+    if len(head) == 3 and label(head[0]) and _closes(head, 1) and is_fence(head[2]):  # noqa: PLR2004 - path, end, next fence
+        return start + 2, True  # a path alone, whatever the indentation of its fences
     depth = 0
     for at in range(start + 1, len(lines)):
         match = _fence_like(lines[at], opening)

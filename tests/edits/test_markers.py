@@ -33,6 +33,7 @@ UNDERSTOOD = {
     "the first fence twice": f"a.py\n```python\n```python\n{BLOCK}```\n\nDone.\n",
     "the last fence twice": f"a.py\n```python\n{BLOCK}```\n```\n\nDone.\n",
     "the path in a fence of its own": f"```python\na.py\n```\n```python\n{BLOCK}```\n",
+    "the path in a fence that is indented": f" ```\na.py\n```\n```python\n{BLOCK}```\n\nSo.\n",
     "how to call it, shown afterwards": f"a.py\n```\n{BLOCK}```\nTry it:\n\n```python\nf()\n```\n",
     "what it prints, shown afterwards": f"a.py\n```\n{BLOCK}```\nIt prints:\n```\n3\n```\n",
 }
