@@ -125,4 +125,6 @@ class Host:
         surface = DiscordSurface(self._core, account, Lanes(**self._lanes), self.say, self._tell)
         with self._lock:
             self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        if self._stopped.is_set():  # by whoever came before there was a task to cancel
+            return
         await surface.run()

@@ -114,6 +114,11 @@ def test_the_terminal_is_asked_too_after_a_while(serving: Serving, core: Core) -
     assert said == [f"{name}, Divide by the count, {asked}"]
 
 
+def test_stopped_as_soon_as_it_began_it_ends(serving: Serving) -> None:
+    with hosting(serving):
+        pass  # the end of this asserts that everything ended
+
+
 @pytest.mark.docker
 def test_what_changed_since_is_a_new_card_and_a_late_yes_is_refused(
     serving: Serving, server: DiscordServer, core: Core

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
+
 from mai.core import Core
 from mai.proposal import State
+from mai.system.logs import FILE_NAME
 from tests.servers.discord import BOT, GENERAL, GUILD, OWNER, DiscordServer
 from tests.surfaces.serving import Serving, core_of, hosting, new_file, until, waiting
 from tests.workspace import CALC, FIX, Workspace
@@ -114,6 +118,21 @@ def test_thumbs_that_a_moderator_takes_away_come_back(
         server.reacts(OWNER, serving.card_of(proposal).id, "👍")
         until(lambda: core.get(proposal.id).state is State.LANDED, "a landing")
     assert serving.workspace.git("rev-list", "--count", "HEAD") == "2"
+
+
+def test_a_database_that_fails_for_a_while_ends_nothing(
+    serving: Serving, server: DiscordServer, core: Core
+) -> None:
+    proposal = waiting(core, FIX)
+    with contextlib.closing(sqlite3.connect(core.settings.memory_db_path)) as database:
+        database.execute("ALTER TABLE cards RENAME TO away")
+        log = serving.workspace.folder / "logs" / FILE_NAME
+        with hosting(serving):
+            until(lambda: log.exists() and "a room begins again" in log.read_text(), "a fault")
+            assert serving.cards() == []
+            database.execute("ALTER TABLE away RENAME TO cards")
+            server.reacts(OWNER, serving.card_of(proposal).id, "👍")
+            until(lambda: core.get(proposal.id).state is State.LANDED, "a landing")
 
 
 def test_two_repos_with_one_bot_land_each_its_own(

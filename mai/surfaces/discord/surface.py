@@ -31,6 +31,7 @@ from mai.system.logs import get, record_fault
 #: Discord answers a few requests at once; more would only wait in discord.py's own line.
 _SHOWN_AT_ONCE = 3
 _READ_AT_ONCE = 1000
+_AGAIN_S = 5.0
 
 
 class DiscordSurface:
@@ -122,8 +123,8 @@ class DiscordSurface:
         self._sweeping.poke("sweep")
         if not self._is_watching:
             self._is_watching = True
-            for room in (self._watch.run(), self._strangers.run(), self._status.run()):
-                self._spawn(room)
+            for room in (self._watch.run, self._strangers.run, self._status.run):
+                self._spawn(self._kept(room))
 
     async def _show(self, proposal_id: str) -> None:
         await self._keeper.show(proposal_id)
@@ -136,6 +137,18 @@ class DiscordSurface:
 
     async def _replied(self, message: Any) -> None:
         await self._hearing.message(message, is_old=True)
+
+    async def _kept(self, room: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run what is to run for as long as Mai does; a fault in it must not end it for good."""
+        while True:
+            try:
+                await room()
+            except (Trouble, MaiError) as error:
+                get("discord").info("a room begins again", why=str(error))
+            except Exception as error:  # noqa: BLE001 - else no card would follow any more, silently
+                where = record_fault(error)
+                self._desk.say(f"A fault of mine at Discord; the details are in {where}.")
+            await asyncio.sleep(_AGAIN_S)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
