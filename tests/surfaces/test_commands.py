@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from mai.core import Core
@@ -55,6 +57,29 @@ def test_what_is_shown_on_demand_has_nothing_to_press(
     used = server.commands(OWNER, "show", id=proposal.short_id)
     server.until(lambda: any(server.answers_to(used)), "an answer")
     assert not any(one.get("components") for one in server.rest.answered[used])
+
+
+def test_the_plan_of_a_task_is_shown_before_its_code_is_written(
+    serving: Serving, server: DiscordServer
+) -> None:
+    steps = [{"path": "calc/core.py", "what": "divide by len(xs), <@1> says"}]
+    plan = {"title": "Divide by the count", "why": "It is one too low.", "steps": steps}
+    transcript = serving.workspace.folder / "transcript.jsonl"
+    transcript.write_text(json.dumps({"text": json.dumps(plan)}) + "\n")
+    serving.environment |= {"MAI_PROVIDER": "scripted", "MAI_TRANSCRIPT": str(transcript)}
+    serving.start()
+    server.until(lambda: server.rest.commands and server.gateway.identified, "the commands")
+    used = server.commands(OWNER, "change", task="Mend the mean.")
+
+    def told() -> list[str]:
+        return [text for text in server.answers_to(used) if text]
+
+    server.until(lambda: len(told()) > 1, "a plan and an end")
+    shown, end = told()
+    assert shown.startswith("I plan this:\nTitle: Divide by the count\n")
+    assert "- calc/core.py: divide by len(xs)" in shown
+    assert "<@1>" not in shown
+    assert "The transcript is at its end" in end
 
 
 def test_a_stranger_gets_nothing_done_by_a_command(

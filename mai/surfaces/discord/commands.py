@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import discord
 from discord import app_commands
@@ -18,10 +20,14 @@ from mai.surfaces.discord.status import Status
 from mai.surfaces.discord.strangers import Strangers
 from mai.surfaces.discord.wording import outcome, question, whole
 from mai.system.logs import get, record_fault
-from mai.text import chat_line
+from mai.text import chat, chat_line
+
+if TYPE_CHECKING:
+    from mai.agent.task import Plan
 
 Interaction = discord.Interaction[discord.Client]
 _MOST_PIECES = 5
+_PLAN_CHARACTERS = 1_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,15 @@ class Commands:
         @tree.command(name="change", description="Have Mai propose a change for one task.")
         @app_commands.describe(task="What is to be done.")
         async def change(interaction: Interaction, task: str) -> None:
-            made = await desk.lanes.work.do(lambda: core.change(task))
+            loop = asyncio.get_running_loop()
+
+            def agreed(plan: Plan) -> Plan:
+                # Shown while the work goes on: a yes is due to what comes of it, not to a plan.
+                told = f"I plan this:\n{chat(plan.as_text(), _PLAN_CHARACTERS)}"
+                asyncio.run_coroutine_threadsafe(_answer(interaction, told), loop)
+                return plan
+
+            made = await desk.lanes.work.do(lambda: core.change(task, approve_plan=agreed))
             await _answer(interaction, lists.made(made))
 
         @tree.command(name="improve", description="Have Mai look for one improvement.")
