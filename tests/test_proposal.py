@@ -89,5 +89,6 @@ def test_no_two_errors_share_a_code() -> None:
     def tree(kind: type[MaiError]) -> list[type[MaiError]]:
         return [kind, *(child for sub in kind.__subclasses__() for child in tree(sub))]
 
-    codes = [kind.code for kind in tree(MaiError)]
+    # One that a room keeps to itself reaches nobody under its own name.
+    codes = [kind.code for kind in tree(MaiError) if not kind.__name__.startswith("_")]
     assert len(codes) == len(set(codes))
