@@ -63,15 +63,20 @@ class Collector:
         for module, member, statement, scope in self.survey.imports:
             self.add_import(module, member, statement, scope)
         for function, scope in self.survey.functions:
-            if function.name in {"__reduce__", "__reduce_ex__"}:
-                self.add("reflection.reduce", function.name, function, scope)
-            elif function.name.startswith("pytest_") and self._is_plugin:
-                self.add("test-tampering.hook", function.name, function, scope)
+            self._definition(function, scope)
         if has_telling_text:
             for constant, scope in self.survey.strings:
                 self._string(constant, scope)
         self._judge_imported()
         return tuple(sorted(self._found.values(), key=lambda use: (use.line, use.column, use.rule)))
+
+    def _definition(self, function: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> None:
+        if function.name in {"__reduce__", "__reduce_ex__"}:
+            self.add("reflection.reduce", function.name, function, scope)
+        elif function.name.startswith("pytest_") and self._is_plugin:
+            self.add("test-tampering.hook", function.name, function, scope)
+        elif function.name == "__eq__" and _is_always_true(function):
+            self.add("test-tampering.equal", function.name, function, scope)
 
     # --- adding ---
 
@@ -282,3 +287,10 @@ class Collector:
 def _top_of(package: str) -> str:
     parts = package.split(".")
     return parts[1] if parts[0] in {"src", "lib"} and len(parts) > 1 else parts[0]
+
+
+def _is_always_true(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether all that `function` does is to return True."""
+    body = [one for one in function.body if not isinstance(one, ast.Expr)]
+    returned = body[0].value if len(body) == 1 and isinstance(body[0], ast.Return) else None
+    return isinstance(returned, ast.Constant) and returned.value is True

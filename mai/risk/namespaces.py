@@ -57,6 +57,9 @@ _RELIED_ON = frozenset(
         *("tempfile", "inspect", "typing", "unittest", "pytest", "_pytest", "logging", "threading"),
     }
 )
+# Whoever changes these decides what a test's outcome is; two of their values are only looks.
+_TEST_RUNNERS = frozenset({"pytest", "_pytest", "pluggy", "unittest"})
+_TEST_SETTINGS = frozenset({"maxDiff", "longMessage"})
 _OWN_OF_SYS = frozenset(
     {
         *("stdout", "stderr", "stdin", "argv", "exitcode", "ps1", "ps2", "dont_write_bytecode"),
@@ -222,6 +225,8 @@ def judge_patch(collector: Collector, owner: str, key: str, node: ast.AST, scope
         collector.add("reflection.patch", name, node, scope)
     elif base in POWERFUL or base in _RELIED_ON:
         collector.add("reflection.builtins", name, node, scope)
+    elif base.partition(".")[0] in _TEST_RUNNERS and key not in _TEST_SETTINGS:
+        collector.add("test-tampering.hook", name, node, scope)
     elif not isinstance(node, ast.Subscript) and _is_from_elsewhere(base):
         collector.add("reflection.patch", name, node, scope)
 

@@ -136,6 +136,7 @@ removed.safeguard   | gate-tampering | a timeout, limit or verification is gone 
 removed.limit       | gate-tampering | a list of what is allowed says something else | `ALLOWED = {"ls", "rm"}`
 removed.check       | gate-tampering | a check about permission, identity or validity is gone | `if not allowed: raise` deleted
 test-tampering.patch | test-tampering | replace the code under test with something else | `monkeypatch.setattr(app, "check", …)`
+test-tampering.equal | test-tampering | be equal to whatever a test compares it with | `def __eq__(self, other): return True`
 notebook.magic      | process | run shell commands from a notebook | `!pip install x`
 text.invisible      | gate-tampering | invisible characters hide something from a reader | a zero-width space in a name
 path.environment    | env | it sets the environment of what is started here | `.env`
