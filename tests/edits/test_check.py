@@ -91,6 +91,7 @@ SLOW = (b"x = a" + b".b" * 890 + b"\n") * 500
 HEAVY = (b"x = " + b"[" * 190 + b"]" * 190 + b"\n") * 500
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("data", "timeout_s", "kind"), [(SLOW, 8.0, "timeout"), (HEAVY, 120.0, "crash")]
 )

@@ -102,6 +102,7 @@ async def test_a_model_that_does_not_fit_memory_is_known_as_that(tmp_path: Path)
             await deltas_of(studio.provider, HELLO)
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("name", SERVERS)
 def test_a_connection_may_break_at_every_byte(name: str, tmp_path: Path) -> None:
     """No byte is special: whatever came before, the outcome is an answer or one sentence."""
