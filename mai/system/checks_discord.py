@@ -209,7 +209,7 @@ class _Api:
         request = urllib.request.Request(self.url.rstrip("/") + path)  # noqa: S310 - http(s), as set
         request.add_header("Authorization", f"Bot {self.token}")
         # Without an agent of this form Discord refuses every request.
-        request.add_header("User-Agent", "DiscordBot (https://pypi.org/project/mai-agent, 1)")
+        request.add_header("User-Agent", "DiscordBot (https://mai.invalid, 1)")
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:  # noqa: S310 - as above
                 return response.status, json.loads(response.read(_ANSWER_BYTES_MOST))
