@@ -1,4 +1,4 @@
-"""Mai's log: one JSON object a line in `mai.jsonl`, and warnings in plain words on stderr.
+"""Mai's log: one JSON object a line in `mai.jsonl`, and Mai's own warnings on stderr as well.
 
 Nothing here writes to stdout, which belongs to `--json`. Until `configure` is called nothing is
 written anywhere, so that a room may log without asking whether it runs in a test.
@@ -111,14 +111,21 @@ class _Lines:
 
 
 class _Bridge(logging.Handler):
-    """Carries what libraries log over to structlog, where secrets are removed."""
+    """Carries what libraries log over to the file, where secrets are removed.
+
+    It is written for programmers: what a person should know of it, the room that uses the library
+    says in Mai's own words.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         # A library's malformed log call must neither stop the work nor show its person a
         # traceback, which is what `Handler.handleError` would do.
         with contextlib.suppress(Exception):
             structlog.get_logger(room=record.name).log(
-                record.levelno, record.getMessage(), exc_info=record.exc_info or None
+                record.levelno,
+                record.getMessage(),
+                exc_info=record.exc_info or None,
+                is_told=True,
             )
 
 

@@ -85,6 +85,10 @@ class Gateway:
         self.hung_up = 0
         #: While this is set, connections are taken and nothing is ever said on them.
         self.is_silent = False
+        #: What the next connections are told where others are greeted, and then cut.
+        self.odd_greetings: list[bytes] = []
+        #: While this is set, it is all that READY carries.
+        self.odd_ready: Json | None = None
         #: Identifying is answered with this close code while it is set.
         self.rejects_with = 0
 
@@ -126,7 +130,9 @@ class Gateway:
         link = Link(socket, request, zlib.compressobj() if is_packed else None)
         self.links.append(link)
         try:
-            if not self.is_silent:
+            if self.odd_greetings:
+                await link.send_raw(self.odd_greetings.pop(0))
+            elif not self.is_silent:
                 await link.send(10, {"heartbeat_interval": HEARTBEAT_MS, "_trace": []})
             async for message in socket:
                 if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
@@ -159,6 +165,9 @@ class Gateway:
             await link.socket.close(code=self.rejects_with)
             return
         session = Session(secrets.token_hex(16), data["intents"], link)
+        if self.odd_ready is not None:
+            await session.dispatch("READY", self.odd_ready)
+            return
         link.session = self.sessions[session.identity] = session
         await session.dispatch(
             "READY",

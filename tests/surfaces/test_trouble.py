@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 
+import pytest
+
 from mai.core import Core
 from mai.proposal import State
 from mai.system.logs import FILE_NAME
@@ -66,6 +68,41 @@ def test_a_gateway_that_never_says_a_word_is_said(
         server.reacts(OWNER, serving.card_of(proposal).id, "👍")
         until(lambda: core.get(proposal.id).state is State.LANDED, "a landing")
         until(lambda: "Discord: connected again." in said, "a word that it is mended")
+
+
+@pytest.mark.parametrize(
+    "greeting",
+    [
+        b'{"op": 9, "d": false}',
+        b'{"op": 10, "d": {"heartbeat_interval": "x"}}',
+        b'{"op": 0, "t": "READY", "s": 1, "d": {}}',
+        b"[]",
+    ],
+)
+def test_after_an_odd_greeting_another_client_is_greeted(
+    serving: Serving, server: DiscordServer, core: Core, greeting: bytes
+) -> None:
+    server.gateway.odd_greetings = [greeting]
+    proposal = waiting(core, FIX)
+    serving.start()
+    until(lambda: not server.gateway.odd_greetings, "a first connection")
+    until(lambda: server.gateway.identified, "another connection")
+    server.reacts(OWNER, serving.card_of(proposal).id, "👍")
+    until(lambda: core.get(proposal.id).state is State.LANDED, "a landing")
+    assert "onnection" not in serving.log  # what a library grumbles about is for the file
+
+
+@pytest.mark.parametrize("ready", [{}, {"user": {"id": "x"}, "guilds": 7}])
+def test_a_session_that_begins_with_nonsense_is_begun_again(
+    serving: Serving, server: DiscordServer, core: Core, ready: dict[str, object]
+) -> None:
+    server.gateway.odd_ready = ready
+    proposal = waiting(core, FIX)
+    with hosting(serving):
+        until(lambda: server.gateway.identified > 1, "a second session")
+        server.gateway.odd_ready = None
+        server.reacts(OWNER, serving.card_of(proposal).id, "👍")
+        until(lambda: core.get(proposal.id).state is State.LANDED, "a landing")
 
 
 def test_thousands_of_strangers_hide_neither_yes_nor_no(
