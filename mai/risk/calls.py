@@ -15,6 +15,22 @@ if TYPE_CHECKING:
 
 _GETTERS = frozenset({"get", "__getitem__", "pop", "setdefault"})
 _FUNCTION_KINDS = ast.FunctionDef | ast.AsyncFunctionDef
+_SETUPS = frozenset({"setuptools.setup", "distutils.core.setup"})
+# What `setup(…)` is given and only shows.
+DESCRIBING = frozenset(
+    {
+        *("version", "description", "long_description", "long_description_content_type", "author"),
+        *("author_email", "maintainer", "maintainer_email", "license", "url", "keywords"),
+        *("classifiers", "platforms", "python_requires", "project_urls"),
+    }
+)
+# How the caller of a program is connected to it and reads what it says.
+_HEARING = frozenset(
+    {
+        *("bufsize", "capture_output", "check", "close_fds", "encoding", "errors", "stderr"),
+        *("stdin", "stdout", "text", "timeout", "universal_newlines"),
+    }
+)
 _THIRD = 2  # the position of `getattr`'s default
 _FROMLIST = 3  # the position of `__import__`'s list
 
@@ -56,6 +72,24 @@ def first(call: ast.Call, *names: str) -> ast.expr | None:
     if call.args:
         return call.args[0]
     return next((keyword.value for keyword in call.keywords if keyword.arg in names), None)
+
+
+def telling(name: str, rule: str, call: ast.Call) -> tuple[ast.expr | ast.keyword, ...]:
+    """Return the arguments of a sink that decide what it does, not how its caller hears of it."""
+    if name in _SETUPS:
+        keywords = [word for word in call.keywords if word.arg not in DESCRIBING]
+    elif rule.startswith("process.s"):
+        keywords = [word for word in call.keywords if not _is_about_hearing(word)]
+    else:
+        keywords = call.keywords
+    return (*call.args, *keywords)
+
+
+def _is_about_hearing(keyword: ast.keyword) -> bool:
+    value = keyword.value
+    word = getattr(value, "attr", getattr(value, "id", ""))
+    is_plain = isinstance(value, ast.Constant) or word in {"PIPE", "STDOUT", "DEVNULL"}
+    return keyword.arg in _HEARING and is_plain
 
 
 def implied(node: ast.expr, scope: Scope) -> tuple[str, ...]:

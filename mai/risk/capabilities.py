@@ -6,12 +6,10 @@ import ast
 import sys
 from collections.abc import Iterable
 
-from mai.risk import aliases, namespaces, rungs, sensitive, sinks, special, unresolved
+from mai.risk import aliases, calls, namespaces, rungs, sensitive, sinks, special, unresolved
 from mai.risk.aliases import canonical
-from mai.risk.calls import first
 from mai.risk.facts import Use
 from mai.risk.flow import Budget, Flow
-from mai.risk.libraries import PACKAGES
 from mai.risk.names import Names, Resolver
 from mai.risk.scopes import Reference, Scope, Survey
 
@@ -124,6 +122,10 @@ class Collector:
 
     def add_import(self, module: str, member: str | None, node: ast.AST, scope: Scope) -> None:
         """Add what importing `module`, or its `member`, says by itself."""
+        top = module.partition(".")[0]
+        # A package's own modules import each other; that hands nothing to anybody.
+        if top in sinks.FROM_ELSEWHERE and top == _top_of(self.survey.package):
+            return
         full = canonical(f"{module}.{member}" if member else module)
         # `import ctypes.util` binds `ctypes`.
         for candidate in (full, module, module.partition(".")[0]):
@@ -131,11 +133,6 @@ class Collector:
             if rule:
                 self.add(rule, candidate, node, scope)
                 return
-        top = module.partition(".")[0]
-        # A package's own modules import each other; that hands nothing to anybody.
-        if top in PACKAGES and top != _top_of(self.survey.package):
-            self.add(PACKAGES[top], top, node, scope)
-            return
         rule = sinks.rule_of(full) if member else None
         if rule and rule not in {"mark.exit", "env.whole", "env.get"}:
             self._imported.append((rule, full, node, scope))
@@ -233,7 +230,7 @@ class Collector:
             and special.is_safe_yaml(self, call, scope)
         ):
             return True
-        data = () if call is None else (*call.args, *call.keywords)
+        data = () if call is None else calls.telling(name, rule, call)
         target = self.target_of(call, scope)
         self.add(rule, name, call or node, scope, target, data)
         self.judge_target(target, call or node, scope)
@@ -248,7 +245,7 @@ class Collector:
 
     def target_of(self, call: ast.Call | None, scope: Scope) -> str:
         """Return the constant that `call` is given first: a path, a URL, a command."""
-        argument = first(call, *_TARGETS) if call else None
+        argument = calls.first(call, *_TARGETS) if call else None
         value = self.resolver.constant(argument, scope)
         if isinstance(value, bytes):
             value = value.decode("utf-8", "replace")

@@ -40,7 +40,7 @@ def combinations(gained: Sequence[Gained], versions: Sequence[Version]) -> Itera
             continue
         before = version.base.uses if version.base else ()
         for rule, first, second, are_near in _PAIRS:
-            together = _pair(mine, mine, first, second, _nearby)
+            together = _pair(mine, mine, first, second, _beside if are_near is _beside else _nearby)
             if together:
                 yield _finding(rule, version.path, *together)
                 continue
@@ -97,11 +97,16 @@ def _nearby(one: Use, other: Use) -> bool:
     return one.function == other.function or not one.function or not other.function
 
 
+def _beside(one: Use, other: Use) -> bool:
+    """Whether `one` names a place, and not who a user is, near to `other`."""
+    return bool(one.target) and _nearby(one, other)
+
+
 _PAIRS: tuple[tuple[str, tuple[str, ...], tuple[str, ...], Callable[[Use, Use], bool]], ...] = (
     ("combination.leak", _PRIVATE, _NET, _anywhere),
     ("combination.remote-code", _NET, _RUN, _anywhere),
     ("combination.remote-code", _DECODE, _RUN, _nearby),
-    ("combination.persistence", _TRUSTED, _WRITE, _nearby),
+    ("combination.persistence", _TRUSTED, _WRITE, _beside),
 )
 
 

@@ -69,6 +69,9 @@ class Flow:
         if isinstance(node, ast.Name):
             self._name(node.id, scope, depth)
             return
+        if isinstance(node, ast.BoolOp) and len(told := _that_say_something(node)) == 1:
+            self._node(told[0], scope, depth)
+            return
         self._pieces.append(node.__class__.__name__)
         own = _names_of(node)
         if own:
@@ -109,7 +112,8 @@ class Flow:
             self._pieces.append(name)
         elif self._enter(id(bindings), depth):
             inner, self._inner = self._inner, {}
-            for binding in bindings[:_MAXIMUM_WAYS]:
+            told = [each for each in bindings if not _is_nothing(each[1])] or bindings
+            for binding in told[:_MAXIMUM_WAYS]:
                 self._binding(binding, depth)
             self._inner = inner
             _refuse(len(bindings))
@@ -192,6 +196,22 @@ class Flow:
                 self._node(node, scope, depth)
             found.append("\x1e".join(self._pieces))
         self._pieces, self._inner, self._written = [*outer, *sorted(found)], inner, written
+
+
+def _is_nothing(value: object) -> bool:
+    """Whether `value` is an expression without any data in it: `None`, `""`, `[]`, `{}`."""
+    if isinstance(value, ast.Constant):
+        return value.value is None or value.value in {"", b""}
+    if isinstance(value, (ast.List, ast.Tuple)):
+        return not value.elts
+    return isinstance(value, ast.Dict) and not value.keys
+
+
+def _that_say_something(node: ast.BoolOp) -> list[ast.expr]:
+    """Return what `node` may be worth, without the nothing that `x or None` falls back on."""
+    if isinstance(node.op, ast.And):
+        return []
+    return [value for value in node.values if not _is_nothing(value)]
 
 
 def _refuse(ways: int) -> None:

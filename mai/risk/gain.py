@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from mai.proposal import Finding, Level
 from mai.risk.facts import Facts, Use
 from mai.risk.kinds import is_test
-from mai.risk.libraries import PACKAGES
 from mai.risk.moves import Version, brought_along, is_import
 from mai.risk.paths import MAXIMUM_MESSAGE
 from mai.risk.rules import RULE
+from mai.risk.sinks import FROM_ELSEWHERE
 from mai.text import one_line
 
 # One more of these in a file that has them is everyday work.
@@ -99,7 +99,7 @@ def gains(
                 gain
                 for gain in _gains_of(version, version.head, moved, has_capability)
                 if not (is_import(gain.use) and (gain.use.rule, gain.use.name) in brought)
-                and not (gain.use.name in PACKAGES and gain.use.name in own_packages)
+                and not (gain.use.name in FROM_ELSEWHERE and gain.use.name in own_packages)
             )
     return found
 
@@ -236,7 +236,7 @@ def _weigh(use: Use, how: str) -> tuple[str, Level]:
         return use.rule, max(level, Level.HIGH, key=lambda each: each.rank)
     if level >= Level.HIGH or how in {"whole", "file", "import"}:
         return use.rule, level
-    if how == "flow" and use.rule.startswith(_SINKS_WITH_DATA):
+    if how == "flow" and use.rule.startswith(_SINKS_WITH_DATA) and use.rule != "process.signal":
         return "flow.changed", Level.MEDIUM
     if how == "flow" and use.rule.startswith("fs-write."):
         return "flow.write", Level.LOW

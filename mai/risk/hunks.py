@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from mai.proposal import FileChange, Finding, Level
-from mai.risk import content, paths, tree
+from mai.risk import content, metadata, paths, tree
 from mai.risk.facts import Facts
 from mai.risk.judge import judge_gains
 from mai.risk.kinds import is_python
@@ -34,8 +34,15 @@ def judge_hunks(patch: str, policy: Policy, *, is_own_repo: bool = False) -> Ite
         )
         for file in files
     ]
+    described = {
+        file.path
+        for file in files
+        if file.status == "modified"
+        and metadata.only_describes(file.path, _joined(file.before), _joined(file.after))
+    }
     for change in changes:
-        yield from tree.judge_change(change, frozenset(), {}, policy)
+        found = tree.judge_change(change, frozenset(), {}, policy)
+        yield from metadata.softened(found, described)
     yield from tree.judge_collisions(changes)
     if is_own_repo:
         yield from tree.judge_own(changes)

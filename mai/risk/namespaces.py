@@ -225,10 +225,16 @@ def judge_patch(collector: Collector, owner: str, key: str, node: ast.AST, scope
         collector.add("reflection.patch", name, node, scope)
     elif base in POWERFUL or base in _RELIED_ON:
         collector.add("reflection.builtins", name, node, scope)
-    elif base.partition(".")[0] in _TEST_RUNNERS and key not in _TEST_SETTINGS:
+    elif key not in _TEST_SETTINGS and _is_of_a_test_runner(base):
         collector.add("test-tampering.hook", name, node, scope)
     elif not isinstance(node, ast.Subscript) and _is_from_elsewhere(base):
         collector.add("reflection.patch", name, node, scope)
+
+
+def _is_of_a_test_runner(base: str) -> bool:
+    """Whether a dotted name is a test runner's own, and no mock, which is made to be changed."""
+    is_a_mock = base.startswith("unittest.mock.") and "()" in base
+    return base.partition(".")[0] in _TEST_RUNNERS and not is_a_mock
 
 
 def _is_from_elsewhere(base: str) -> bool:

@@ -10,7 +10,7 @@ from mai.errors import Cancelled
 from mai.events import Cancel
 from mai.proposal import FileChange, Finding, RiskReport
 from mai.protocols import Snapshot
-from mai.risk import notebooks, paths, text, tree
+from mai.risk import metadata, notebooks, paths, text, tree
 from mai.risk.content import judge_content
 from mai.risk.facts import Facts
 from mai.risk.hunks import judge_hunks
@@ -49,6 +49,7 @@ def score_change(
         Cancelled: `cancel` was set.
     """
     findings = list(_judge_paths(change, policy, is_own_repo=is_own_repo))
+    described: set[str] = set()
     versions: list[Version] = []
     renamed = renames_of(change.files)
     with Parser(cancel=cancel) as parser:
@@ -61,6 +62,8 @@ def score_change(
                 continue
             if after is not None:
                 findings.extend(judge_content(file.path, after, before))
+                if before is not None and metadata.only_describes(file.path, before, after):
+                    described.add(file.path)
             version = _version(parser, file, before, after, renamed)
             if version is not None:
                 findings.extend(_problems(version))
@@ -75,7 +78,7 @@ def score_change(
         )
     own_packages = packages_of(change.base.paths())
     findings.extend(judge_gains(versions, Project(change.base).has, own_packages))
-    return report_of(findings, policy)
+    return report_of(metadata.softened(findings, described), policy)
 
 
 def _judge_paths(change: Change, policy: Policy, *, is_own_repo: bool) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ _SECRET_FILES = re.compile(
     re.IGNORECASE,
 )
 _SYSTEM_FILES = re.compile(
-    r"^/(?:etc|root|boot|home|proc|sys|Users|var/log)/?$|^[A-Z]:[/\\]+(?:Users|Windows)[/\\]*$"
+    r"^/(?:home|Users)/[^/]+/|^/(?:var/)?run/[uw]tmp|^/(?:etc|root|boot|home|proc|sys|Users|var/log)/?$|^[A-Z]:[/\\]+(?:Users|Windows)[/\\]*$"
     r"|^/etc/(?!localtime|timezone|os-release|mime\.types|ssl/certs)[\w.-]+|^/proc/(?!cpuinfo|meminfo|stat\b|loadavg|"
     r"self/(?:status|stat|fd)\b)[\w*\[?-]+|^/sys/(?:kernel|firmware|module)|^/dev/(?:mem|kmem|sd[a-z]|nvme|"
     r"disk|input|tcp|udp|port|kmsg|hidraw|video|snd|bus|tty[A-Z])|^/(?:root|boot|sbin|usr/s?bin|lib|usr/lib)/|^[A-Z]:[/\\]+Windows|^/var/(?:log|"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 
 from mai.risk import libraries
@@ -284,6 +285,8 @@ MODULES: Mapping[str, str] = {
     "antigravity": "process.start",
     **libraries.PACKAGES,
 }
+# Of those, the ones that a project can itself be, whose modules then import each other.
+FROM_ELSEWHERE = frozenset(MODULES) - sys.stdlib_module_names
 # Modules that a bare name is taken for where nothing binds it: a hunk seldom shows its imports.
 IMPLIED = frozenset(name.partition(".")[0] for name in NAMES) | POWERFUL
 # Deeper than this, a name is one that a package imports from its own modules.

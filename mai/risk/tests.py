@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mai.risk.demands import demand_of, test_of
 from mai.risk.shape import Function, functions_of, print_of
 from mai.risk.skips import file_skips, marks_of, skips_of
 from mai.risk.skips import word_of as _word
@@ -32,7 +33,8 @@ def promises_of(tree: ast.Module) -> dict[str, dict[str, Any]]:
         if _is_collected(name, classes):
             demands = _Demands(_named_raises(function))
             asserts = [
-                [_dump(node), strength, node.lineno] for node, strength in demands.of(function.body)
+                [demand_of(node), strength, node.lineno]
+                for node, strength in demands.of(function.body)
             ]
             found[name] = {
                 "asserts": asserts,
@@ -153,7 +155,9 @@ class _Demands:
     @staticmethod
     def _call(node: ast.expr, *, is_swallowed: bool) -> Iterator[tuple[ast.expr, int]]:
         if _word(_callee(node)).lower().startswith("assert"):
-            yield node, 0 if is_swallowed else _strength_of_call(node)
+            test = test_of(node)
+            strength = _strength_of_call(node) if test is node else strength_of(test)
+            yield node, 0 if is_swallowed else strength
         elif isinstance(node, ast.Call) and _is_raises(node):
             yield node, _strength_of_raises(node)
 

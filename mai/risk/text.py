@@ -24,6 +24,8 @@ _INVISIBLE = re.compile(
 )
 _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _PLAIN_CODINGS = frozenset({"utf-8", "utf8", "utf-8-sig", "ascii", "us-ascii", "u8"})
+# Encodings in which ASCII is ASCII.
+_WESTERN = re.compile(r"latin-?1|l1|iso-?8859-\d{1,2}|(?:windows-|cp)125\d|koi8-[ru]")
 _WORD = re.compile(r"[^\W\d]\w*")
 _ODD_CONTROLS = re.compile(r"[\x01-\x08\x0b\x0e-\x1f\x7f]")
 
@@ -52,7 +54,7 @@ def judge_bytes(path: str, data: bytes, base: bytes | None) -> Iterator[Finding]
             )
         return
     if is_python:
-        yield from _judge_coding(path, data)
+        yield from _judge_coding(path, data, base)
     if len(data) > MAXIMUM_BYTES and is_python:
         yield finding(
             "text.too-large",
@@ -80,15 +82,16 @@ def _decoded(data: bytes | None) -> str:
     return "" if data is None else data.decode("utf-8", "replace")
 
 
-def _judge_coding(path: str, data: bytes) -> Iterator[Finding]:
+def _judge_coding(path: str, data: bytes, base: bytes | None) -> Iterator[Finding]:
     for number, line in enumerate(data.split(b"\n", 2)[:2], start=1):
         match = _CODING.match(line)
-        if match and match.group(1).decode().lower().replace("_", "-") not in _PLAIN_CODINGS:
-            name = match.group(1).decode()[:40]
+        name = match.group(1).decode().lower().replace("_", "-") if match else "utf-8"
+        stood = data.isascii() and base is not None and line in base.split(b"\n", 2)[:2]
+        if name not in _PLAIN_CODINGS and not (stood and _WESTERN.fullmatch(name)):
             yield finding(
                 "text.encoding",
                 path,
-                f"It declares the encoding {name}, which can turn "
+                f"It declares the encoding {name[:40]}, which can turn "
                 "harmless-looking characters into other code.",
                 number,
             )

@@ -302,3 +302,47 @@ def test_a_call_into_a_renamed_helper_is_no_new_call(score: Score) -> None:
     assert score({"tools.py": tools, "a.py": call}, head, files=files).level is Level.LOW
     more = {**head, "a.py": head["a.py"] + "    run(x + 'y')\n"}
     assert score({"tools.py": tools, "a.py": call}, more, files=files).level is Level.MEDIUM
+
+
+def test_an_option_that_only_says_how_to_listen_is_no_other_command(score: Score) -> None:
+    head = RUN.replace("(command)", "(command, bufsize=0, stderr=subprocess.DEVNULL, text=True)")
+    assert score({"a.py": RUN}, {"a.py": head}).level is Level.LOW
+    for told in ("env={'PATH': '/tmp'}", "input=command", "shell=True", "stdin=open(command)"):
+        more = RUN.replace("(command)", f"(command, {told})")
+        assert score({"a.py": RUN}, {"a.py": more}).level >= Level.MEDIUM, told
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "level"),
+    [
+        ("cwd=x", "cwd=x or None", Level.LOW),
+        ("cwd=x", "cwd=x or '/tmp'", Level.MEDIUM),
+        ("    do(", "    x = x or None\n    do(", Level.MEDIUM),
+        ("y = read()\n", "y = read()\n    if not y:\n        y = {}\n", Level.LOW),
+        ("y = read()\n", "y = read()\n    if not y:\n        y = {'a': 'rm'}\n", Level.MEDIUM),
+    ],
+)
+def test_falling_back_on_nothing_is_no_other_data(
+    score: Score, old: str, new: str, level: Level
+) -> None:
+    base = "from subprocess import run as do\nfrom app import read\n\n\ndef go(x):\n"
+    base += "    y = read()\n    do(['ls', y], cwd=x)\n"
+    assert old in base
+    assert score({"a.py": base}, {"a.py": base.replace(old, new)}).level is level
+
+
+def test_a_package_that_is_a_library_of_its_own_imports_itself(score: Score) -> None:
+    base = {"paramiko/__init__.py": "", "paramiko/key.py": "x = 1\n", "tests/test_key.py": ""}
+    line = "from paramiko.message import Message\n"
+    assert score(base, {**base, "paramiko/key.py": line}).level is Level.LOW
+    assert score(base, {**base, "tests/test_key.py": line}).level is Level.LOW
+    elsewhere = {"app/key.py": "x = 1\n"}
+    assert score(elsewhere, {"app/key.py": line}).level >= Level.MEDIUM
+
+
+def test_who_a_user_is_is_no_place_to_write_to(score: Score) -> None:
+    base = "import os\n\nremove = os.unlink\n\n\ndef who(x):\n    return x\n"
+    head = base.replace("return x", "return __import__('pwd').getpwuid(x)")
+    assert score({"a.py": base}, {"a.py": head}).level is Level.MEDIUM
+    place = base.replace("return x", "return '/etc/cron.d/job'")
+    assert score({"a.py": base}, {"a.py": place}).level is Level.HIGH

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mai.proposal import Level
+from mai.risk import Policy, score_hunks
 from mai.risk.manifests import judge_manifest
 from tests.risk.conftest import Score, rules
 
@@ -145,3 +148,51 @@ def test_no_manifest_is_too_odd_to_judge(data: bytes, base: bytes | None) -> Non
     for path in ("pyproject.toml", "setup.cfg", "requirements.txt", "Pipfile"):
         for finding in judge_manifest(path, data, base):
             assert finding.path == path
+
+
+SETUP = """from setuptools import setup
+
+version = "1.0"
+
+setup(
+    name="app",
+    version="1.0.0",
+    description="It isn't much",
+    classifiers=[
+        'Programming Language :: Python :: 3.12',
+    ],
+    install_requires=["six"],
+)
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "level"),
+    [
+        ('version="1.0.0"', 'version="1.0.1"', Level.LOW),
+        ('version = "1.0"', 'version = "1.1"  # again', Level.LOW),
+        ("It isn't much", 'It is \\"more\\"', Level.LOW),
+        ("setup(\n", "# What is built.\nsetup(\n", Level.LOW),
+        (
+            "3.12',\n",
+            "3.12',\n        'Programming Language :: Python :: 3.13',\n",
+            Level.LOW,
+        ),
+        ('name="app"', 'name="other"', Level.HIGH),
+        ('["six"]', '["six", "seven"]', Level.HIGH),
+        ('"1.0.0"', '__import__("os").popen("id").read()', Level.HIGH),
+        ('version = "1.0"', 'version = """1.0"\n"""', Level.HIGH),
+        ('version = "1.0"', 'version = "1.0"; import evil', Level.HIGH),
+        ('version = "1.0"', 'version = f"{print(1)}"', Level.HIGH),
+        ("setup(\n", "setup(\n    cmdclass={},\n", Level.HIGH),
+    ],
+)
+def test_what_a_setup_script_says_of_its_package_is_not_what_it_runs(
+    score: Score, old: str, new: str, level: Level
+) -> None:
+    assert old in SETUP
+    head = SETUP.replace(old, new)
+    assert score({"setup.py": SETUP}, {"setup.py": head}).level is level
+    before, after = SETUP.splitlines(keepends=True), head.splitlines(keepends=True)
+    hunks = "".join(difflib.unified_diff(before, after, "a/setup.py", "b/setup.py", n=1))
+    assert score_hunks(f"diff --git a/setup.py b/setup.py\n{hunks}", Policy()).level is level

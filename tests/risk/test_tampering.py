@@ -277,3 +277,46 @@ def test_a_check_moved_into_a_helper_is_no_loss(score: Score) -> None:
         "        raise PermissionError(url)\n"
     )
     assert not {rule for rule in rules(score({"a.py": CODE}, {"a.py": head})) if "removed" in rule}
+
+
+UNITTEST = """
+import unittest
+
+
+class TestAll(unittest.TestCase):
+    def test_it(self):
+        self.assertEqual(parse("1"), 1)
+        self.assertTrue(b"a" in parse("2"))
+        self.assertIsNone(parse(""))
+        self.assertFalse(parse("0"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "level"),
+    [
+        ('self.assertEqual(parse("1"), 1)', 'assert 1 == parse("1")', Level.LOW),
+        ('self.assertEqual(parse("1"), 1)', 'self.assertEqual(1, parse("1"))', Level.LOW),
+        ('self.assertTrue(b"a" in parse("2"))', 'assert b"a" in parse("2")', Level.LOW),
+        ('self.assertTrue(b"a" in parse("2"))', 'self.assertIn(b"a", parse("2"))', Level.LOW),
+        ('self.assertIsNone(parse(""))', 'assert parse("") is None', Level.LOW),
+        ('self.assertFalse(parse("0"))', 'assert not parse("0")', Level.LOW),
+        ('self.assertIn(b"a"', 'self.assertNotIn(b"a"', Level.LOW),
+        ('self.assertEqual(parse("1"), 1)', 'assert parse("1")', Level.HIGH),
+        ('self.assertEqual(parse("1"), 1)', 'assert 1 <= parse("1")', Level.HIGH),
+        ('self.assertFalse(parse("0"))', 'assert parse("0")', Level.MEDIUM),
+    ],
+)
+def test_the_same_demand_in_other_words_is_the_same(
+    score: Score, old: str, new: str, level: Level
+) -> None:
+    head = UNITTEST.replace(old, new)
+    assert score({"test_a.py": UNITTEST}, {"test_a.py": head}).level is level
+
+
+def test_a_mock_is_made_to_be_assigned_to_and_a_runner_is_not(score: Score) -> None:
+    mock = "from unittest.mock import Mock\n\n\ndef test_new():\n    it = Mock()\n"
+    mock += "    it.name = 'x'\n    it.run().value = 1\n    assert it.name == 'x'\n"
+    assert score({"test_a.py": ""}, {"test_a.py": mock}).level is Level.LOW
+    patched = mock + "\n\nMock.assert_called_once = lambda self: None\n"
+    assert score({"test_a.py": ""}, {"test_a.py": patched}).level is Level.HIGH

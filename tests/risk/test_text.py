@@ -85,3 +85,12 @@ def test_a_file_never_gains_over_itself(text: str) -> None:
     data = text.encode("utf-8", "replace")
     found = {finding.rule for finding in judge_bytes("a.py", data, data)}
     assert not found & {"text.nul", "text.bidi", "text.invisible", "text.look-alike"}
+
+
+def test_an_encoding_that_stood_before_is_no_gain_where_all_is_ascii(score: Score) -> None:
+    for name, level in (("cp1252", Level.LOW), ("latin-1", Level.LOW), ("utf-7", Level.BLOCKED)):
+        base = f"# coding: {name}\nx = 1\n"
+        assert score({"a.py": base}, {"a.py": base + "y = 2\n"}).level is level, name
+    stood = b"# coding: latin-1\nx = 1\n"
+    assert score({"a.py": stood}, {"a.py": stood + b"y = '\xe9'\n"}).level is Level.BLOCKED
+    assert score({"a.py": "x = 1\n"}, {"a.py": stood}).level is Level.BLOCKED
