@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mai.errors import Cancelled
 from mai.events import Cancel
 from mai.proposal import FileChange, Finding, RiskReport
 from mai.protocols import Snapshot
-from mai.risk import metadata, notebooks, paths, text, tree
+from mai.risk import metadata, notebooks, paths, text, tree, undo
 from mai.risk.content import judge_content
 from mai.risk.facts import Facts
 from mai.risk.hunks import judge_hunks
@@ -51,6 +51,7 @@ def score_change(
     findings = list(_judge_paths(change, policy, is_own_repo=is_own_repo))
     described: set[str] = set()
     versions: list[Version] = []
+    sources: list[_Source] = []
     renamed = renames_of(change.files)
     with Parser(cancel=cancel) as parser:
         for file in change.files:
@@ -68,17 +69,72 @@ def score_change(
             if version is not None:
                 findings.extend(_problems(version))
                 versions.append(version)
+                sources.append(_Source(file, before, after))
+        project = Project(change.base)
+        judged = list(_judge_versions(parser, change, project, versions, renamed))
         findings.extend(
-            judge_reach(
-                versions,
-                change.head,
-                lambda path, data: _facts(parser, path, data, in_full=True),
-                renamed,
+            undo.without_renames(
+                judged,
+                lambda: _judge_versions(
+                    parser,
+                    change,
+                    project,
+                    _in_new_names(parser, change.base, sources, versions, renamed),
+                    renamed,
+                ),
             )
         )
-    own_packages = packages_of(change.base.paths())
-    findings.extend(judge_gains(versions, Project(change.base).has, own_packages))
     return report_of(metadata.softened(findings, described), policy)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Both sides of one changed Python file, as bytes."""
+
+    file: FileChange
+    before: bytes | None
+    after: bytes | None
+
+
+def _judge_versions(
+    parser: Parser,
+    change: Change,
+    project: Project,
+    versions: Sequence[Version],
+    renamed: Mapping[str, str],
+) -> Iterator[Finding]:
+    yield from judge_reach(
+        versions,
+        change.head,
+        lambda path, data: _facts(parser, path, data, in_full=True),
+        renamed,
+    )
+    yield from judge_gains(versions, project.has, packages_of(change.base.paths()))
+
+
+def _in_new_names(
+    parser: Parser,
+    base: Snapshot,
+    sources: Sequence[_Source],
+    versions: Sequence[Version],
+    renamed: Mapping[str, str],
+) -> list[Version]:
+    """Return `versions` with what was before in the names that the change gives things."""
+    words = undo.renamed_words([(each.before or b"", each.after or b"") for each in sources], base)
+    found = []
+    for source, version in zip(sources, versions, strict=True):
+        before, path = version.base, source.file.old_path or source.file.path
+        if source.before is not None and before is not None and (words or renamed):
+            told = undo.in_new_words(source.before, words)
+            flows = undo.in_new_modules(told, renamed, only_text=True)
+            demands = undo.in_new_modules(told, renamed, only_text=False)
+            if flows != source.before:
+                before = _facts(parser, path, flows, in_full=True) or before
+            if demands != flows and before.tests:
+                tests = _facts(parser, path, demands, in_full=True)
+                before = replace(before, tests=tests.tests) if tests else before
+        found.append(Version(version.path, before, version.head))
+    return found
 
 
 def _judge_paths(change: Change, policy: Policy, *, is_own_repo: bool) -> Iterator[Finding]:
