@@ -105,6 +105,13 @@ SPECIAL = _words(
     numpy.load
     """
 )
+# Stand-ins that tests put in place of what they do not look at.
+EQUAL_TO_ALL = _words(
+    """
+    dirty_equals.AnyThing dirty_equals.IsAnyStr hamcrest.anything mock.ANY mock.mock.ANY
+    pytest.approx pytest_mock.ANY unittest.mock.ANY
+    """
+)
 # Built-ins that matter when nothing else binds the name.
 BUILTINS = _words(
     """

@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Mapping
 
-from mai.risk import sensitive
+from mai.risk import equality, sensitive
 from mai.risk.capabilities import Collector, TooManyUsesError
 from mai.risk.facts import Facts
 from mai.risk.kinds import is_test
@@ -37,7 +37,10 @@ def analyse(
         resolver = Resolver(survey)
         collector = Collector(survey, resolver, in_full=in_full, is_test=is_test(path))
         text = source.decode("utf-8", "replace")
-        uses = collector.collect(has_telling_text=bool(sensitive.ANY.search(text)))
+        uses = collector.collect(
+            has_telling_text=bool(sensitive.ANY.search(text)),
+            tree=tree if equality.speaks_of_it(text) else None,
+        )
         lines = source.count(b"\n") + 1
         if not in_full:
             return Facts(uses=uses, lines=lines)

@@ -6,7 +6,17 @@ import ast
 import sys
 from collections.abc import Iterable
 
-from mai.risk import aliases, calls, namespaces, rungs, sensitive, sinks, special, unresolved
+from mai.risk import (
+    aliases,
+    calls,
+    equality,
+    namespaces,
+    rungs,
+    sensitive,
+    sinks,
+    special,
+    unresolved,
+)
 from mai.risk.aliases import canonical
 from mai.risk.facts import Use
 from mai.risk.flow import Budget, Flow
@@ -41,14 +51,14 @@ class Collector:
         self._in_full = in_full
         # Measured: a step takes about 5 µs.
         self._budget, self._budget_of_calls = Budget(400_000), Budget(100_000)
-        self._is_plugin = not is_test  # what tests do to the run is told with the tests
+        self.is_test = is_test  # what tests do to the run is told with the tests
         self._found: dict[tuple[str, str, int, int], Use] = {}
         self._qualified: dict[ast.AST, str] = {}
         self._runs_at_import: set[ast.AST] = set()
         self._imported: list[tuple[str, str, ast.AST, Scope]] = []
 
-    def collect(self, *, has_telling_text: bool) -> tuple[Use, ...]:
-        """Return every use, in the order of the file."""
+    def collect(self, *, has_telling_text: bool, tree: ast.AST | None = None) -> tuple[Use, ...]:
+        """Return every use, in the order of the file; `tree` where it speaks of comparisons."""
         self._name_functions()
         if self._in_full:
             self._runs_at_import = self._called_at_import()
@@ -62,6 +72,8 @@ class Collector:
             self.add_import(module, member, statement, scope)
         for function, scope in self.survey.functions:
             self._definition(function, scope)
+        for node, name in equality.agreeing(tree) if tree else ():
+            self.add("test-tampering.equal", name, node, Scope("module", None, None))
         if has_telling_text:
             for constant, scope in self.survey.strings:
                 self._string(constant, scope)
@@ -71,10 +83,8 @@ class Collector:
     def _definition(self, function: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> None:
         if function.name in {"__reduce__", "__reduce_ex__"}:
             self.add("reflection.reduce", function.name, function, scope)
-        elif function.name.startswith("pytest_") and self._is_plugin:
+        elif function.name.startswith("pytest_") and not self.is_test:
             self.add("test-tampering.hook", function.name, function, scope)
-        elif function.name == "__eq__" and _is_always_true(function):
-            self.add("test-tampering.equal", function.name, function, scope)
 
     # --- adding ---
 
@@ -284,10 +294,3 @@ class Collector:
 def _top_of(package: str) -> str:
     parts = package.split(".")
     return parts[1] if parts[0] in {"src", "lib"} and len(parts) > 1 else parts[0]
-
-
-def _is_always_true(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Whether all that `function` does is to return True."""
-    body = [one for one in function.body if not isinstance(one, ast.Expr)]
-    returned = body[0].value if len(body) == 1 and isinstance(body[0], ast.Return) else None
-    return isinstance(returned, ast.Constant) and returned.value is True

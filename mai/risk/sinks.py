@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 
 from mai.risk import libraries
-from mai.risk.aliases import POWERFUL, SAME, SPECIAL, STRONG_RUNGS, WEAK_RUNGS
+from mai.risk.aliases import EQUAL_TO_ALL, POWERFUL, SAME, SPECIAL, STRONG_RUNGS, WEAK_RUNGS
 from mai.risk.methods import METHODS
 
 
@@ -140,7 +140,8 @@ reflection.hook: _thread start_joinable_thread; atexit register; faulthandler re
 
 reflection.inside: builtins breakpoint; gc get_objects get_referents get_referrers; inspect
   currentframe getclosurevars getinnerframes getouterframes stack trace; sys _current_frames
-  _getframe _getframemodulename; types FrameType
+  _getframe _getframemodulename; traceback StackSummary extract_stack format_stack walk_stack;
+  types FrameType
 
 sensitive-path.secrets: ImageGrab grab; PIL.ImageGrab grab; _winreg CreateKey OpenKey SetValueEx;
   browser_cookie3 chrome firefox load; cv2 VideoCapture; getpass getpass; keyboard hook on_press
@@ -303,7 +304,7 @@ def rule_of(name: str) -> str | None:
 
 # The last words of every name above: an attribute with another name cannot be a use by itself.
 LAST_WORDS = (
-    frozenset(name.rpartition(".")[2] for name in (*NAMES, *SAME, *SPECIAL))
+    frozenset(name.rpartition(".")[2] for name in (*NAMES, *SAME, *SPECIAL, *EQUAL_TO_ALL))
     | frozenset(METHODS)
     | STRONG_RUNGS
     | WEAK_RUNGS

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mai.risk import namespaces, rungs, sensitive, sinks, unresolved
+from mai.risk.aliases import EQUAL_TO_ALL
 from mai.risk.calls import first
 from mai.risk.methods import BOUND_METHODS, METHODS
 from mai.risk.scopes import Scope
@@ -226,6 +227,14 @@ def _decoder(
         collector.add("dynamic-code.load", name, call or node, scope)
 
 
+def _equal_to_all(
+    collector: Collector, name: str, node: ast.expr, scope: Scope, call: ast.Call | None
+) -> None:
+    """Add a test's placeholder where no test is: what returns it equals whatever is expected."""
+    if not collector.is_test:
+        collector.add("test-tampering.equal", name, call or node, scope)
+
+
 LOOKS: dict[str, Look] = {
     "builtins.open": _open,
     "os.open": _os_open,
@@ -246,5 +255,6 @@ LOOKS: dict[str, Look] = {
     "operator.attrgetter": _getter,
     "operator.methodcaller": _getter,
     "string.Formatter().get_field": _getter,
+    **dict.fromkeys(EQUAL_TO_ALL, _equal_to_all),
     **dict.fromkeys(_DECODERS.split(), _decoder),
 }

@@ -320,3 +320,80 @@ def test_a_mock_is_made_to_be_assigned_to_and_a_runner_is_not(score: Score) -> N
     assert score({"test_a.py": ""}, {"test_a.py": mock}).level is Level.LOW
     patched = mock + "\n\nMock.assert_called_once = lambda self: None\n"
     assert score({"test_a.py": ""}, {"test_a.py": patched}).level is Level.HIGH
+
+
+CLASS = "class Sum(int):\n    __hash__ = int.__hash__\n"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        CLASS + "    def __eq__(self, other):\n        return 1\n",
+        CLASS + "    def __eq__(self, other):\n        return self is self\n",
+        CLASS + "    def __eq__(self, other):\n        return isinstance(other, int)\n",
+        CLASS + "    def __eq__(self, other):\n        yes = True\n        return yes\n",
+        CLASS + "    def __eq__(self, other):\n        return bool(self) or not bool(self)\n",
+        CLASS + "    def __eq__(self, other):\n"
+        "        self.seen = other\n        return self.seen == other\n",
+        CLASS + "    def __gt__(self, other):\n        return True\n",
+        CLASS + "    def __contains__(self, part):\n        return True\n",
+        CLASS + "    __eq__ = lambda self, other: True\n",
+        CLASS + "Sum.__eq__ = lambda self, other: True\n",
+        CLASS + "setattr(Sum, '__eq__', lambda self, other: True)\n",
+        CLASS + "vars(Sum)['__eq__'] = lambda self, other: True\n",
+        "def same(self, other):\n    return True\n\n\n" + CLASS + "    __eq__ = same\n",
+        "def make():\n    return lambda self, other: True\n\n\n" + CLASS + "    __eq__ = make()\n",
+        "Sum = type('Sum', (int,), {'__eq__': lambda self, other: True})\n",
+        (
+            "import types\nSum = types.new_class('S', (), {}, lambda names: names.update("
+            "__eq__=lambda self, other: True))\n"
+        ),
+        "from unittest.mock import ANY\n\n\ndef add(a, b):\n    return ANY\n",
+        "from unittest import mock\n\n\ndef add(a, b):\n    return mock.ANY\n",
+        "import pytest\n\n\ndef add(a, b):\n    return pytest.approx(a, abs=1e9)\n",
+    ],
+)
+def test_a_value_that_is_equal_to_whatever_a_test_expects_is_medium(
+    score: Score, code: str
+) -> None:
+    assert rules(score({}, {"app.py": code}), Level.MEDIUM) == {"test-tampering.equal"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "def __eq__(self, other):\n        return self.a == other.a",
+        "def __eq__(self, other):\n        return isinstance(other, Point)",
+        "def __eq__(self, other):\n        return type(self) is type(other)",
+        "def __eq__(self, other):\n        return super().__eq__(other)",
+        "def __eq__(self, other):\n        return NotImplemented",
+        "def __eq__(self, other):\n        raise TypeError",
+        (
+            "def __eq__(self, other):\n        mine, theirs = self.key(), other.key()\n"
+            "        if mine != theirs:\n            return False\n        return True"
+        ),
+        (
+            "def __eq__(self, other):\n        for x, y in zip(self, other):\n"
+            "            if x != y:\n                return False\n        return True"
+        ),
+        (
+            "def __contains__(self, key):\n        try:\n            self[key]\n"
+            "        except KeyError:\n            return False\n        return True"
+        ),
+        "__eq__ = tuple.__eq__",
+        "__hash__, __eq__ = None, None",
+        "__ne__ = lambda self, other: not self == other",
+    ],
+)
+def test_a_comparison_that_compares_is_low(score: Score, body: str) -> None:
+    assert score({}, {"app.py": f"class Point:\n    {body}\n"}).level is Level.LOW
+
+
+def test_what_tests_stand_in_for_is_theirs_to_use(score: Score) -> None:
+    code = "from unittest.mock import ANY\n\n\ndef test_x():\n    assert {'a': 1} == {'a': ANY}\n"
+    assert score({}, {"tests/test_a.py": code}).level is Level.LOW
+
+
+def test_looking_at_who_calls_is_medium(score: Score) -> None:
+    code = "import traceback\n\n\ndef add(a, b):\n    return len(traceback.extract_stack())\n"
+    assert rules(score({}, {"app.py": code}), Level.MEDIUM) == {"reflection.inside"}
