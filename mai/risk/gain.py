@@ -104,23 +104,30 @@ def gains(
     return found
 
 
-def _moved(versions: Sequence[Version]) -> Counter[tuple[str, str, str]]:
-    """Count uses in functions that the change takes away somewhere: they may stand elsewhere.
+Moved = dict[tuple[str, str, str], list[str]]
+
+
+def _moved(versions: Sequence[Version]) -> Moved:
+    """Return the data of uses that the change takes away somewhere: they may stand elsewhere.
 
     A use is matched by its function's body and by what its name resolved to there, because the
-    same body can mean something else beside other imports.
+    same body can mean something else beside other imports; what it is given may then differ.
     """
-    gone: Counter[tuple[str, str, str]] = Counter()
+    gone: Moved = {}
     for version in versions:
         if version.base is None:
             continue
         after = Counter(version.head.bodies.values()) if version.head else Counter[str]()
+        head_uses = version.head.uses if version.head else ()
+        left = Counter(_key(use, at_import=use.at_import) for use in head_uses)
         for use in version.base.uses:
-            body = _body(version.base, use)
+            body, key = _body(version.base, use), _key(use, at_import=use.at_import)
+            left[key] -= 1
             if body and not after[body]:
-                gone[body, use.rule, use.name] += 1
-            elif version.head is None:
-                gone[f"{use.target}\0{use.flow}", use.rule, use.name] += 1
+                gone.setdefault((body, use.rule, use.name), []).append(use.flow)
+            elif version.head is None or (left[key] < 0 and not body and not is_import(use)):
+                origin = (f"{use.target}\0{use.flow}", use.rule, use.name)
+                gone.setdefault(origin, []).append(use.flow)
     return gone
 
 
@@ -138,7 +145,7 @@ def _body(facts: Facts, use: Use) -> str:
 def _gains_of(
     version: Version,
     head: Facts,
-    moved: Counter[tuple[str, str, str]],
+    moved: Moved,
     has_capability: Callable[[str], bool] | None,
 ) -> Iterator[Gained]:
     base_uses = version.base.uses if version.base else ()
@@ -161,9 +168,12 @@ def _gains_of(
     for use in left:
         # Outside functions, only what a whole file took along as it was has moved.
         body = _body(head, use) or f"{use.target}\0{use.flow}"
-        origin = (body, use.rule, use.name)
-        if moved[origin] > 0:
-            moved[origin] -= 1
+        flows = moved.get((body, use.rule, use.name))
+        if flows:
+            is_same = use.flow in flows
+            flows.remove(use.flow if is_same else flows[0])
+            if not is_same and use.rule.startswith(_SINKS_WITH_DATA):
+                yield Gained(version.path, use, "flow")
             continue
         yield Gained(version.path, use, _how(use, by_name, rules_before, has_capability))
 

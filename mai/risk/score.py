@@ -23,6 +23,7 @@ from mai.risk.project import Project, packages_of
 from mai.risk.reach import judge_reach
 from mai.risk.renames import renames_of
 from mai.risk.report import FileReport, report_of
+from mai.risk.unmove import Sides, put_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def score_change(
     findings = list(_judge_paths(change, policy, is_own_repo=is_own_repo))
     described: set[str] = set()
     versions: list[Version] = []
-    sources: list[_Source] = []
+    sources: list[Sides] = []
     renamed = renames_of(change.files)
     with Parser(cancel=cancel) as parser:
         for file in change.files:
@@ -69,7 +70,7 @@ def score_change(
             if version is not None:
                 findings.extend(_problems(version))
                 versions.append(version)
-                sources.append(_Source(file, before, after))
+                sources.append(Sides(file.path, file.old_path or file.path, before, after))
         project = Project(change.base)
         judged = list(_judge_versions(parser, change, project, versions, renamed))
         findings.extend(
@@ -79,21 +80,12 @@ def score_change(
                     parser,
                     change,
                     project,
-                    _in_new_names(parser, change.base, sources, versions, renamed),
+                    _alike(parser, change.base, sources, versions, renamed),
                     renamed,
                 ),
             )
         )
     return report_of(metadata.softened(findings, described), policy)
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """Both sides of one changed Python file, as bytes."""
-
-    file: FileChange
-    before: bytes | None
-    after: bytes | None
 
 
 def _judge_versions(
@@ -112,28 +104,35 @@ def _judge_versions(
     yield from judge_gains(versions, project.has, packages_of(change.base.paths()))
 
 
-def _in_new_names(
+def _alike(
     parser: Parser,
     base: Snapshot,
-    sources: Sequence[_Source],
+    sources: Sequence[Sides],
     versions: Sequence[Version],
     renamed: Mapping[str, str],
 ) -> list[Version]:
-    """Return `versions` with what was before in the names that the change gives things."""
+    """Return `versions` with the old names as the change has them, and moved code where it was."""
     words = undo.renamed_words([(each.before or b"", each.after or b"") for each in sources], base)
+    in_words = [
+        replace(each, before=undo.in_new_words(each.before, words) if each.before else each.before)
+        for each in sources
+    ]
+    back = put_back(in_words)
     found = []
-    for source, version in zip(sources, versions, strict=True):
-        before, path = version.base, source.file.old_path or source.file.path
-        if source.before is not None and before is not None and (words or renamed):
-            told = undo.in_new_words(source.before, words)
-            flows = undo.in_new_modules(told, renamed, only_text=True)
-            demands = undo.in_new_modules(told, renamed, only_text=False)
+    for source, told, version in zip(sources, in_words, versions, strict=True):
+        before, after = version.base, version.head
+        if told.before is not None and before is not None:
+            flows = undo.in_new_modules(told.before, renamed, only_text=True)
+            demands = undo.in_new_modules(told.before, renamed, only_text=False)
             if flows != source.before:
-                before = _facts(parser, path, flows, in_full=True) or before
+                before = _facts(parser, source.stood, flows, in_full=True) or before
             if demands != flows and before.tests:
-                tests = _facts(parser, path, demands, in_full=True)
+                tests = _facts(parser, source.stood, demands, in_full=True)
                 before = replace(before, tests=tests.tests) if tests else before
-        found.append(Version(version.path, before, version.head))
+        if source.path in back:
+            whole = _facts(parser, source.path, back[source.path], renamed, in_full=True)
+            after = after if whole is None or whole.problem else whole
+        found.append(Version(version.path, before, after))
     return found
 
 

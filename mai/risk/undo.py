@@ -19,8 +19,13 @@ from mai.risk import aliases, methods, sinks
 
 Pair = tuple[bytes, bytes]
 
-# What a rename alone can look like.
-_RULES = frozenset({"flow.changed", "test-tampering.weaker", "removed.check", "removed.safeguard"})
+# What a rename or a move alone can look like.
+_RULES = frozenset(
+    {
+        *("flow.changed", "test-tampering.weaker", "removed.check", "removed.safeguard"),
+        "reflection.patch",
+    }
+)
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 _DEFINES = re.compile(
     rb"^[ \t]*(?:(?:async[ \t]+)?(?:def|class)[ \t]+([A-Za-z_]\w*)"
