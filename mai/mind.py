@@ -189,24 +189,27 @@ class Mind:
         return "\n".join(line for line in lines if line)
 
     def _tested(self, tests: Sequence[str], cancel: Cancel) -> str:
-        """Run the tip's own tests in the sandbox, under the tightest limits, and tell of it."""
+        """Run the tip's own tests in the sandbox, as a trial would run them, and tell of it."""
         repo, sandbox = self._services.repo, self._services.sandbox()
         tip = repo.tip(repo.branch())
         policy = self._services.policy(tip)
         command = policy.test_command
         words = shlex.split(command) if isinstance(command, str) else command
+        prepared = sandbox.prepare(repo.snapshot(tip).read)
         job = Job(
             repo.tree_files(tip),
-            tightened(sandbox.limits_for(Level.HIGH), policy.limits),
+            tightened(sandbox.limits_for(Level.LOW), policy.limits),
             tuple(words) if words else None,
             () if words else tuple(tests),
             policy.test_report,
+            image=prepared.image,
         )
         result = sandbox.run(job, cancel)
         failed = [name for name, outcome in result.outcomes.items() if outcome.is_failure]
         head = f"{len(result.outcomes)} tests, {len(failed)} failed, limit {result.limit}"
         listed = [f"failed: {one_line(name)}" for name in sorted(failed)[:20]]
-        return "\n".join([head, *listed, result.message, result.output[-3_000:]])
+        notes = (prepared.problem, result.message, result.output[-3_000:])
+        return "\n".join([head, *listed, *filter(None, notes)])
 
     # --- memory ----------------------------------------------------------------------------------
 

@@ -66,15 +66,19 @@ def run(
     repo: RepoOption = None,
 ) -> None:
     """Run a command over the branch's tree inside the sandbox, to look around."""
-    from mai.cli.output import Exit, answering
+    from mai.cli.output import Exit, answering, note
     from mai.cli.session import opened
     from mai.sandbox.trial import DockerSandbox
 
     with answering(as_json=False), opened(repo) as core:
         sandbox = core.sandbox()
         assert isinstance(sandbox, DockerSandbox)  # noqa: S101 - there is no other kind yet
-        files = core.repo.tree_files(core.repo.tip(core.repo.branch()))
-        raise Exit(sandbox.run_command(files, tuple(command)))
+        tip = core.repo.tip(core.repo.branch())
+        prepared = sandbox.prepare(core.repo.snapshot(tip).read)
+        if prepared.problem:
+            note(f"What the repo needs is not in there: {prepared.problem}")
+        files = core.repo.tree_files(tip)
+        raise Exit(sandbox.run_command(files, tuple(command), image=prepared.image))
 
 
 @app.command()

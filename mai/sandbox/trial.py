@@ -202,17 +202,21 @@ class DockerSandbox:
         argv: Sequence[str],
         listener: Listener | None = None,
         cancel: Cancel | None = None,
+        *,
+        image: str = "",
     ) -> int:
-        """Run a person's own command over a tree and return its exit code.
+        """Run a person's own command over a tree, in the `image` that `prepare` returned for it.
 
-        Output goes to `listener` as it comes, or else to this process's own standard streams
-        without anything that would move a terminal's cursor. A signal gives 128 and its number, a
-        limit 124 for time and 137 for the rest, as shells and `timeout` have it.
+        Returns its exit code. Output goes to `listener` as it comes, or else to this process's own
+        standard streams without anything that would move a terminal's cursor. A signal
+        gives 128 and its number, a limit 124 for time and 137 for the rest, as shells and `timeout`
+        have it.
 
         Raises:
             Cancelled, NoEngine, SandboxError: as `run` does.
         """
-        job = Job(files=files, limits=self.limits_for(Level.LOW), command=tuple(argv))
+        limits = self.limits_for(Level.LOW)
+        job = Job(files=files, limits=limits, command=tuple(argv), image=image)
         result = self.run(job, cancel, listener or Printer())
         if result.limit is not Verdict.PASS:
             sys.stderr.write(f"{result.message}\n")

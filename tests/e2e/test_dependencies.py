@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 from docker.errors import DockerException
 
+from mai.events import Cancel
+from mai.protocols import ToolCall
 from mai.sandbox.engine import connect
 from mai.sandbox.repo_image import LABEL, NEEDS
 from mai.settings import load
+from tests.surfaces.serving import core_of
 from tests.wheelhouse import MODULE, NAME, make_wheel, only
 from tests.workspace import Workspace
 
@@ -93,3 +96,15 @@ def test_without_what_it_needs_the_trial_says_so(needy: Workspace, shelf: Path) 
     ran = needy.submit(HARMLESS, environment=only(shelf))
     shown = needy.mai("show", ran.json["id"], "--json").json
     assert "not in the sandbox" in shown["trial"]["message"]
+
+
+def test_who_looks_around_or_asks_for_the_tests_has_it_as_well(
+    needy: Workspace, shelf: Path
+) -> None:
+    make_wheel(shelf)
+    ran = needy.mai("sandbox", "run", "--", "python", "-m", "pytest", "-q", environment=only(shelf))
+    assert ran.code == 0, ran.out
+    assert "1 passed" in ran.out
+    with core_of(needy, None, **only(shelf)) as core:
+        told = core.mind.toolbox(Cancel()).run(ToolCall("run_tests", {})).text
+    assert "1 tests, 0 failed, limit pass" in str(told)
