@@ -41,7 +41,6 @@ def run_pytest(job: dict[str, Any], report_fd: int, control_fd: int) -> None:
     reporter = Reporter(job, report_fd, control_fd)
     os.set_blocking(control_fd, False)
     signal.signal(signal.SIGXCPU, reporter.interrupt)
-    sys.path[:0] = job["import_paths"]
     quiet = [f"-Wignore::pytest.{name}" for name in _QUIETED]
     plugins = [reporter, reporter.canaries]
     exit_code = pytest.main([*job["arguments"], *quiet, *job["paths"]], plugins=plugins)

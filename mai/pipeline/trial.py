@@ -94,17 +94,7 @@ class _Runs:
         flaky = self._flaky(compared, base, head)
         compared = compared.without(flaky)
         compared, changed, flaky = self._with_own(compared, base, own, flaky)
-        found = Verdict.PASS
-        if compared.broken or compared.missing:
-            found = Verdict.FAIL
-        elif stop:
-            found = stop.limit
-        elif compared.failing_new:
-            # A test that only the head has and that eats all memory is named by what it hit. A
-            # loop is not: it is its test's failure.
-            hit = own.hits - base.hits - {Verdict.TIMEOUT}
-            found = min(hit, default=Verdict.FAIL)
-        message = stop.message if stop else ""
+        found, message = verdict.conclude(compared, base, (head, own), stop)
         if found is Verdict.PASS and not (verdict.passes(head) or verdict.passes(own)):
             found, message = Verdict.SKIPPED, "No test passes: they show nothing."
         report = self._report(found, base, own, message=message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from mai.proposal import TestCounts
+from mai.proposal import TestCounts, Verdict
 from mai.protocols import RunResult, TestOutcome
 
 Outcomes = Mapping[str, TestOutcome]
@@ -73,6 +73,41 @@ class Pair:
         return Comparison(frozenset(fixed), frozenset(broken), frozenset(missing), frozenset(new))
 
 
+def conclude(
+    compared: Comparison, base: RunResult, runs: Iterable[RunResult], stop: RunResult | None
+) -> tuple[Verdict, str]:
+    """Return the verdict that a comparison comes to, and which limits stand behind it.
+
+    A limit that ended a run, or that tests ran into which the base's do not, is the verdict. Only
+    the time of a test is not: a loop is that test's failure, and is told beside it.
+
+    Args:
+        compared: what became of each test.
+        base: the base's own run.
+        runs: those of the head's code.
+        stop: the one of them that a limit or an error ended.
+    """
+    runs = tuple(runs)
+    hits = frozenset[Verdict]().union(*(run.hits for run in runs)) - base.hits - {Verdict.TIMEOUT}
+    failing = compared.broken | compared.missing | compared.failing_new
+    late = sum(any(_is_late(test_id, run.outcomes) for run in runs) for test_id in failing)
+    messages = [stop.message] if stop else []
+    if late:
+        messages.append(f"{late} {'test' if late == 1 else 'tests'} ran out of time (timeout).")
+    if failing and hits:
+        messages.append(f"Limits that were hit: {', '.join(sorted(hits))}.")
+    found = stop.limit if stop else Verdict.PASS
+    if failing and found in {Verdict.PASS, Verdict.ERROR}:
+        is_told = found is Verdict.ERROR and not compared.broken | compared.missing
+        found = found if is_told else min(hits, default=Verdict.FAIL)
+    return found, " ".join(filter(None, messages))
+
+
+def _is_late(test_id: str, outcomes: Outcomes) -> bool:
+    """Whether a test ended by the clock. A file whose import is a loop ends all its tests so."""
+    return outcomes.get(test_id, outcomes.get(_file(test_id))) is TestOutcome.TIMEOUT
+
+
 def counts(outcomes: Outcomes) -> TestCounts:
     """Count outcomes the way pytest's last line does."""
     values = list(outcomes.values())
@@ -103,14 +138,8 @@ def disagreeing(first: RunResult, second: RunResult) -> frozenset[str]:
 
 
 def is_settled(ids: Iterable[str], outcomes: Outcomes) -> bool:
-    """Whether every one of `ids` ended by the clock: running a loop again only costs time.
-
-    A file whose import is a loop ends all of its tests so.
-    """
-    return all(
-        outcomes.get(test_id, outcomes.get(_file(test_id))) is TestOutcome.TIMEOUT
-        for test_id in ids
-    )
+    """Whether every one of `ids` ended by the clock: running a loop again only costs time."""
+    return all(_is_late(test_id, outcomes) for test_id in ids)
 
 
 def _kind(outcome: TestOutcome | None) -> str:

@@ -309,6 +309,24 @@ def test_a_file_of_the_tree_does_not_stand_in_for_the_runner(trial: Trial, name:
         assert result.limit is not Verdict.PASS or not result.outcomes
 
 
+def test_what_a_tree_says_is_installed_is_no_plugin(trial: Trial) -> None:
+    plugin = "def pytest_pyfunc_call(pyfuncitem):\n    return pyfuncitem.name == 'test_x' or None\n"
+    named = "Metadata-Version: 2.1\nName: helper\nVersion: 1\n"
+    tree = {
+        "helper-1.dist-info/METADATA": named,
+        "helper-1.dist-info/entry_points.txt": "[pytest11]\nhelper = helper\n",
+        "helper.egg-info/PKG-INFO": named,
+        "helper.egg-info/entry_points.txt": "[pytest11]\nhelper = helper\n",
+        "src/helper.egg-info/PKG-INFO": named,
+        "src/helper.egg-info/entry_points.txt": "[pytest11]\nhelper = helper\n",
+        "helper.py": plugin,
+        "test_a.py": FAILING + AFTER,
+    }
+    result = trial(tree)
+    assert outcome_of(result, "test_x") is TestOutcome.FAILED
+    assert outcome_of(result, "test_zz_after") is TestOutcome.PASSED
+
+
 # --- reports that are made up --------------------------------------------------------------------
 
 #: Finds the reporter, as only code that goes looking for it would, and speaks in its name.

@@ -89,6 +89,7 @@ def test_a_loop_is_the_failure_of_its_test(workspace: Workspace) -> None:
     assert ran.code == 4
     assert ran.json["trial"]["verdict"] == "fail"
     assert ran.json["trial"]["broken"] == ["tests/test_core.py::test_double"]
+    assert ran.json["trial"]["message"] == "1 test ran out of time (timeout)."
 
 
 def test_uncommitted_work_is_untouched_to_the_byte(workspace: Workspace) -> None:

@@ -1,9 +1,19 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mai.pipeline.verdict import Outcomes, Pair, counts, disagreeing, is_settled
+from mai.pipeline.verdict import (
+    Comparison,
+    Outcomes,
+    Pair,
+    conclude,
+    counts,
+    disagreeing,
+    is_settled,
+)
+from mai.proposal import Verdict
 from mai.protocols import RunResult, TestOutcome
 
 PASSED, FAILED, ERROR = TestOutcome.PASSED, TestOutcome.FAILED, TestOutcome.ERROR
@@ -84,3 +94,55 @@ def test_only_loops_need_no_second_run() -> None:
     assert not is_settled(["t.py::a", "t.py::b"], {"t.py::a": TIMEOUT, "t.py::b": FAILED})
     assert is_settled(["t.py::a", "t.py::b"], {"t.py": TIMEOUT})
     assert not is_settled(["t.py::a"], {"t.py": ERROR})
+
+
+BROKEN, NEW = (
+    Comparison(broken=frozenset({"t.py::a"})),
+    Comparison(failing_new=frozenset({"t.py::n"})),
+)
+GONE = Comparison(broken=frozenset({"t.py::a"}), missing=frozenset({"t.py::b"}))
+
+
+def _run(*hits: Verdict, limit: Verdict = Verdict.PASS, message: str = "") -> RunResult:
+    return RunResult(
+        outcomes={"t.py::a": FAILED}, limit=limit, message=message, hits=frozenset(hits)
+    )
+
+
+@pytest.mark.parametrize(
+    ("compared", "base", "head", "found", "message"),
+    [
+        (Comparison(), _run(), _run(), Verdict.PASS, ""),
+        (Comparison(), _run(), _run(Verdict.OOM), Verdict.PASS, ""),
+        (BROKEN, _run(), _run(), Verdict.FAIL, ""),
+        (BROKEN, _run(), _run(Verdict.OOM), Verdict.OOM, "Limits that were hit: oom."),
+        (NEW, _run(), _run(Verdict.DISK), Verdict.DISK, "Limits that were hit: disk."),
+        (BROKEN, _run(Verdict.PIDS), _run(Verdict.PIDS), Verdict.FAIL, ""),
+        (
+            GONE,
+            _run(),
+            _run(limit=Verdict.OUTPUT, message="Too much."),
+            Verdict.OUTPUT,
+            "Too much.",
+        ),
+        (GONE, _run(), _run(limit=Verdict.ERROR, message="Void."), Verdict.FAIL, "Void."),
+        (NEW, _run(), _run(limit=Verdict.ERROR, message="Void."), Verdict.ERROR, "Void."),
+        (Comparison(), _run(), _run(limit=Verdict.ERROR), Verdict.ERROR, ""),
+    ],
+)
+def test_a_limit_that_only_the_change_hits_names_itself(
+    compared: Comparison, base: RunResult, head: RunResult, found: Verdict, message: str
+) -> None:
+    stop = head if head.limit is not Verdict.PASS else None
+    assert conclude(compared, base, (head,), stop) == (found, message)
+
+
+def test_loops_are_told_beside_the_failure() -> None:
+    late = RunResult(
+        outcomes={"t.py::a": TIMEOUT, "u.py": TIMEOUT}, hits=frozenset({Verdict.TIMEOUT})
+    )
+    compared = Comparison(broken=frozenset({"t.py::a", "u.py::b", "t.py::c"}))
+    assert conclude(compared, _run(), (late,), None) == (
+        Verdict.FAIL,
+        "2 tests ran out of time (timeout).",
+    )
