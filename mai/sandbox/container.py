@@ -217,6 +217,8 @@ def _host_options(limits: Limits, tree_bytes: int, tree_inodes: int) -> dict[str
             # Repos start scripts of their own; nothing is ever started from the scratch folder.
             "/repo": f"{owned},exec,size={limits.disk_bytes + tree_bytes}",
             "/tmp": f"{owned},noexec,size={limits.disk_bytes}",  # noqa: S108 - the container's
+            # The engine's own would be one more place to write to, and its queues a way around.
+            "/dev/mqueue": "ro,size=4k,nr_inodes=1,mode=0555,nosuid,nodev,noexec",
         },
         "ulimits": [
             Ulimit(name="core", soft=0, hard=0),

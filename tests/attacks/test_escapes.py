@@ -90,6 +90,11 @@ STRANGE = [(2, 3), (10, 3), (17, 3), (17, 2), (38, 5), (40, 1), (29, 3), (31, 3)
 def test_raw_and_strange_families(family, kind):
     with pytest.raises(OSError):
         socket.socket(family, kind)
+@pytest.mark.parametrize("protocol", [*range(1, 23)])
+def test_netlink_lists_interfaces_and_no_more(protocol):
+    assert socket.if_nameindex() == [(1, "lo")]
+    with pytest.raises(PermissionError):
+        socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
 def test_only_loopback():
     assert os.listdir("/sys/class/net") == ["lo"]
 SOCKETS = ["/var/run/docker.sock", "/run/docker.sock", "/run/containerd/containerd.sock"]
@@ -102,7 +107,7 @@ def test_abstract_sockets():
 """
         result = trial({"test_a.py": body})
     assert set(result.outcomes.values()) == {TestOutcome.PASSED}, result.output
-    assert len(result.outcomes) == 10 + 3 + 1 + 8 + 1 + 3 + 1
+    assert len(result.outcomes) == 10 + 3 + 1 + 8 + 22 + 1 + 3 + 1
 
 
 def test_there_is_no_way_to_more_rights(trial: Trial) -> None:
@@ -130,7 +135,7 @@ OTHERS = [
     "/x", "/opt/mai/sandbox/harness.py", "/usr/bin/x", "/etc/passwd", "/dev/x", "/root/x",
     "/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/sys/kernel/x",
     "/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/pids/pids.max",
-    "/sys/fs/cgroup/memory.max", "/proc/1/oom_score_adj", "/var/tmp/x", "/run/x",
+    "/sys/fs/cgroup/memory.max", "/proc/1/oom_score_adj", "/var/tmp/x", "/run/x", "/dev/mqueue/x",
 ]
 @pytest.mark.parametrize("path", OTHERS)
 def test_writing(path):
@@ -146,6 +151,10 @@ def test_reading(path):
     except OSError:
         return
     assert content == b""  # the engine puts an empty file in its place
+def test_the_tree_and_two_scratch_folders_are_all_there_is_to_write_to():
+    places = [line.split()[1] for line in open("/proc/self/mounts")]
+    open_to_all = [place for place in places if os.access(place, os.W_OK) and os.path.isdir(place)]
+    assert set(open_to_all) <= {"/repo", "/tmp", "/dev/shm"}
 def test_nothing_runs_from_the_scratch_folder():
     with open("/tmp/me", "w") as file: file.write("#!/bin/sh\\n")
     os.chmod("/tmp/me", 0o755)
