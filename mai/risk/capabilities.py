@@ -21,7 +21,7 @@ from mai.risk.aliases import canonical
 from mai.risk.facts import Use
 from mai.risk.flow import Budget, Flow
 from mai.risk.names import Names, Resolver
-from mai.risk.scopes import Reference, Scope, Survey
+from mai.risk.scopes import Reference, Scope, Survey, is_bound
 
 _SHELLS = frozenset({"sh", "bash", "zsh", "dash", "cmd", "cmd.exe", "powershell", "pwsh"})
 _TARGETS = ("url", "args", "cmd", "path", "file", "host", "filename")
@@ -68,6 +68,7 @@ class Collector:
             self._reference(*reference)
         for name, places in self.survey.names.items():
             self._name(name, places)
+        self._search_path()
         for module, member, statement, scope in self.survey.imports:
             self.add_import(module, member, statement, scope)
         for function, scope in self.survey.functions:
@@ -79,6 +80,13 @@ class Collector:
                 self._string(constant, scope)
         self._judge_imported()
         return tuple(sorted(self._found.values(), key=lambda use: (use.line, use.column, use.rule)))
+
+    def _search_path(self) -> None:
+        """Add where a package says for itself in which folders its modules are looked for."""
+        for how, value, scope in self.survey.module.bindings.get("__path__", ()):
+            # `extend_path` only adds folders of the same name, as namespace packages do.
+            if how == "value" and "pkgutil.extend_path()" not in self.resolver.names(value, scope):
+                self.add("dynamic-code.load", "__path__", value, scope, "", (value,))
 
     def _definition(self, function: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> None:
         if function.name in {"__reduce__", "__reduce_ex__"}:
@@ -190,6 +198,8 @@ class Collector:
         known: dict[int, bool] = {}
         for node, scope, call in places:
             bindings = scope.find(name)
+            if not is_bound(bindings):
+                bindings = None
             if bindings is None and name not in aliases.BUILTINS and not self.survey.stars:
                 return
             # An alias made by assignment counts where it was made, and again where it is called.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -13,9 +14,10 @@ from mai.risk.judge import judge_gains
 from mai.risk.kinds import is_python
 from mai.risk.moves import Version
 from mai.risk.parser import Parser
-from mai.risk.patchfile import PatchedFile, read_patch
+from mai.risk.patchfile import read_patch
 from mai.risk.policy import Policy
 
+_MAXIMUM_UNREADABLE_LINES = 5000
 # Line by line is slow and knows little; a hunk longer than this is not worth it.
 _MAXIMUM_LINES = 400
 
@@ -53,32 +55,48 @@ def judge_hunks(patch: str, policy: Policy, *, is_own_repo: bool = False) -> Ite
             if file.status != "deleted":
                 yield from content.judge_content(file.path, after, before)
             if is_python(file.path, after):
-                base, head = _facts(parser, file, file.before), _facts(parser, file, file.after)
+                base = _facts(parser, file.path, file.before)
+                head = _facts(parser, file.path, file.after)
                 if base is None or head is None:
-                    yield _unreadable(file.path)
+                    message = (
+                        "Its hunks alone cannot be parsed; score the diff where its files are."
+                    )
+                    yield unreadable(file.path, message)
                 versions.append(Version(file.path, base or Facts(), head or Facts()))
     yield from judge_gains(versions, lambda _: True)
+
+
+def version_of_lines(parser: Parser, path: str, before: bytes, after: bytes) -> Version | None:
+    """Return what the changed lines of a file say that parses neither before nor after.
+
+    None where it is too long to be compared line by line, or where they make no sense alone.
+    """
+    old, new = (data.decode("utf-8", "replace").splitlines() for data in (before, after))
+    if max(len(old), len(new)) > _MAXIMUM_UNREADABLE_LINES:
+        return None
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=True)
+    changed = [each for each in matcher.get_opcodes() if each[0] != "equal"]
+    base = _facts(parser, path, [old[start:end] for _, start, end, _, _ in changed])
+    head = _facts(parser, path, [new[start:end] for _, _, _, start, end in changed])
+    return None if base is None or head is None else Version(path, base, head)
 
 
 def _joined(hunks: list[list[str]]) -> bytes:
     return ("\n".join("\n".join(lines) for lines in hunks) + "\n").encode("utf-8", "replace")
 
 
-def _unreadable(path: str) -> Finding:
-    found = paths.finding(
-        "text.unreadable",
-        path,
-        "Its hunks alone cannot be parsed; score the diff where its files are.",
-    )
-    # Without the file nobody can say that it does not parse, so this does not block.
+def unreadable(path: str, message: str) -> Finding:
+    """Return what a person must know of a file of which no more than pieces could be judged."""
+    found = paths.finding("text.unreadable", path, message)
+    # Nobody can say that the change made it so, so this does not block.
     return replace(found, level=Level.MEDIUM)
 
 
-def _facts(parser: Parser, file: PatchedFile, hunks: list[list[str]]) -> Facts | None:
+def _facts(parser: Parser, path: str, hunks: list[list[str]]) -> Facts | None:
     """Return the facts of all hunks together, None where one of them makes no sense alone."""
     found: list[Facts] = []
     for lines in hunks:
-        facts = _facts_of_lines(parser, file.path, lines)
+        facts = _facts_of_lines(parser, path, lines)
         if facts is None:
             return None
         found.append(facts)

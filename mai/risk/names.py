@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 from mai.risk import calls
 from mai.risk.aliases import BUILTINS, OWN_SUBMODULES, POWERFUL, PRIVATE_COPIES, canonical
 from mai.risk.fold import Folder
-from mai.risk.scopes import Scope, Survey
-from mai.risk.sinks import NAMES
+from mai.risk.scopes import Scope, Survey, is_bound
+from mai.risk.sinks import NAMES, OWNERS
 
 Names = tuple[str, ...]
 _MAXIMUM_NAMES = 12
@@ -107,8 +107,8 @@ class Resolver:
 
     def bound(self, name: str, scope: Scope) -> Names:
         """Return what the bare `name` may stand for in `scope`."""
-        bindings = scope.find(name)
-        if bindings is None:
+        bindings = scope.find(name) or []
+        if not is_bound(bindings):
             if name not in self._free:
                 self._free[name] = self._unbound(name)
             return self._free[name]
@@ -124,10 +124,12 @@ class Resolver:
         found = [
             each
             for each in starred
-            if each in NAMES or each in POWERFUL or each.startswith("builtins.")
+            if each in NAMES or each in OWNERS or each in POWERFUL or each.startswith("builtins.")
         ]
         if name in BUILTINS:
             found.append("builtins" if name == "__builtins__" else f"builtins.{name}")
+        elif name == "__path__":
+            found.append("sys.path")  # where a package looks for its own modules
         return tuple(dict.fromkeys(found))
 
     def _binding(self, name: str, how: str, what: Any, where: Scope) -> Names:

@@ -57,6 +57,14 @@ class Scope:
         return scope
 
 
+def is_bound(bindings: list[Binding] | None) -> bool:
+    """Whether `bindings` bind a name, and do not just put something into what it stands for.
+
+    In `from sys import *; path.append(x)` nothing does that the file itself says.
+    """
+    return bool(bindings) and any(how != "element" for how, _, _ in bindings or ())
+
+
 Place = tuple[ast.expr, Scope]
 Reference = tuple[ast.expr, Scope, ast.Call | None]
 

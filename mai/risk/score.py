@@ -13,7 +13,7 @@ from mai.protocols import Snapshot
 from mai.risk import metadata, notebooks, paths, text, tree, undo
 from mai.risk.content import judge_content
 from mai.risk.facts import Facts
-from mai.risk.hunks import judge_hunks
+from mai.risk.hunks import judge_hunks, unreadable, version_of_lines
 from mai.risk.judge import judge_gains
 from mai.risk.kinds import is_python
 from mai.risk.moves import Version
@@ -24,6 +24,10 @@ from mai.risk.reach import judge_reach
 from mai.risk.renames import renames_of
 from mai.risk.report import FileReport, report_of
 from mai.risk.unmove import Sides, put_back
+
+_UNREADABLE_BEFORE = (
+    "It could not be parsed before either, so only its changed lines were judged, by themselves."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,12 @@ def score_change(
                 if before is not None and metadata.only_describes(file.path, before, after):
                     described.add(file.path)
             version = _version(parser, file, before, after, renamed)
-            if version is not None:
+            lines = _unreadable_as_before(parser, version, before, after)
+            if lines is not None:
+                findings.append(unreadable(file.path, _UNREADABLE_BEFORE))
+                versions.append(lines)
+                sources.append(Sides(file.path, file.path, None, None))
+            elif version is not None:
                 findings.extend(_problems(version))
                 versions.append(version)
                 sources.append(Sides(file.path, file.old_path or file.path, before, after))
@@ -180,6 +189,18 @@ def _facts(
     if len(source) > text.MAXIMUM_BYTES or b"\0" in source:
         return Facts()  # `text.judge_bytes` has blocked it
     return parser.facts(path, source, in_full=in_full, renamed=renamed)
+
+
+def _unreadable_as_before(
+    parser: Parser, version: Version | None, before: bytes | None, after: bytes | None
+) -> Version | None:
+    """Return what the changed lines say of a file that could not be parsed before either."""
+    if version is None or version.base is None or version.head is None:
+        return None
+    problems = (version.base.problem, version.head.problem)
+    if any(each is None or each[0] != "text.unreadable" for each in problems):
+        return None
+    return version_of_lines(parser, version.path, before or b"", after or b"")
 
 
 def _problems(version: Version) -> Iterator[Finding]:

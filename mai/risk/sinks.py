@@ -231,6 +231,9 @@ process.start: uuid _get_command_stdout
     + libraries.NAMES
 )
 
+# What has one of those as an attribute.
+OWNERS = frozenset(name.rpartition(".")[0] for name in NAMES)
+
 # Importing one of these is the use: they have one purpose.
 MODULES: Mapping[str, str] = {
     "ctypes": "native.load",

@@ -102,8 +102,9 @@ def _dropped(
 
 
 def _file(version: Version, base: Promise, head: Promise) -> Iterator[Finding]:
-    before = {name for name, _ in base.get("hooks", ())}
-    for name, line in head.get("hooks", ()):
+    rows = base.get("hooks", ())
+    before, prints = {row[0] for row in rows}, {row[2] for row in rows}
+    for name, line, fingerprint in head.get("hooks", ()):
         found = finding(
             "test-tampering.hook",
             version.path,
@@ -114,7 +115,9 @@ def _file(version: Version, base: Promise, head: Promise) -> Iterator[Finding]:
             continue
         if name.startswith("pytest_"):
             yield found
-        elif version.base is not None:  # a fixture of a new file changes no test that stood
+        elif (
+            version.base is not None and fingerprint not in prints
+        ):  # a fixture of a new file changes no test that stood
             yield _lowered(found)
     if not is_test(version.path):
         return

@@ -93,12 +93,12 @@ def _is_raises(node: ast.AST) -> bool:
 
 def _hooks(tree: ast.Module) -> list[list[Any]]:
     found: list[list[Any]] = [
-        [name, function.lineno]
+        [name, function.lineno, print_of(function)]
         for name, function in functions_of(tree.body)
         if name.startswith("pytest_") or _is_autouse(function)
     ]
     found.extend(
-        ["pytest_plugins", statement.lineno]
+        ["pytest_plugins", statement.lineno, ""]
         for statement in tree.body
         for target in getattr(statement, "targets", ())
         if _word(target) == "pytest_plugins"

@@ -397,3 +397,11 @@ def test_what_tests_stand_in_for_is_theirs_to_use(score: Score) -> None:
 def test_looking_at_who_calls_is_medium(score: Score) -> None:
     code = "import traceback\n\n\ndef add(a, b):\n    return len(traceback.extract_stack())\n"
     assert rules(score({}, {"app.py": code}), Level.MEDIUM) == {"reflection.inside"}
+
+
+def test_a_fixture_for_all_tests_may_have_another_name(score: Score) -> None:
+    fixture = "\n\n@pytest.fixture(autouse=True)\ndef setup():\n    yield 1\n"
+    base, head = BASE + fixture, BASE + fixture.replace("setup", "setup_method")
+    assert score({"test_a.py": base}, {"test_a.py": head}).level is Level.LOW
+    other = head.replace("yield 1", "yield 2")
+    assert score({"test_a.py": base}, {"test_a.py": other}).level is Level.MEDIUM

@@ -94,3 +94,20 @@ def test_an_encoding_that_stood_before_is_no_gain_where_all_is_ascii(score: Scor
     stood = b"# coding: latin-1\nx = 1\n"
     assert score({"a.py": stood}, {"a.py": stood + b"y = '\xe9'\n"}).level is Level.BLOCKED
     assert score({"a.py": "x = 1\n"}, {"a.py": stood}).level is Level.BLOCKED
+
+
+def test_a_file_that_never_parsed_is_judged_by_its_changed_lines(score: Score) -> None:
+    base = "import os\nprint 'a'\n\n\ndef go(x):\n    return x\n"
+    for old, new, level in (
+        ("return x", "return x + 1", Level.MEDIUM),
+        ("return x", "return os.popen(x)", Level.HIGH),
+        ("return x", "return exec(__import__('urllib.request').request.urlopen(x))", Level.HIGH),
+        ("return x", "return ().__class__.__base__.__subclasses__()", Level.HIGH),
+    ):
+        head = base.replace(old, new)
+        assert score({"a.py": base}, {"a.py": head}).level is level, new
+    assert score({"a.py": base.replace("print 'a'", "print('a')")}, {"a.py": base}).level is (
+        Level.BLOCKED
+    )
+    hostile = "x = " + "-" * 200_000 + "1\n"
+    assert score({"a.py": hostile}, {"a.py": hostile + "y = 1\n"}).level is Level.BLOCKED
