@@ -329,6 +329,38 @@ def test_what_a_tree_says_is_installed_is_no_plugin(trial: Trial) -> None:
 
 # --- reports that are made up --------------------------------------------------------------------
 
+REPLACED = {
+    "json-dumps": "import json\njson.dumps = lie(json.dumps)\n",
+    "json-encode": "import json\n"
+    "def encode(self, record, real=json.JSONEncoder.encode): return lie(real)(self, record)\n"
+    "json.JSONEncoder.encode = encode\n",
+    "json-default": "import json\n"
+    "class Encoder(json.JSONEncoder):\n    encode = lie(json.JSONEncoder.encode)\n"
+    "json._default_encoder = Encoder()\n",
+    "os-write": "import os\nos.write = lie(os.write)\n",
+    "os-getpid": "import os\nos.getpid = lambda: 1\n",
+}
+LIE = """\
+def lie(real):
+    def inner(*given):
+        return real(*(told(each) for each in given))
+    return inner
+def told(each):
+    if isinstance(each, (bytes, memoryview)): return bytes(each).replace(b"failed", b"passed")
+    if isinstance(each, (list, tuple)): return ["passed" if x == "failed" else x for x in each]
+    return each
+"""
+
+
+@pytest.mark.parametrize("name", REPLACED)
+def test_a_standard_library_that_lies_does_not_speak_for_the_reporter(
+    trial: Trial, name: str
+) -> None:
+    result = trial({"test_a.py": LIE + REPLACED[name] + FAILING + AFTER})
+    assert outcome_of(result, "test_x") is TestOutcome.FAILED
+    assert outcome_of(result, "test_zz_after") is TestOutcome.PASSED
+
+
 #: Finds the reporter, as only code that goes looking for it would, and speaks in its name.
 SPEAK = """\
 import gc, os
