@@ -66,13 +66,18 @@ def _heirs(base: Promises, gone: Sequence[str], new: Promises) -> dict[str, str]
     """Pair tests that are gone with the new ones that took over most of their asserts."""
     heirs: dict[str, str] = {}
     for name in gone:
-        asserts = Counter(row[0] for row in base[name]["asserts"])
+        promised = _promised(base[name])
         for heir, entry in new.items():
-            shared = (asserts & Counter(row[0] for row in entry["asserts"])).total()
-            if heir not in heirs.values() and shared * 2 > asserts.total():
+            shared = (promised & _promised(entry)).total()
+            if heir not in heirs.values() and shared * 2 > promised.total():
                 heirs[name] = heir
                 break
     return heirs
+
+
+def _promised(entry: Promise) -> Counter[str]:
+    """Count what a test asserts, or what it calls where helpers assert for it."""
+    return Counter([*(row[0] for row in entry["asserts"]), *entry["steps"]])
 
 
 def _surplus(version: Version) -> int:
@@ -98,6 +103,9 @@ def _dropped(
     elif heir is None:
         # Rewritten tests cannot be told from replaced ones: a person must compare them.
         message = f"The test {name} is gone; others of the change assert at least as much."
+        yield replace(found, level=Level.MEDIUM, message=message)
+    elif not entry["asserts"]:
+        message = f"The test {name} is gone; another one takes the same steps."
         yield replace(found, level=Level.MEDIUM, message=message)
 
 

@@ -21,7 +21,8 @@ def promises_of(tree: ast.Module) -> dict[str, dict[str, Any]]:
 
     `asserts` lists `[fingerprint, strength, line]`, strength from 0 (always true) to 3 (one exact
     value); `skips` counts what always skips it, `conditions` what does so only where something
-    holds; `patches` count; `print` is the body's fingerprint; `line` its first line.
+    holds; `patches` count; `steps` are what a test without asserts calls; `print` is the body's
+    fingerprint; `line` its first line.
     The entry `""` stands for the file: `hooks` are the pytest hooks it defines.
     """
     marks = marks_of(tree)
@@ -42,6 +43,7 @@ def promises_of(tree: ast.Module) -> dict[str, dict[str, Any]]:
                 "patches": sum(1 for _ in _patches(function)),
                 "print": print_of(function),
                 "line": function.lineno,
+                "steps": [] if asserts else _steps(function),
             }
     return found
 
@@ -145,7 +147,7 @@ class _Demands:
                     opened = item.context_expr
                     raises = self._raises.get(_word(opened), opened)
                     if _is_raises(raises):
-                        yield raises, _strength_of_raises(raises)
+                        yield from _of_raises(raises)
             elif isinstance(statement, ast.Expr):
                 yield from self._call(statement.value, is_swallowed=is_swallowed)
             if _ends(statement):
@@ -159,7 +161,7 @@ class _Demands:
             strength = _strength_of_call(node) if test is node else strength_of(test)
             yield node, 0 if is_swallowed else strength
         elif isinstance(node, ast.Call) and _is_raises(node):
-            yield node, _strength_of_raises(node)
+            yield from _of_raises(node)
 
     def _inside(self, statement: ast.stmt, *, is_swallowed: bool) -> Iterator[tuple[ast.expr, int]]:
         if isinstance(statement, (ast.If, ast.While)) and isinstance(statement.test, ast.Constant):
@@ -254,12 +256,32 @@ def _strength_of_call(node: ast.AST) -> int:
     return 1 if word in {"asserttrue", "assertisnotnone", "assert_called"} else 2
 
 
-def _strength_of_raises(node: ast.AST) -> int:
-    if not isinstance(node, ast.Call) or not node.args:
-        return 1
-    is_broad = _word(node.args[0]) in {"Exception", "BaseException"}
-    has_match = any(keyword.arg == "match" for keyword in node.keywords)
-    return (1 if is_broad else 2) + (1 if has_match else 0)
+def _of_raises(node: ast.expr) -> Iterator[tuple[ast.expr, int]]:
+    """Yield what `pytest.raises(…)` demands: an error of a kind, and what its message says."""
+    if not isinstance(node, ast.Call):
+        yield node, 1
+        return
+    kinds = [word.value for word in node.keywords if word.arg == "expected_exception"]
+    others = [word for word in node.keywords if word.arg not in {"expected_exception", "match"}]
+    given = [*node.args, *kinds]
+    is_broad = not given or _word(given[0]) in {"Exception", "BaseException"}
+    yield ast.copy_location(ast.Call(node.func, given, others), node), 1 if is_broad else 2
+    for keyword in node.keywords:
+        if keyword.arg == "match":
+            yield keyword.value, 0 if _matches_anything(keyword.value) else 3
+
+
+def _matches_anything(pattern: ast.expr) -> bool:
+    return isinstance(pattern, ast.Constant) and pattern.value in {None, "", ".", ".*", ".+"}
+
+
+def _steps(function: Function) -> list[str]:
+    """Return the names of the methods that a test without asserts is made of."""
+    return [
+        _word(_callee(statement.value))
+        for statement in function.body
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
+    ]
 
 
 def _dump(node: ast.AST) -> str:

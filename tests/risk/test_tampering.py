@@ -405,3 +405,40 @@ def test_a_fixture_for_all_tests_may_have_another_name(score: Score) -> None:
     assert score({"test_a.py": base}, {"test_a.py": head}).level is Level.LOW
     other = head.replace("yield 1", "yield 2")
     assert score({"test_a.py": base}, {"test_a.py": other}).level is Level.MEDIUM
+
+
+RAISES = """
+import pytest
+
+
+def test_it():
+    with pytest.raises(ValueError) as caught:
+        parse("x")
+    assert caught.value.args[0] == "bad"
+"""
+
+
+@pytest.mark.parametrize(
+    ("head", "level"),
+    [
+        (r'pytest.raises(ValueError, match=r"^bad$")', Level.MEDIUM),
+        (r'pytest.raises(expected_exception=ValueError, match=r"^bad$")', Level.MEDIUM),
+        (r'pytest.raises(ValueError, match=".*")', Level.HIGH),
+        (r'pytest.raises(Exception, match=r"^bad$")', Level.HIGH),
+        (r"pytest.raises(ValueError)", Level.HIGH),
+    ],
+)
+def test_what_an_error_says_may_be_demanded_in_another_place(
+    score: Score, head: str, level: Level
+) -> None:
+    other = f"\nimport pytest\n\n\ndef test_it():\n    with {head}:\n        parse('x')\n"
+    assert score({"test_a.py": RAISES}, {"test_a.py": other}).level is level
+
+
+def test_a_test_made_of_helpers_may_have_another_name_for_a_person_to_see(score: Score) -> None:
+    steps = "        self.given('x')\n        self.when_read()\n        self.then_error('bad')\n"
+    base = f"class TestIt:\n    def test_bad(self):\n{steps}"
+    head = base.replace("test_bad", "test_worse").replace("'bad'", "'worse'")
+    assert score({"test_a.py": base}, {"test_a.py": head}).level is Level.MEDIUM
+    less = head.replace("        self.when_read()\n        self.then_error('worse')\n", "")
+    assert score({"test_a.py": base}, {"test_a.py": less}).level is Level.HIGH
