@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Mapping
 
-from mai.risk import equality, sensitive
+from mai.risk import equality, sensitive, swallowing
 from mai.risk.capabilities import Collector, TooManyUsesError
 from mai.risk.facts import Facts
 from mai.risk.kinds import is_test
@@ -39,7 +39,7 @@ def analyse(
         text = source.decode("utf-8", "replace")
         uses = collector.collect(
             has_telling_text=bool(sensitive.ANY.search(text)),
-            tree=tree if equality.speaks_of_it(text) else None,
+            tree=tree if equality.speaks_of_it(text) or swallowing.speaks_of_it(text) else None,
         )
         lines = source.count(b"\n") + 1
         if not in_full:

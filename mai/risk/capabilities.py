@@ -15,6 +15,7 @@ from mai.risk import (
     sensitive,
     sinks,
     special,
+    swallowing,
     unresolved,
 )
 from mai.risk.aliases import canonical
@@ -58,7 +59,7 @@ class Collector:
         self._imported: list[tuple[str, str, ast.AST, Scope]] = []
 
     def collect(self, *, has_telling_text: bool, tree: ast.AST | None = None) -> tuple[Use, ...]:
-        """Return every use, in the order of the file; `tree` where it speaks of comparisons."""
+        """Return every use, in the order of the file; `tree` where it may agree with all."""
         self._name_functions()
         if self._in_full:
             self._runs_at_import = self._called_at_import()
@@ -73,8 +74,8 @@ class Collector:
             self.add_import(module, member, statement, scope)
         for function, scope in self.survey.functions:
             self._definition(function, scope)
-        for node, name in equality.agreeing(tree) if tree else ():
-            self.add("test-tampering.equal", name, node, Scope("module", None, None))
+        if tree is not None:
+            self._judge_agreement(tree)
         if has_telling_text:
             for constant, scope in self.survey.strings:
                 self._string(constant, scope)
@@ -93,6 +94,15 @@ class Collector:
             self.add("reflection.reduce", function.name, function, scope)
         elif function.name.startswith("pytest_") and not self.is_test:
             self.add("test-tampering.hook", function.name, function, scope)
+
+    def _judge_agreement(self, tree: ast.AST) -> None:
+        """Add what agrees with every test: values equal to all, ends that swallow any failure."""
+        outside = Scope("module", None, None)
+        for node, name in equality.agreeing(tree):
+            self.add("test-tampering.equal", name, node, outside)
+        if not self.is_test:
+            for node, name in swallowing.swallowing(tree):
+                self.add("test-tampering.swallow", name, node, outside)
 
     # --- adding ---
 

@@ -137,6 +137,7 @@ removed.limit       | gate-tampering | a list of what is allowed says something 
 removed.check       | gate-tampering | a check about permission, identity or validity is gone | `if not allowed: raise` deleted
 test-tampering.patch | test-tampering | replace the code under test with something else | `monkeypatch.setattr(app, "check", …)`
 test-tampering.equal | test-tampering | be equal to whatever a test compares it with | `def __eq__(self, other): return True`
+test-tampering.swallow | test-tampering | swallow the failure of whatever is run in it, a test's assert too | `def __exit__(…): return True`
 notebook.magic      | process | run shell commands from a notebook | `!pip install x`
 text.invisible      | gate-tampering | invisible characters hide something from a reader | a zero-width space in a name
 path.environment    | env | it sets the environment of what is started here | `.env`
