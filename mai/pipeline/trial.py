@@ -8,7 +8,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import PurePosixPath
 
 from mai.errors import TrialFailed
@@ -25,6 +24,8 @@ from mai.sandbox.limits import tightened
 _OWN_CODE = "path.own-code"
 #: What shells, `env` and the sandbox itself end with where a command cannot be run or found.
 _NOT_RUN = frozenset({126, 127})
+#: Tests that are at most one of so many run again by themselves before all do.
+_FEW_OF = 4
 
 
 def trial(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
@@ -120,9 +121,8 @@ class _Runs:
             return compared, frozenset(), flaky
         theirs = verdict.Pair(base.outcomes, own.outcomes).compare().without(flaky)
         doubtful = theirs.broken | theirs.missing | theirs.failing_new
-        if doubtful and not verdict.is_settled(doubtful, own.outcomes):
-            flaky |= verdict.disagreeing(own, self._run(self._head)) & doubtful
-            theirs = theirs.without(flaky)
+        flaky |= self._unsure(own, doubtful, self._head)
+        theirs = theirs.without(flaky)
         against = compared.broken | compared.missing | theirs.broken | theirs.missing
         repo = self.services.repo
         old, new = repo.snapshot(self.proposal.tip), repo.snapshot(self.proposal.tree)
@@ -140,22 +140,37 @@ class _Runs:
     ) -> frozenset[str]:
         """Run again what decided something, on the trees it decided on."""
         ids = compared.decisive
-        flaky: frozenset[str] = frozenset()
-        if ids and not verdict.is_settled(ids, head.outcomes):
-            flaky |= verdict.disagreeing(head, self._run(self._mixed)) & ids
-        if ids and not verdict.is_settled(ids, base.outcomes):
-            flaky |= verdict.disagreeing(base, self._base(1)) & ids
-        return flaky
+        return self._unsure(head, ids, self._mixed) | self._unsure(base, ids)
+
+    def _unsure(
+        self,
+        first: RunResult,
+        ids: frozenset[str],
+        files: Callable[[], Iterator[TreeFile]] | None = None,
+    ) -> frozenset[str]:
+        """Return which of `ids` end otherwise when they run again.
+
+        They do so over `files`, the base's where there are none. First they run by themselves,
+        which is quick; only if that changes something, all tests run again, as some depend on what
+        ran before them.
+        """
+        if not ids or verdict.is_settled(ids, first):
+            return frozenset()
+        if not self._command() and len(ids) <= len(first.outcomes) // _FEW_OF:
+            image = self.head_image if files else self.base_image
+            alone = self._run(files or self._base_files, image=image, only=tuple(sorted(ids)))
+            if alone.limit is Verdict.PASS and ids.isdisjoint(verdict.disagreeing(first, alone)):
+                return frozenset()
+        return verdict.disagreeing(first, self._run(files) if files else self._base(1)) & ids
 
     # --- one run each ---------------------------------------------------------------------------
 
     def _base(self, repeat: int) -> RunResult:
-        repo, tip = self.services.repo, self.proposal.tip
-        tree = repo.tree(tip)
+        tree = self.services.repo.tree(self.proposal.tip)
         known = self._cache().get(self._key(tree, self.base_image, repeat))
         if known is None:
-            files = partial(repo.tree_files, tip)
-            known = self._run(files, is_followed=repeat == 0, image=self.base_image)
+            is_first = repeat == 0
+            known = self._run(self._base_files, is_followed=is_first, image=self.base_image)
             self._remember(tree, self.base_image, known, repeat)
         return known
 
@@ -167,6 +182,9 @@ class _Runs:
 
     def _key(self, tree: str, image: Prepared, repeat: int) -> str:
         return self._cache().key(tree, image.image, self._command(), self.limits, repeat)
+
+    def _base_files(self) -> Iterator[TreeFile]:
+        return self.services.repo.tree_files(self.proposal.tip)
 
     def _head(self) -> Iterator[TreeFile]:
         return self.services.repo.tree_files(self.proposal.tree)
@@ -193,11 +211,13 @@ class _Runs:
         *,
         is_followed: bool = False,
         image: Prepared | None = None,
+        only: tuple[str, ...] = (),
     ) -> RunResult:
         job = Job(
             files(),
             self.limits,
             self._command(),
+            only,
             junit=self.policy.test_report,
             is_followed=is_followed,
             image=(image or self.head_image).image,

@@ -137,9 +137,17 @@ def disagreeing(first: RunResult, second: RunResult) -> frozenset[str]:
     )
 
 
-def is_settled(ids: Iterable[str], outcomes: Outcomes) -> bool:
-    """Whether every one of `ids` ended by the clock: running a loop again only costs time."""
-    return all(_is_late(test_id, outcomes) for test_id in ids)
+def is_settled(ids: Iterable[str], run: RunResult) -> bool:
+    """Whether running again only costs time.
+
+    It does where a limit ended the run, which stands against the change whatever single tests do,
+    and where every one of `ids` ended by the clock. A file whose import is a loop ends all of its
+    tests so.
+    """
+    return run.limit is not Verdict.PASS or all(
+        run.outcomes.get(test_id, run.outcomes.get(_file(test_id))) is TestOutcome.TIMEOUT
+        for test_id in ids
+    )
 
 
 def _kind(outcome: TestOutcome | None) -> str:

@@ -131,11 +131,13 @@ def test_a_new_test_that_fails_fails_the_trial(workspace: Workspace) -> None:
     assert ran.json["trial"]["broken"] == ["tests/test_new.py::test_new"]
 
 
-def test_a_flaky_test_is_reported_and_decides_nothing(workspace: Workspace) -> None:
+@pytest.mark.parametrize("steady", [1, 400])
+def test_a_flaky_test_is_reported_and_decides_nothing(workspace: Workspace, steady: int) -> None:
     # Sixty coins: that none of them changes its mind is less likely than a cosmic ray.
     flaky = (
         "import random\n\nimport pytest\n\n\n@pytest.mark.parametrize('coin', range(60))\n"
         "def test_flaky(coin):\n    assert random.SystemRandom().random() < 0.5\n"
+        f"\n\n@pytest.mark.parametrize('n', range({steady}))\ndef test_steady(n):\n    pass\n"
     )
     workspace.repo.commit({"tests/test_flaky.py": flaky}, "Coins")
     ran = workspace.submit(FIX)
@@ -143,3 +145,31 @@ def test_a_flaky_test_is_reported_and_decides_nothing(workspace: Workspace) -> N
     assert "tests/test_core.py::test_mean" in trial["fixed"]
     assert trial["flaky"]
     assert all("flaky" in test_id for test_id in trial["flaky"])
+
+
+def test_what_fails_only_among_others_is_broken_all_the_same(workspace: Workspace) -> None:
+    """By itself it passes, so that all tests have to run again to tell that it is not flaky."""
+    workspace.repo.commit(
+        {
+            "calc/log.py": (
+                "def log(line, lines=()):\n    lines = [*lines, line]\n    return lines\n"
+            ),
+            "tests/test_log.py": (
+                "import pytest\n\nfrom calc.log import log\n\n\n"
+                "@pytest.mark.parametrize('n', range(20))\n"
+                "def test_steady(n):\n    assert n == n\n\n\n"
+                "def test_one():\n    assert log('a') == ['a']\n\n\n"
+                "def test_two():\n    assert log('b') == ['b']\n"
+            ),
+        },
+        "Log",
+    )
+    patch = (
+        "--- a/calc/log.py\n+++ b/calc/log.py\n@@ -1,3 +1,3 @@\n-def log(line, lines=()):\n"
+        "-    lines = [*lines, line]\n+def log(line, lines=[]):\n+    lines.append(line)\n"
+        "     return lines\n"
+    )
+    ran = workspace.submit(patch)
+    assert ran.code == 4
+    assert ran.json["trial"]["broken"] == ["tests/test_log.py::test_two"]
+    assert ran.json["trial"]["flaky"] == []

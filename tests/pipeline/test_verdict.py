@@ -89,11 +89,20 @@ def test_counts_add_up(tree: Outcomes) -> None:
     assert found.passed + found.failed + found.errors + found.skipped == len(tree)
 
 
-def test_only_loops_need_no_second_run() -> None:
-    assert is_settled(["t.py::a"], {"t.py::a": TIMEOUT})
-    assert not is_settled(["t.py::a", "t.py::b"], {"t.py::a": TIMEOUT, "t.py::b": FAILED})
-    assert is_settled(["t.py::a", "t.py::b"], {"t.py": TIMEOUT})
-    assert not is_settled(["t.py::a"], {"t.py": ERROR})
+@pytest.mark.parametrize(
+    ("ids", "outcomes", "limit", "settled"),
+    [
+        (["t.py::a"], {"t.py::a": TIMEOUT}, Verdict.PASS, True),
+        (["t.py::a", "t.py::b"], {"t.py::a": TIMEOUT, "t.py::b": FAILED}, Verdict.PASS, False),
+        (["t.py::a", "t.py::b"], {"t.py": TIMEOUT}, Verdict.PASS, True),
+        (["t.py::a"], {"t.py": ERROR}, Verdict.PASS, False),
+        (["t.py::a"], {"t.py::a": FAILED}, Verdict.TIMEOUT, True),
+    ],
+)
+def test_loops_and_runs_that_a_limit_ended_need_no_second_run(
+    ids: list[str], outcomes: Outcomes, limit: Verdict, settled: bool
+) -> None:
+    assert is_settled(ids, RunResult(limit=limit, outcomes=outcomes)) is settled
 
 
 BROKEN, NEW = (
