@@ -31,6 +31,7 @@ _MESSAGES = {
 
 def combinations(gained: Sequence[Gained], versions: Sequence[Version]) -> Iterator[Finding]:
     """Yield what gained uses make together with each other and with what stands in their file."""
+    gained = [gain for gain in gained if gain.how != "moved"]
     new = {(gain.path, gain.use) for gain in gained}
     for version in versions:
         if version.head is None:

@@ -70,7 +70,11 @@ _SINKS_WITH_DATA = (
 
 @dataclass(frozen=True, slots=True)
 class Gained:
-    """A use that is new, and how new: `project`, `file`, `again`, `flow`, `import` or `whole`."""
+    """A use that is new, and how new it is.
+
+    `how` is `project`, `file`, `again`, `flow`, `import`, `whole`, or `moved` for one that stood in
+    another file and was given other data there.
+    """
 
     path: str
     use: Use
@@ -172,8 +176,8 @@ def _gains_of(
         if flows:
             is_same = use.flow in flows
             flows.remove(use.flow if is_same else flows[0])
-            if not is_same and use.rule.startswith(_SINKS_WITH_DATA):
-                yield Gained(version.path, use, "flow")
+            if not is_same and _takes_data(use):
+                yield Gained(version.path, use, "moved")
             continue
         yield Gained(version.path, use, _how(use, by_name, rules_before, has_capability))
 
@@ -232,6 +236,7 @@ def _finding(gained: Gained, rule: str, level: Level, message: str) -> Finding:
 _WHY = {
     "whole": "",
     "flow": "the data that reaches it is not what it was",
+    "moved": "the data that reaches it is not what it was",
     "import": "importing the file is now enough, where it took a call before",
     "again": "this file could do so before, and does it once more",
     "file": "nothing in this file could do that before",
@@ -239,14 +244,21 @@ _WHY = {
 }
 
 
+def _takes_data(use: Use) -> bool:
+    """Whether what a use is given decides how much harm it can do."""
+    return use.rule.startswith(_SINKS_WITH_DATA) and use.rule != "process.signal"
+
+
 def _weigh(use: Use, how: str) -> tuple[str, Level]:
     """Return the rule and the level for a use that is new in the way `how` says."""
     level = RULE[use.rule].level
+    if how == "moved":
+        return "flow.changed", Level.MEDIUM
     if how == "project":
         return use.rule, max(level, Level.HIGH, key=lambda each: each.rank)
     if level >= Level.HIGH or how in {"whole", "file", "import"}:
         return use.rule, level
-    if how == "flow" and use.rule.startswith(_SINKS_WITH_DATA) and use.rule != "process.signal":
+    if how == "flow" and _takes_data(use):
         return "flow.changed", Level.MEDIUM
     if how == "flow" and use.rule.startswith("fs-write."):
         return "flow.write", Level.LOW
@@ -259,7 +271,7 @@ def _is_everyday_there(gained: Gained) -> bool:
     if use.rule.startswith(_EVERYDAY_IN_TESTS):
         return True
     return (
-        gained.how in {"again", "flow"}
+        gained.how in {"again", "flow", "moved"}
         and use.rule.startswith(_EVERYDAY_AGAIN_IN_TESTS)
         and ("://" not in use.target or _NOWHERE.match(use.target) is not None)
     )

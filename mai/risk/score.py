@@ -25,6 +25,7 @@ from mai.risk.renames import renames_of
 from mai.risk.report import FileReport, report_of
 from mai.risk.unmove import Sides, put_back
 
+_MAXIMUM_BYTES = 8 * 2**20
 _UNREADABLE_BEFORE = (
     "It could not be parsed before either, so only its changed lines were judged, by themselves."
 )
@@ -121,28 +122,46 @@ def _alike(
     renamed: Mapping[str, str],
 ) -> list[Version]:
     """Return `versions` with the old names as the change has them, and moved code where it was."""
+    if sum(len(each.before or b"") + len(each.after or b"") for each in sources) > _MAXIMUM_BYTES:
+        return list(versions)  # nothing is taken back of a change that large
     words = undo.renamed_words([(each.before or b"", each.after or b"") for each in sources], base)
     in_words = [
         replace(each, before=undo.in_new_words(each.before, words) if each.before else each.before)
         for each in sources
     ]
     back = put_back(in_words)
+    bases = {
+        source.stood: _base_alike(parser, source, told, version.base, renamed)
+        for source, told, version in zip(sources, in_words, versions, strict=True)
+    }
+    carried_on = {each.stood for path, each in back.items() if each.stood != path}
     found = []
-    for source, told, version in zip(sources, in_words, versions, strict=True):
-        before, after = version.base, version.head
-        if told.before is not None and before is not None:
-            flows = undo.in_new_modules(told.before, renamed, only_text=True)
-            demands = undo.in_new_modules(told.before, renamed, only_text=False)
-            if flows != source.before:
-                before = _facts(parser, source.stood, flows, in_full=True) or before
-            if demands != flows and before.tests:
-                tests = _facts(parser, source.stood, demands, in_full=True)
-                before = replace(before, tests=tests.tests) if tests else before
-        if source.path in back:
-            whole = _facts(parser, source.path, back[source.path], renamed, in_full=True)
-            after = after if whole is None or whole.problem else whole
-        found.append(Version(version.path, before, after))
+    for source, version in zip(sources, versions, strict=True):
+        restored = back.get(source.path)
+        if restored is not None:
+            whole = _facts(parser, restored.stood, restored.content, renamed, in_full=True)
+            if whole is not None and whole.problem is None:
+                found.append(Version(version.path, bases.get(restored.stood), whole))
+                continue
+        if source.after is not None or source.stood not in carried_on:
+            found.append(Version(version.path, bases[source.stood], version.head))
     return found
+
+
+def _base_alike(
+    parser: Parser, source: Sides, told: Sides, base: Facts | None, renamed: Mapping[str, str]
+) -> Facts | None:
+    """Return the facts of `told`, the old version of a file in the names that things have now."""
+    if told.before is None or base is None:
+        return base
+    flows = undo.in_new_modules(told.before, renamed, only_text=True)
+    demands = undo.in_new_modules(told.before, renamed, only_text=False)
+    if flows != source.before:
+        base = _facts(parser, source.stood, flows, in_full=True) or base
+    if demands != flows and base.tests:
+        tests = _facts(parser, source.stood, demands, in_full=True)
+        base = replace(base, tests=tests.tests) if tests else base
+    return base
 
 
 def _judge_paths(change: Change, policy: Policy, *, is_own_repo: bool) -> Iterator[Finding]:

@@ -86,16 +86,14 @@ def _counted(sources: Iterable[bytes]) -> Counter[bytes]:
     return Counter(word for source in sources for word in _WORD.findall(source))
 
 
-def _definitions(
-    sources: Iterable[bytes], others: Mapping[bytes, int]
-) -> dict[bytes, tuple[bytes, ...]]:
+def _definitions(sources: Iterable[bytes], others: Mapping[bytes, int]) -> dict[bytes, list[bytes]]:
     """Return the lines that define each name which `others` lack."""
-    found: dict[bytes, tuple[bytes, ...]] = {}
+    found: dict[bytes, list[bytes]] = {}
     for source in sources:
         for match in _DEFINES.finditer(source):
             name = match[1] or match[2]
             if name not in others and len(name) >= _LEAST_LETTERS and _is_free(name):
-                found[name] = (*found.get(name, ()), match[0].strip())
+                found.setdefault(name, []).append(match[0].strip())
     return found
 
 
@@ -104,8 +102,8 @@ def _is_free(name: bytes) -> bool:
     return text not in _KNOWN and not text.startswith("__")
 
 
-def _renamed(lines: Iterable[bytes], names: Mapping[bytes, bytes]) -> tuple[bytes, ...]:
-    return tuple(in_new_words(line, names) for line in lines)
+def _renamed(lines: Iterable[bytes], names: Mapping[bytes, bytes]) -> list[bytes]:
+    return [in_new_words(line, names) for line in lines]
 
 
 def in_new_words(source: bytes, names: Mapping[bytes, bytes]) -> bytes:
@@ -131,12 +129,17 @@ def in_new_modules(source: bytes, renamed: Mapping[str, str], *, only_text: bool
 
     `only_text` leaves code alone, whose imports are followed by themselves.
     """
-    for new, old in renamed.items():
-        if "." in old.strip(".") and not old.startswith("."):
-            start = rb"(?<=['\"])" if only_text else rb"(?<![\w.])"
-            pattern = start + re.escape(old.encode()) + rb"(?!\w)"
-            source = re.sub(pattern, new.encode(), source)
-    return source
+    names = {
+        old.encode(): new.encode()
+        for new, old in renamed.items()
+        if "." in old.strip(".") and not old.startswith(".")
+    }
+    if not names:
+        return source
+    start = rb"(?<=['\"])" if only_text else rb"(?<![\w.])"
+    any_name = b"|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    pattern = re.compile(start + rb"(?:" + any_name + rb")(?!\w)")
+    return pattern.sub(lambda match: names[match[0]], source)
 
 
 def without_renames(

@@ -15,7 +15,7 @@ _HEAD = re.compile(rb"(?:async[ \t]+def|def|class)[ \t]+([A-Za-z_]\w*)")
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 _ASSIGNS = re.compile(rb"^([A-Za-z_]\w*)[ \t]*(?::[^=\n]+)?=[^=]", re.MULTILINE)
 _FROM = re.compile(
-    rb"^([ \t]*)from[ \t]+([.\w]+)[ \t]+import[ \t]+(?:\(([^()]*)\)|([^\n(;#]*))[^\n;]*$",
+    rb"^([ \t]*)from[ \t]+([.\w]+)[ \t]+import[ \t]+(?:\(([^()]{0,2000})\)|([^\n(;#]*))[^\n;]*$",
     re.MULTILINE,
 )
 _IMPORT = re.compile(rb"^[ \t]*import[ \t]+([^\n(;#]*)", re.MULTILINE)
@@ -35,26 +35,82 @@ class Sides:
     after: bytes | None
 
 
-def put_back(files: Sequence[Sides]) -> dict[str, bytes]:
-    """Return the new content, by path, of files between which blocks moved, as if none had."""
-    found: dict[str, bytes] = {}
-    for donor in files:
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """The new content of a file as it would read had nothing moved, at the path where it stood."""
+
+    stood: str
+    content: bytes
+
+
+def put_back(files: Sequence[Sides]) -> dict[str, Restored]:
+    """Return, by path, the files that blocks moved out of or into, as if none had."""
+    here: dict[str, bytes] = {}
+    blocks: dict[str, list[bytes]] = {}
+    came = {each.path: _came(each) for each in files}
+    stood: dict[str, str] = {}
+    for donor in _carried_on(files, came):
         if donor.before is None or donor.after is None:
             continue
+        stood[donor.path] = donor.stood
+        if _folder(donor.path) != _folder(donor.stood):
+            here.setdefault(donor.path, donor.after)
         kept = _blocks_of(donor.after)
         lost = {name: text for name, text in _blocks_of(donor.before).items() if name not in kept}
         for receiver in files if lost else ():
-            moved = _moved(lost, receiver) if receiver is not donor else {}
-            if moved and _means_the_same(moved, donor, receiver):
-                here, there = found.get(donor.path, donor.after), receiver.after or b""
-                here = _without_imports(here, donor.path, receiver.path, set(moved))
-                missing = _missing_imports(donor.before, here, moved)
-                found[donor.path] = b"\n\n".join((*missing, here, *moved.values(), b""))
-                there = found.get(receiver.path, there)
-                for text in moved.values():
-                    there = there.replace(text, b"", 1)
-                found[receiver.path] = there
+            moved = _both(lost, came[receiver.path]) if receiver.path != donor.path else {}
+            if not moved or not _means_the_same(moved, donor, receiver):
+                continue
+            mine = here.get(donor.path, donor.after)
+            mine = _without_imports(mine, donor.path, receiver.path, set(moved))
+            missing = _missing_imports(donor.before, mine, moved)
+            texts = (_as_seen_from(text, receiver.path, donor.stood) for text in moved.values())
+            here[donor.path] = mine
+            blocks.setdefault(donor.path, []).extend((*missing, *texts))
+            theirs = here.get(receiver.path, receiver.after or b"")
+            for text in moved.values():
+                theirs = theirs.replace(text, b"", 1)
+            here[receiver.path] = theirs
+    found = {}
+    for path, content in here.items():
+        home = stood.get(path, path)
+        told = _as_seen_from(content, path, home)
+        found[path] = Restored(home, b"\n\n".join((told, *blocks.get(path, ()), b"")))
     return found
+
+
+def _carried_on(
+    files: Sequence[Sides], came: Mapping[str, Mapping[bytes, bytes]]
+) -> Iterator[Sides]:
+    """Yield `files`, those that are gone by the new file that most of their blocks moved to."""
+    for file in files:
+        if file.before is None or file.after is not None:
+            yield file
+            continue
+        lost = _blocks_of(file.before)
+        new = [each for each in files if each.before is None]
+        shared = {each.path: len(_both(lost, came[each.path])) for each in new}
+        heir = max(new, key=lambda each: shared[each.path], default=None)
+        if heir is not None and shared[heir.path]:
+            yield Sides(heir.path, file.path, file.before, heir.after)
+
+
+def _as_seen_from(source: bytes, origin: str, target: str) -> bytes:
+    """Return `source`, the text of a file at `origin`, with its relative imports as at `target`."""
+    package = _parts(target)[:-1]
+
+    def rest(match: re.Match[bytes]) -> bytes:
+        module = match[2].decode()
+        meant = _resolved(module, origin).split(".")
+        shared = 0
+        while shared < min(len(meant), len(package)) and meant[shared] == package[shared]:
+            shared += 1
+        if not module.startswith(".") or not shared:
+            return match[0]
+        told = "." * (len(package) - shared + 1) + ".".join(meant[shared:])
+        return match[0].replace(match[2], told.encode(), 1)
+
+    return source if _folder(origin) == _folder(target) else _FROM.sub(rest, source)
 
 
 def _blocks_of(source: bytes) -> dict[bytes, bytes]:
@@ -78,14 +134,14 @@ def _blocks_of(source: bytes) -> dict[bytes, bytes]:
     return found
 
 
-def _moved(lost: Mapping[bytes, bytes], receiver: Sides) -> dict[bytes, bytes]:
-    if receiver.after is None:
-        return {}
-    stood = _blocks_of(receiver.before or b"")
-    came = _blocks_of(receiver.after)
-    return {
-        name: text for name, text in lost.items() if came.get(name) == text and name not in stood
-    }
+def _came(file: Sides) -> dict[bytes, bytes]:
+    """Return the blocks that a file has and had not."""
+    stood = _blocks_of(file.before or b"")
+    return {name: text for name, text in _blocks_of(file.after or b"").items() if name not in stood}
+
+
+def _both(lost: Mapping[bytes, bytes], came: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    return {name: text for name, text in lost.items() if came.get(name) == text}
 
 
 def _means_the_same(moved: Mapping[bytes, bytes], donor: Sides, receiver: Sides) -> bool:
@@ -93,10 +149,7 @@ def _means_the_same(moved: Mapping[bytes, bytes], donor: Sides, receiver: Sides)
     after = receiver.after or b""
     words = {word for text in moved.values() for word in _WORD.findall(text)}
     own = {*_blocks_of(after), *_ASSIGNS.findall(after)} - moved.keys()
-    is_relative = any(
-        match[2].startswith(b".") for text in moved.values() for match in _FROM.finditer(text)
-    )
-    if own & words or (is_relative and _folder(donor.path) != _folder(receiver.path)):
+    if own & words:
         return False
     theirs = set(_bindings(donor.before or b"", donor.stood))
     home = _dotted(donor.path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mai.proposal import Level
+from mai.proposal import FileChange, Level
 from tests.risk.conftest import Score, rules
 
 QUOTE = 'def quoted(path):\n    return ["ls", "--", path]\n'
@@ -114,3 +114,37 @@ def test_what_a_class_reads_moves_with_it(score: Score) -> None:
     assert score(base, twice).level is Level.MEDIUM
     other = {**head, "b.py": head["b.py"].replace("'PORT'", "'TOKEN'")}
     assert score(base, other).level is Level.MEDIUM
+
+
+IMPORTS = "import subprocess\n\nfrom ..text import clean\nfrom .parts import Limits, quoted\n"
+PACKAGE = {
+    "app/__init__.py": "",
+    "app/text.py": BASE["app/text.py"],
+    "app/evil.py": BASE["app/evil.py"],
+    "app/go/__init__.py": "from .acts import go, widen\nfrom .parts import Limits, quoted\n",
+    "app/go/acts.py": f"{IMPORTS}{GO}",
+    "app/go/parts.py": f"{QUOTE}\n\n{LIMITS}",
+}
+
+
+@pytest.mark.parametrize("heir", [None, "app/go/acts.py", "app/go/parts.py"])
+def test_a_module_that_becomes_a_package_is_low(score: Score, heir: str | None) -> None:
+    base = {**BASE, "app/go.py": BASE["app/go.py"].replace("app.text", ".text")}
+    files = [FileChange(path, "added") for path in PACKAGE if path not in {*BASE, heir}]
+    if heir is None:
+        files.append(FileChange("app/go.py", "deleted"))
+    else:
+        files.append(FileChange(heir, "renamed", old_path="app/go.py"))
+    assert score(base, PACKAGE, files=files).level is Level.LOW
+    for path, old, new in (
+        ("app/go/acts.py", "..text", "..evil"),
+        (
+            "app/go/acts.py",
+            "from .parts import Limits, quoted",
+            "from ..evil import Limits, quoted",
+        ),
+        ("app/go/parts.py", '"--"', '"-R"'),
+    ):
+        head = {**PACKAGE, path: PACKAGE[path].replace(old, new)}
+        assert head != PACKAGE
+        assert score(base, head, files=files).level >= Level.MEDIUM, new
