@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sandbox.children import Child
+from sandbox.installed import announce
 from sandbox.meter import Meter
 from sandbox.pytest_run import TestRun
 from sandbox.runs import CommandRun, Run
@@ -76,7 +77,9 @@ def _serve(stream: BinaryIO) -> None:
         # Should this process itself ever hang, a thread outside Python's control ends it.
         faulthandler.dump_traceback_later(job["backstop_s"], exit=True, file=nowhere)
         try:
-            witnesses = Witnesses(ROOT, unpack(stream, ROOT, job["files"]))
+            paths = unpack(stream, ROOT, job["files"])
+            announce(ROOT)
+            witnesses = Witnesses(ROOT, paths)
         except (BadInputError, OSError) as error:
             is_full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
             outlet.write(b"R", Run.failure(str(error), is_full=is_full))
