@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from mai.cli.main import run
+from mai.cli import start
 
-run()
+start()

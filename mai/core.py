@@ -24,6 +24,7 @@ from mai.protocols import Clock, Provider, Sandbox, SystemClock
 from mai.repo.repository import Repo
 from mai.settings import Settings, load
 from mai.settings_sources import is_checkout, own_checkout
+from mai.store.answers import checked_digest
 from mai.store.cards import Cards
 from mai.store.db import Database
 from mai.store.inbox import Inbox
@@ -171,6 +172,10 @@ class Core:
         """
         with self._services.answering, claimed(self.inbox.get(prefix).id, self._services) as held:
             proposal = held
+            if proposal.state is State.APPROVED:
+                # Its yes is on record and nobody is landing it: a crash or a lock came between.
+                checked_digest(proposal, digest, ())
+                return run(proposal, self._services, cancel or Cancel())
             if proposal.state is State.PENDING:
                 proposal = follow(proposal, self._services, cancel or Cancel())
             approved = self.inbox.approve(proposal.id, digest, by)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mai.agent.tools import Toolbox
     from mai.memory.notes import Note, Notes
 
-_NOT_AGAIN = frozenset({State.REJECTED, State.BLOCKED, State.FAILED})
+_NOT_AGAIN = frozenset({State.REJECTED, State.ROLLED_BACK, State.BLOCKED, State.FAILED})
 _DOES_NOT_APPLY = 5
 _MOST_MEMORIES = 6
 

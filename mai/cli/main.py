@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -25,7 +26,9 @@ from mai.cli import (
     submit,
 )
 from mai.cli.options import RepoOption
-from mai.cli.output import Exit, note
+from mai.cli.output import Exit, note, print_json, settle_streams
+
+_USAGE = 2
 
 app = typer.Typer(
     name="mai",
@@ -93,18 +96,51 @@ def _defaults(command: object, repo: Path) -> dict[str, Any]:
 
 def run() -> None:
     """Run the command line; the only place that decides what a fault looks like."""
+    settle_streams()
     try:
         app(standalone_mode=True)
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):
+            # The reader went away (`mai history | head`). Typer and rich call that a failure; for
+            # Mai it is the end of what was wanted.
+            _leave_stdout()
+            sys.exit(0)
+        if ended.code == _USAGE and "--json" in sys.argv:
+            print_json({"error": {"code": "usage", "message": "Unfit arguments; stderr has more."}})
+        _finish(ended.code)
     except Exit as ended:
-        sys.exit(ended.code)
+        _finish(ended.code)
     except KeyboardInterrupt:
         note("Stopped.")
-        sys.exit(130)
+        _finish(130)
     except BrokenPipeError:
-        # The reader went away (`mai history | head`); Python would complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_stdout()
         sys.exit(0)
     except Exception as error:  # noqa: BLE001 - a traceback shown to a user is a bug
-        from mai.cli.output import internal_fault
+        sys.exit(_fault(error))
 
-        sys.exit(internal_fault(error))
+
+def _finish(code: str | int | None) -> NoReturn:
+    """Write what is left in stdout's buffer while a failure can still be said in a sentence."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _leave_stdout()
+    except OSError as error:
+        sys.exit(_fault(error))
+    sys.exit(code)
+
+
+def _fault(error: Exception) -> int:
+    from mai.cli.output import internal_fault
+
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        _leave_stdout()
+        note(f"I could not write: {error.strerror}.")
+        return 1
+    return internal_fault(error)
+
+
+def _leave_stdout() -> None:
+    # Python would write what is left at its exit, and complain again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

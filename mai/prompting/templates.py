@@ -61,6 +61,11 @@ class Prompt(BaseModel):
         if context_tokens:
             budget = min(budget, context_tokens - self.answer_tokens)
         bare = estimate_messages(self._messages((), (), values)).most
+        if bare > budget:
+            raise ContextOverflow(
+                f"That alone needs up to {bare} tokens, and there is room for {max(0, budget)}; "
+                "say it in fewer words, or put it into a file and name it with @."
+            )
         kept = fit(parts, budget - bare)
         remembered = list(history)
         while True:

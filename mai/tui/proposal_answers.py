@@ -30,6 +30,8 @@ class ProposalAnswers:
     def __init__(self, app: MaiApp, core: Core) -> None:
         self._app = app
         self._core = core
+        # A held key must not bring the card back while the screen still shows it as waiting.
+        self._agreed_to: set[Yes] = set()
 
     def ask(self, proposal: Proposal, *, is_yes: bool) -> None:
         """Ask for the yes, or for the reason of the no."""
@@ -48,6 +50,8 @@ class ProposalAnswers:
         self._core.reject(proposal_id, reason, who())
 
     def _ask_yes(self, proposal: Proposal) -> None:
+        if Yes(proposal.id, proposal.digest, who()) in self._agreed_to:
+            return
         if sentence := refusal(proposal):
             self._app.say(sentence)
         else:
@@ -56,14 +60,17 @@ class ProposalAnswers:
 
     def _agreed(self, yes: Yes | None) -> None:
         if yes is not None:
+            self._agreed_to.add(yes)
             self._app.desk.at_once(Job("land", partial(self._land, yes), holds_up=True))
 
     def _land(self, yes: Yes, _: Cancel) -> None:
         """Carry out a yes. Neither Esc nor leaving stops it on the way."""
         try:
             carry_out(self._core, yes, Cancel())
-        except StaleDigest:
-            self._app.open_proposal(yes.proposal_id)
+        except BaseException as error:
+            self._agreed_to.discard(yes)
+            if isinstance(error, StaleDigest):
+                self._app.open_proposal(yes.proposal_id)
             raise
 
     def _ask_reason(self, proposal: Proposal) -> None:

@@ -34,33 +34,35 @@ class Talk:
             Cancelled: `cancel` was set; the half answer is not remembered.
         """
         provider = core.provider()
-        if provider.name == "reflex" and self._has_excused_itself:
-            yield Delta(STILL_NO_MODEL)
+        if provider.name == "reflex":
+            # Nothing is read for an answer that is always the same, however long the question.
+            from mai.providers.reflex import NO_MODEL
+
+            yield Delta(STILL_NO_MODEL if self._has_excused_itself else NO_MODEL)
             yield Delta(is_last=True)
+            self._has_excused_itself = True
             return
-        self._has_excused_itself = provider.name == "reflex"
+        self._has_excused_itself = False
         pieces: list[str] = []
         from mai.agent.turn import turn
         from mai.providers.base import without_thinking
 
         snapshot = core.repo.snapshot(core.repo.tip(core.repo.branch()))
-        thinks = provider.name != "reflex"
         answering = turn(
             provider,
             snapshot,
             tuple(self.history),
             text,
-            toolbox=core.mind.toolbox(cancel) if thinks else None,
-            memories=core.mind.recall(text) if thinks else (),
+            toolbox=core.mind.toolbox(cancel),
+            memories=core.mind.recall(text),
             tell=lambda told: core.events.publish(Said(told)),
         )
         for delta in _stepped(answering, cancel):
             pieces.append(delta.text)
             yield delta
-        if thinks:
-            answer = without_thinking("".join(pieces))
-            self.history += [Message("user", text), Message("assistant", answer)]
-            core.mind.talked(text, answer)
+        answer = without_thinking("".join(pieces))
+        self.history += [Message("user", text), Message("assistant", answer)]
+        core.mind.talked(text, answer)
 
 
 def _stepped(stream: AsyncIterator[Delta], cancel: Cancel) -> Iterator[Delta]:

@@ -156,6 +156,10 @@ def test_a_locked_index_lands_nothing_and_loses_nothing(workspace: Workspace) ->
     assert "The yes is kept" in refused.json["error"]["message"]
     assert workspace.repo.head() == before
     lock.unlink()
+    another = {**proposal, "digest": "sha256:000000"}
+    assert_one_sentence(workspace.approve(another), 2)
+    again = workspace.approve(proposal)
+    assert (again.code, again.json["state"]) == (0, "landed")
     (landed,) = workspace.mai("history", "--json").json["history"]
     assert landed["id"] == proposal["id"]
 

@@ -34,6 +34,22 @@ async def test_a_twice_lands_it(desktop: Desktop) -> None:
     assert desktop.state(proposal) is State.LANDED
 
 
+async def test_a_held_key_lands_it_once_and_leaves_no_card(desktop: Desktop) -> None:
+    proposal = desktop.pending()
+    async with desktop.console() as console:
+        await console.chooses(proposal)
+        await console.press("enter")
+        await console.shows("ProposalScreen")
+        await console.press("a")
+        await console.shows("ApprovalScreen")
+        await console.press(*"aaaa")
+        await console.hears("landed on main")
+        await console.until(lambda: "landed" in _words(console, "#proposal-top"), "the new state")
+        await console.shows("ProposalScreen")
+        assert "already" not in console.transcript
+    assert desktop.state(proposal) is State.LANDED
+
+
 @pytest.mark.parametrize("key", ["escape", "n", "q"])
 async def test_leaving_the_question_lands_nothing(desktop: Desktop, key: str) -> None:
     proposal = desktop.pending()
@@ -199,3 +215,19 @@ def _sentence(console: Console) -> bool:
 
 def _words(console: Console, selector: str) -> str:
     return console.app.screen.query_one(selector, FrameLine).words
+
+
+async def test_a_low_screen_keeps_the_keys_in_sight_and_scrolls_the_rest(desktop: Desktop) -> None:
+    proposal = desktop.pending()
+    async with desktop.console(40, 12) as console:
+        await console.chooses(proposal)
+        await console.press("a")
+        await console.shows("ApprovalScreen")
+        card = console.app.screen.query_one("#approval")
+        keys = console.app.screen.query_one("#approval-keys")
+        await console.until(lambda: card.max_scroll_y > 0, "more than fits")
+        assert card.region.contains_region(keys.region)
+        await console.press("end")
+        await console.until(lambda: card.scroll_y == card.max_scroll_y, "the last line")
+        await console.press("escape")
+        await console.shows("ConsoleScreen")

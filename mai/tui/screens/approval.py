@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
@@ -69,6 +69,7 @@ class ApprovalScreen(ModalScreen[Yes | None]):
         Binding("a,y", "agree", "Land it", show=False),
         Binding("escape,n,q", "leave", "Leave it", show=False),
     ]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012 - as Textual has it
 
     def __init__(self, proposal: Proposal, settings: Settings) -> None:
         super().__init__()
@@ -78,7 +79,7 @@ class ApprovalScreen(ModalScreen[Yes | None]):
 
     def compose(self) -> ComposeResult:
         """Show what the yes would stand for, and the one thing to do."""
-        with Vertical(id="approval", classes="card"):
+        with VerticalScroll(id="approval", classes="card"):
             yield Static(self._card(), id="approval-card")
             if self._is_high:
                 yield Input(
