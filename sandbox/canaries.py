@@ -2,8 +2,10 @@
 
 Whatever makes tests pass wholesale (a hook that swallows failures, an `assertEqual` that compares
 nothing, a rewriter that drops asserts) makes these pass too, and then no outcome of the run is
-believed. They are never listed, printed or counted. The supervisor makes up their names and judges
-them; code that knows what it looks for can tell them from others, as it could forge a report.
+believed. So does what picks out a test by its name: some of them are twins that bear the names of
+the repo's own tests, and differ in their ids alone. They are never listed, printed or counted. The
+supervisor makes up their ids and judges them; code that knows what it looks for can tell them from
+others, as it could forge a report.
 """
 
 from __future__ import annotations
@@ -35,31 +37,32 @@ class Canaries:
         self._planted: set[pytest.Item] = set()
 
     def plant(self, items: list[pytest.Item]) -> list[str]:
-        """Put one of each kind behind the tests of some module; return their node ids.
+        """Put one of each kind behind the tests of some module, then twins; return their node ids.
 
         Behind, because a module's fixtures must not be torn down in the middle of it. Without any
         test function there is nowhere to put one.
         """
         functions = [item for item in items if isinstance(item, pytest.Function)]
+        if not functions:
+            return []
         # Not the global one, whose state tests may have come to rely on.
         chance = random.Random()  # noqa: S311 - where it stands is no secret
-        planted = []
-        for name, body in zip(self._names, _BODIES, strict=False):
-            if not functions:
-                break
-            module = chance.choice(functions).getparent(pytest.Module)
-            if module is None:
-                continue
-            canary: pytest.Item = pytest.Function.from_parent(
-                module, name=name, callobj=_function(name, body, str(module.path))
-            )
-            # Nobody will read it, and putting it together takes longer than the failing.
-            canary.repr_failure = lambda *_, **__: "expected"  # type: ignore[method-assign]
-            last = max(n for n, item in enumerate(items) if item.getparent(pytest.Module) is module)
-            items.insert(last + 1, canary)
-            self._planted.add(canary)
-            planted.append(canary.nodeid)
-        return planted
+        places = self._names[len(_BODIES) :]
+        twins = chance.sample(functions, min(len(places), len(functions)))
+        canaries = [
+            _canary(chance.choice(functions), name, body)
+            for name, body in zip(self._names, _BODIES, strict=False)
+        ]
+        canaries += [
+            _canary(twin, name, chance.choice(_BODIES), twin=twin)
+            for name, twin in zip(places, twins, strict=False)
+        ]
+        self._planted.update(canaries)
+        last = {item.getparent(pytest.Module): place for place, item in enumerate(items)}
+        due = sorted((last[one.getparent(pytest.Module)], n) for n, one in enumerate(canaries))
+        for place, n in reversed(due):
+            items.insert(place + 1, canaries[n])
+        return [canary.nodeid for canary in canaries]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(
@@ -70,6 +73,30 @@ class Canaries:
             return None
         runtestprotocol(item, log=False, nextitem=nextitem)
         return True
+
+
+def _canary(
+    beside: pytest.Function, name: str, body: str, twin: pytest.Function | None = None
+) -> pytest.Item:
+    """Return one for the module of another test, by the name of `twin` where it is to be one."""
+    module = beside.getparent(pytest.Module)
+    path = str(beside.path)
+    parent: Any = module
+    function = _function(name, body, path)
+    shown = name
+    if twin is not None:
+        called, shown = twin.originalname, twin.name
+        function = _function(called if called.isidentifier() else name, body, path)
+        # A class of its own tells its id from that of the test whose name it bears.
+        place = type(name, (), {shown: staticmethod(function)})
+        parent = pytest.Class.from_parent(module, name=name)
+        parent.obj = place
+    canary: pytest.Item = pytest.Function.from_parent(
+        parent, name=shown, callobj=function, originalname=function.__name__
+    )
+    # Nobody will read it, and putting it together takes longer than the failing.
+    canary.repr_failure = lambda *_, **__: "expected"  # type: ignore[method-assign]
+    return canary
 
 
 def _function(name: str, body: str, path: str) -> Callable[[], None]:

@@ -113,7 +113,8 @@ class Reporter:
             items[:] = [item for item in items if identify(item.nodeid) in self._only]
         wanted = [identify(item.nodeid) for item in items]
         items[:] = [item for item in items if identify(item.nodeid) not in self._done]
-        self.send("collected", total, wanted, self.canaries.plant(items))
+        planted = [identify(node_id) for node_id in self.canaries.plant(items)]
+        self.send("collected", total, wanted, planted)
 
     # --- tests
 

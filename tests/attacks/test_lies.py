@@ -153,6 +153,59 @@ def test_a_hook_that_makes_every_test_pass_voids_the_run(trial: Trial, kind: str
     assert "cannot pass" in result.message
 
 
+BY_NAME = {
+    "runner": """\
+import pytest
+real = pytest.Function.runtest
+def run(self):
+    if self.name != "test_x": real(self)
+pytest.Function.runtest = run
+""",
+    "function": """\
+import pytest
+real = pytest.Function.setup
+def setup(self):
+    real(self)
+    if self.function.__name__ == "test_x": self.runtest = lambda: None
+pytest.Function.setup = setup
+""",
+    "plugins": """\
+import pluggy
+real = pluggy.HookCaller.__call__
+def call(self, **given):
+    is_it = self.name == "pytest_pyfunc_call" and "test_x" in given["pyfuncitem"].nodeid
+    return True if is_it else real(self, **given)
+pluggy.HookCaller.__call__ = call
+""",
+}
+
+
+@pytest.mark.parametrize("kind", BY_NAME)
+def test_code_that_makes_a_test_pass_by_its_name_voids_the_run(trial: Trial, kind: str) -> None:
+    tree = {"helper.py": BY_NAME[kind], "test_a.py": "import helper\n" + FAILING + AFTER}
+    result = trial(tree)
+    assert (result.limit, result.outcomes) == (Verdict.ERROR, {})
+    assert "cannot pass" in result.message
+
+
+def test_tests_by_whatever_name_have_twins_that_fail(trial: Trial) -> None:
+    body = """\
+import pytest
+@pytest.fixture(autouse=True, params=["a::b", "\\x1b"], ids=str)
+def each(request): return request.param
+@pytest.mark.parametrize("value", ["", "x" * 1500, "a::b[c]", "\\u202e", "\\n"], ids=repr)
+def test_many(value): pass
+class TestIn:
+    def test_x(self): pass
+test_made = lambda: None
+"""
+    others = UNITTEST.replace("1, 2", "1, 1") + "    def setUp(self): self.there = 1\n"
+    result = trial({"test_a.py": body, "test_b.py": others})
+    assert result.limit is Verdict.PASS, result.message
+    assert set(result.outcomes.values()) == {TestOutcome.PASSED}, result.output
+    assert len(result.outcomes) == 10 + 2 + 2 + 1
+
+
 DESELECTS = """\
 import pytest
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
