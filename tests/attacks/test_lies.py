@@ -161,6 +161,15 @@ def run(self):
     if self.name != "test_x": real(self)
 pytest.Function.runtest = run
 """,
+    "asserts": """\
+import pytest
+real = pytest.Function.runtest
+def run(self):
+    try: real(self)
+    except AssertionError:
+        if self.name != "test_x": raise
+pytest.Function.runtest = run
+""",
     "function": """\
 import pytest
 real = pytest.Function.setup
