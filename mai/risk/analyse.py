@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from mai.risk import equality, sensitive, swallowing
-from mai.risk.capabilities import Collector, TooManyUsesError
+from mai.risk.capabilities import Agreement, Collector, TooManyUsesError
 from mai.risk.facts import Facts
 from mai.risk.kinds import is_test
 from mai.risk.names import Resolver
@@ -39,7 +39,7 @@ def analyse(
         text = source.decode("utf-8", "replace")
         uses = collector.collect(
             has_telling_text=bool(sensitive.ANY.search(text)),
-            tree=tree if equality.speaks_of_it(text) or swallowing.speaks_of_it(text) else None,
+            agreements=_agreements(tree, text, is_a_test=is_test(path)),
         )
         lines = source.count(b"\n") + 1
         if not in_full:
@@ -67,6 +67,17 @@ def analyse(
         return Facts(problem=("text.hostile", "It nests deeper than a parser can follow.", 0))
     except MemoryError:
         return Facts(problem=("text.hostile", "Parsing it takes more memory than it may.", 0))
+
+
+def _agreements(tree: ast.AST, text: str, *, is_a_test: bool) -> Iterator[Agreement]:
+    """Yield what agrees with every test: values equal to all, ends that swallow any failure."""
+    compares = equality.speaks_of_it(text)
+    swallows = not is_a_test and swallowing.speaks_of_it(text)
+    nodes = list(ast.walk(tree)) if compares or swallows else []
+    for node, name in equality.agreeing(nodes) if compares else ():
+        yield "test-tampering.equal", node, name
+    for node, name in swallowing.swallowing(nodes) if swallows else ():
+        yield "test-tampering.swallow", node, name
 
 
 def _package_of(path: str) -> str:

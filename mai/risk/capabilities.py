@@ -9,13 +9,11 @@ from collections.abc import Iterable
 from mai.risk import (
     aliases,
     calls,
-    equality,
     namespaces,
     rungs,
     sensitive,
     sinks,
     special,
-    swallowing,
     unresolved,
 )
 from mai.risk.aliases import canonical
@@ -30,6 +28,10 @@ _LONGEST_STRING = 5000
 _LONGEST_PATH = 300
 # More than any file that a person wrote; a report could not show them anyway.
 _MAXIMUM_USES = 20_000
+
+
+# A rule, where, and by what name.
+Agreement = tuple[str, ast.AST, str]
 
 
 class TooManyUsesError(Exception):
@@ -58,8 +60,10 @@ class Collector:
         self._runs_at_import: set[ast.AST] = set()
         self._imported: list[tuple[str, str, ast.AST, Scope]] = []
 
-    def collect(self, *, has_telling_text: bool, tree: ast.AST | None = None) -> tuple[Use, ...]:
-        """Return every use, in the order of the file; `tree` where it may agree with all."""
+    def collect(
+        self, *, has_telling_text: bool, agreements: Iterable[Agreement] = ()
+    ) -> tuple[Use, ...]:
+        """Return every use, in the order of the file; `agreements` are what agrees with all."""
         self._name_functions()
         if self._in_full:
             self._runs_at_import = self._called_at_import()
@@ -74,8 +78,8 @@ class Collector:
             self.add_import(module, member, statement, scope)
         for function, scope in self.survey.functions:
             self._definition(function, scope)
-        if tree is not None:
-            self._judge_agreement(tree)
+        for rule, node, name in agreements:
+            self.add(rule, name, node, Scope("module", None, None))
         if has_telling_text:
             for constant, scope in self.survey.strings:
                 self._string(constant, scope)
@@ -94,15 +98,6 @@ class Collector:
             self.add("reflection.reduce", function.name, function, scope)
         elif function.name.startswith("pytest_") and not self.is_test:
             self.add("test-tampering.hook", function.name, function, scope)
-
-    def _judge_agreement(self, tree: ast.AST) -> None:
-        """Add what agrees with every test: values equal to all, ends that swallow any failure."""
-        outside = Scope("module", None, None)
-        for node, name in equality.agreeing(tree):
-            self.add("test-tampering.equal", name, node, outside)
-        if not self.is_test:
-            for node, name in swallowing.swallowing(tree):
-                self.add("test-tampering.swallow", name, node, outside)
 
     # --- adding ---
 

@@ -26,13 +26,16 @@ def speaks_of_it(text: str) -> bool:
     return any(name in text for name in COMPARISONS)
 
 
-def agreeing(tree: ast.AST) -> Iterator[tuple[ast.AST, str]]:
-    """Yield where a comparison is defined or set that does not compare, and its name."""
+def agreeing(nodes: Sequence[ast.AST]) -> Iterator[tuple[ast.AST, str]]:
+    """Yield where a comparison is defined or set that does not compare, and its name.
+
+    `nodes` are all of a file, walked once for everybody who asks.
+    """
     functions: dict[str, list[Function]] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             functions.setdefault(node.name, []).append(node)
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.ClassDef):
             yield from _defined_in(node)
         for name, value in _set_by(node):

@@ -24,13 +24,13 @@ def speaks_of_it(text: str) -> bool:
     return any(word in text for word in _TELLING)
 
 
-def swallowing(tree: ast.AST) -> Iterator[tuple[ast.AST, str]]:
-    """Yield where a failure is swallowed whatever it is, and by what."""
+def swallowing(nodes: Sequence[ast.AST]) -> Iterator[tuple[ast.AST, str]]:
+    """Yield where a failure is swallowed whatever it is, and by what. `nodes` are all of a file."""
     at_once: set[ast.AST] = set()  # what a `with` of the same file uses, and nobody is handed
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, (ast.With, ast.AsyncWith)):
             at_once.update(item.context_expr for item in node.items)
-    for node in ast.walk(tree):
+    for node in nodes:
         if node not in at_once:
             name = _swallows(node)
             if name:
