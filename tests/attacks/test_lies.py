@@ -381,12 +381,13 @@ def test_what_a_tree_says_is_installed_is_no_plugin(trial: Trial) -> None:
         "helper.egg-info/entry_points.txt": "[pytest11]\nhelper = helper\n",
         "src/helper.egg-info/PKG-INFO": named,
         "src/helper.egg-info/entry_points.txt": "[pytest11]\nhelper = helper\n",
-        "helper.py": plugin,
-        "test_a.py": FAILING + AFTER,
     }
-    result = trial(tree)
-    assert outcome_of(result, "test_x") is TestOutcome.FAILED
-    assert outcome_of(result, "test_zz_after") is TestOutcome.PASSED
+    wanted = "[project]\nname = 'helper'\nversion = '1'\n"
+    wanted += "[project.entry-points.pytest11]\nhelper = 'helper'\n"
+    for said in (tree, {"pyproject.toml": wanted}):
+        result = trial({**said, "helper.py": plugin, "test_a.py": FAILING + AFTER})
+        assert outcome_of(result, "test_x") is TestOutcome.FAILED
+        assert outcome_of(result, "test_zz_after") is TestOutcome.PASSED
 
 
 # --- reports that are made up --------------------------------------------------------------------
