@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mai.edits.elision import elided
 from mai.edits.lines import Span, line_end, spliced, split, without_end
 from mai.edits.match import Match, Matcher, opcodes
+from mai.edits.mistaken import refuse_mistaken
 from mai.edits.nouns import SearchReplace, WholeFile
 from mai.errors import EditError
 from mai.text import one_line
@@ -18,7 +19,7 @@ def whole(edit: WholeFile, base: bytes | None) -> bytes:
     """Return the new content of the file that `edit` gives in full.
 
     Raises:
-        EditError: it leaves lines out, or is empty where the file was not.
+        EditError: it leaves lines out, is empty where the file was not, or is something else.
     """
     path = one_line(edit.path)
     new = split(edit.data)
@@ -26,6 +27,9 @@ def whole(edit: WholeFile, base: bytes | None) -> bytes:
     # A new file may be all dots, such as a stub; where there was one, dots stand for its lines.
     if line := elided(_decoded(new), known if base is not None else {"..."}):
         raise EditError(f"{path}: the block leaves lines out ({line}); it must be the whole file.")
+    refuse_mistaken(
+        path, "\n".join(_decoded(new)), None if base is None else "\n".join(_decoded(split(base)))
+    )
     if base is None:
         return edit.data
     if base.strip() and not edit.data.strip():

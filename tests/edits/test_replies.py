@@ -323,6 +323,11 @@ REFUSED: dict[str, tuple[str, str]] = {
         "a.py\n<<<<<<< SEARCH\nx = 1\n=======\nx\n# existing code here\n>>>>>>> REPLACE\n",
         "leaves lines out",
     ),
+    "a file in JSON": (
+        'a.py\n```json\n{"path": "a.py", "code": "x = 2\\ny = 1\\n"}\n```\n',
+        "is JSON around the code",
+    ),
+    "a file as a string": ('a.py\n```\n"x = 2\\ny = 1\\n"\n```\n', "is JSON around the code"),
     "an empty block": ("a.py\n```\n```\n", "would empty the file"),
     "an empty SEARCH": ("a.py\n<<<<<<< SEARCH\n=======\nx\n>>>>>>> REPLACE\n", "is empty"),
     "no change": ("a.py\n```\nx = 1\ny = 1\ny = 1\n```\n", "changes nothing"),
@@ -398,6 +403,32 @@ def test_other_encodings_take_only_ascii() -> None:
     text = "a.py\n<<<<<<< SEARCH\nb\n=======\nç\n>>>>>>> REPLACE\n"
     with pytest.raises(EditError, match="not UTF-8"):
         changed(text, {"a.py": "é\nb\n".encode("latin-1")})
+
+
+_PARTS = "import os\n\n\ndef f():\n    return 1\n\n\n@os.fspath\ndef g():\n    return 2\n"
+_F = "def f():\n    return 3\n"
+
+
+def test_a_part_of_a_file_is_not_taken_for_the_file() -> None:
+    with pytest.raises(EditError, match="holds only f, and the file also g"):
+        changed(f"a.py\n```python\n{_F}```\n", {"a.py": _PARTS})
+
+
+@pytest.mark.parametrize(
+    ("path", "block", "base"),
+    [
+        ("a.py", f"import os\n\n\n{_F}", _PARTS),  # one function taken out
+        ("a.py", _F, _PARTS.partition("@")[0]),  # an import taken out
+        ("a.py", _F, _PARTS.removeprefix("import os\n")),  # nothing but functions, one less
+        ("a.py", "def h():\n    return 3\n", _PARTS),  # written anew
+        ("a.json", '{"a": "x\\ny"}\n', '{"a": "x"}\n'),
+        ("new.json", '{"a": "x\\ny"}\n', None),
+        ("a.txt", '{"a": "no lines"}\n', "text\n"),
+    ],
+)
+def test_other_whole_files_stay_possible(path: str, block: str, base: str | None) -> None:
+    made = changed(f"{path}\n```\n{block}```\n", {} if base is None else {path: base})
+    assert made == {path: block.encode()}
 
 
 def test_a_large_change_is_refused_by_its_size() -> None:
