@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -69,3 +71,15 @@ def _needs_git(item: pytest.Item) -> bool:
 def workspace(tmp_path: Path) -> Workspace:
     """A user's machine with the sample repo `calc`: one test fails, one passes."""
     return Workspace.make(tmp_path)
+
+
+@pytest.fixture
+def public_folder() -> Iterator[Path]:
+    """A folder that every user may reach: `tmp_path` and all above it may be closed to others."""
+    for top in (Path(tempfile.gettempdir()), Path("/var/tmp"), Path("/dev/shm")):  # noqa: S108 - any will do
+        if top.is_dir() and all(folder.stat().st_mode & 0o001 for folder in (top, *top.parents)):
+            with tempfile.TemporaryDirectory(dir=top) as made:
+                Path(made).chmod(0o755)
+                yield Path(made)
+            return
+    pytest.skip("no folder for temporary files here is open to every user")

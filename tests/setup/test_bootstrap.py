@@ -130,8 +130,8 @@ def unprivileged() -> list[str]:
     return ["unshare", "--user"] if os.geteuid() == 0 else []
 
 
-def test_without_root_the_sentence_says_what_to_do(tmp_path: Path) -> None:
-    command = [*unprivileged(), sys.executable, "-c", _START, str(tmp_path)]
+def test_without_root_the_sentence_says_what_to_do(public_folder: Path) -> None:
+    command = [*unprivileged(), sys.executable, "-c", _START, str(public_folder)]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     if "unshare failed" in answer.stderr:
         pytest.skip("this kernel has no user namespaces to be unprivileged in")
@@ -140,7 +140,7 @@ def test_without_root_the_sentence_says_what_to_do(tmp_path: Path) -> None:
         "No container engine answers and this user may not start one; install one with "
         "`sudo apt-get install docker.io` or see docs.docker.com/engine/install.\n"
     )
-    assert [path.name for path in tmp_path.iterdir()] == ["pid.lock"]
+    assert [path.name for path in public_folder.iterdir()] == ["pid.lock"]
 
 
 def test_a_docker_host_that_is_silent_is_not_replaced_by_another_engine(tmp_path: Path) -> None:

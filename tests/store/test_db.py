@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -123,13 +122,11 @@ def test_a_path_that_cannot_be_made_is_told_in_a_sentence(tmp_path: Path) -> Non
             Database.open(path)
 
 
-def test_a_folder_that_may_not_be_written_is_told_in_a_sentence() -> None:
-    # Not below `tmp_path`, whose parents only their owner may enter: root's worker becomes nobody.
-    with tempfile.TemporaryDirectory() as made:
-        Path(made).chmod(0o555)
-        (told,) = workers.finish(workers.start("open_as_nobody", Path(made)))
-        Path(made).chmod(0o700)
-    assert told == f"StoreError: The file {made}/mai.db.lock cannot be used: Permission denied."
+def test_a_folder_that_may_not_be_written_is_told_in_a_sentence(public_folder: Path) -> None:
+    public_folder.chmod(0o555)
+    (told,) = workers.finish(workers.start("open_as_nobody", public_folder))
+    lock = public_folder / "mai.db.lock"
+    assert told == f"StoreError: The file {lock} cannot be used: Permission denied."
 
 
 # --- transactions ----------------------------------------------------------------------------
