@@ -17,7 +17,7 @@ from mai.edits import BaseFile, SymbolEdit, apply, check, parse
 from mai.edits.resolve import module_path, names_inside
 from mai.edits.rewriting import rewritten
 from mai.errors import EditError
-from mai.protocols import NewFile
+from mai.jobs import NewFile
 from tests.edits.files import files
 from tests.edits.test_fuzz import BASE, CORPUS, mutated
 

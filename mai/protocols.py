@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from mai.events import Cancel
-from mai.proposal import Level, Proposal, ReviewReport, Verdict
+from mai.jobs import Job, Limits, Prepared, RunResult
+from mai.proposal import Level, Proposal, ReviewReport
 
 # --- time ------------------------------------------------------------------------------------
 
@@ -243,120 +243,6 @@ class Reviewer(Protocol):
 
 
 # --- running ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class TreeFile:
-    """A file to put into a sandbox. `mode` is git's: 0o100644, 0o100755 or 0o120000 (a link)."""
-
-    path: str
-    mode: int
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class NewFile:
-    """What a change makes of one path. `mode` as in `TreeFile`; of a link, `data` is its target."""
-
-    data: bytes
-    mode: int = 0o100644
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one run may use. `wall_s` is the ceiling over `cpu_s`, which is CPU seconds."""
-
-    profile: str
-    cpus: float
-    memory_bytes: int
-    cpu_s: float
-    wall_s: float
-    pids: int
-    disk_bytes: int
-    output_bytes: int
-    test_s: float
-
-    def tightened(self, other: Limits) -> Limits:
-        """Return the lower of each value; the profile's name stays."""
-        numbers = {
-            name: min(getattr(self, name), getattr(other, name))
-            for name in self.__slots__
-            if name != "profile"
-        }
-        return Limits(profile=self.profile, **numbers)
-
-
-class TestOutcome(StrEnum):
-    """How one test ended. `timeout` and `crash` (the process died in it) count as failures."""
-
-    __test__ = False
-
-    PASSED = "passed"
-    FAILED = "failed"
-    ERROR = "error"
-    SKIPPED = "skipped"
-    TIMEOUT = "timeout"
-    CRASH = "crash"
-
-    @property
-    def is_failure(self) -> bool:
-        """Whether the test counts as failing."""
-        return self not in {TestOutcome.PASSED, TestOutcome.SKIPPED}
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One run of a command over a tree.
-
-    `command` None means pytest under the harness; `only` names the test ids to run, all where it
-    is empty; `junit` is where a command of the repo's own leaves its JUnit report. `is_followed`
-    promises another run of about this size, so that a container can be made for it meanwhile.
-    `image` is what `Sandbox.prepare` returned, the plain one where it is empty.
-    """
-
-    files: Iterable[TreeFile]
-    limits: Limits
-    command: tuple[str, ...] | None = None
-    only: tuple[str, ...] = ()
-    junit: str | None = None
-    is_followed: bool = False
-    image: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """What one run showed, as the host derived it from the report and the container's state.
-
-    `limit` is PASS where the run came to its end, else the limit (or ERROR) that stopped it;
-    `outcomes` holds what is known even then. `has_tests` is false where nothing was collected.
-    `hits` names the limits that a test or process ran into although the run went on: TIMEOUT,
-    OOM, PIDS, DISK.
-    """
-
-    limit: Verdict = Verdict.PASS
-    outcomes: Mapping[str, TestOutcome] = field(default_factory=dict)
-    exit_code: int | None = None
-    seconds: float = 0.0
-    cpu_s: float = 0.0
-    peak_memory_bytes: int = 0
-    output: str = ""
-    image: str = ""
-    message: str = ""
-    has_tests: bool = True
-    hits: frozenset[Verdict] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What runs of a tree happen in.
-
-    `key` stands for what the tree needs besides Python, "" for nothing. `problem` says in a
-    sentence why that is not in `image`, and is "" where it is.
-    """
-
-    image: str
-    key: str = ""
-    problem: str = ""
 
 
 class Sandbox(Protocol):

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 
 from mai.events import Cancel
+from mai.jobs import Job, Limits, RunResult, TestOutcome, TreeFile
 from mai.proposal import Level
-from mai.protocols import Job, Limits, RunResult, TestOutcome, TreeFile
 from mai.sandbox.limits import limits_for
 from mai.sandbox.trial import DockerSandbox
 from mai.settings import load

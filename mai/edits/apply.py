@@ -24,7 +24,7 @@ from mai.edits.resolve import module_path
 from mai.edits.symbols import with_symbols
 from mai.edits.texts import searched, whole
 from mai.errors import EditError
-from mai.protocols import NewFile
+from mai.jobs import NewFile
 from mai.text import one_line
 
 Read = Callable[[str], BaseFile | None]

@@ -12,12 +12,13 @@ from pathlib import PurePosixPath
 
 from mai.errors import TrialFailed
 from mai.events import Cancel
+from mai.jobs import Job, Limits, Prepared, RunResult, TreeFile
 from mai.pipeline import verdict
 from mai.pipeline.changed_tests import edited_tests, is_test_path
 from mai.pipeline.services import Outcome, Services
 from mai.pipeline.trial_cache import TrialCache
 from mai.proposal import Finding, Level, Proposal, RiskReport, TrialReport, Verdict
-from mai.protocols import Job, Limits, Prepared, RunResult, Sandbox, TreeFile
+from mai.protocols import Sandbox
 from mai.repo_policy import RepoPolicy
 from mai.sandbox.limits import tightened
 

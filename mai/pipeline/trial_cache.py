@@ -12,8 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mai.digest import canonical_json
+from mai.jobs import Limits, RunResult, TestOutcome
 from mai.proposal import Verdict
-from mai.protocols import Limits, RunResult, TestOutcome
 
 _KEPT = 200
 

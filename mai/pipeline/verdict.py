@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from mai.jobs import RunResult, TestOutcome
 from mai.proposal import TestCounts, Verdict
-from mai.protocols import RunResult, TestOutcome
 
 Outcomes = Mapping[str, TestOutcome]
 

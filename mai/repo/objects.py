@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import IO, cast
 
 from mai.errors import GitError, UnsuitableRepo
-from mai.protocols import TreeFile
+from mai.jobs import TreeFile
 from mai.repo.git import OID, Git, stop
 from mai.text import one_line
 

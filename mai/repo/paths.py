@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 
 from mai.errors import EditError
-from mai.protocols import NewFile
+from mai.jobs import NewFile
 from mai.repo.objects import LINK, REGULAR, SUBMODULE, TreeEntry
 from mai.text import one_line
 

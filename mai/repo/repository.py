@@ -12,8 +12,9 @@ from types import TracebackType
 from typing import Self
 
 from mai.errors import GitError, UnsuitableRepo
+from mai.jobs import NewFile, TreeFile
 from mai.proposal import FileChange
-from mai.protocols import NewFile, SystemClock, TreeFile
+from mai.protocols import SystemClock
 from mai.repo import diffs, history, place, trees
 from mai.repo.git import check_version
 from mai.repo.history import LandedCommit

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mai.errors import GitError
-from mai.protocols import NewFile
+from mai.jobs import NewFile
 from mai.repo.objects import Snapshot, check_oid
 from mai.repo.paths import check_changes
 from mai.repo.private import Private

@@ -22,7 +22,7 @@ from docker.errors import APIError, DockerException, NotFound
 from docker.types import LogConfig, Ulimit
 
 from mai.errors import NoEngine, SandboxError
-from mai.protocols import Limits
+from mai.jobs import Limits
 from mai.resources import resource
 from mai.text import one_line
 

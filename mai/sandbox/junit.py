@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.parsers import expat
 
 from mai.errors import SandboxError
-from mai.protocols import TestOutcome
+from mai.jobs import TestOutcome
 from mai.text import one_line
 
 _DEEPEST = 64

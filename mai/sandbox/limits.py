@@ -10,8 +10,8 @@ from dataclasses import replace
 import psutil
 
 from mai.errors import SettingsError
+from mai.jobs import Limits
 from mai.proposal import Level
-from mai.protocols import Limits
 from mai.settings import Settings
 
 _MIB = 1 << 20

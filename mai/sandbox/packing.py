@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import IO
 
 from mai.errors import SandboxError
-from mai.protocols import TreeFile
+from mai.jobs import TreeFile
 from mai.text import one_line
 
 _ENTRY = struct.Struct(">IHQ")

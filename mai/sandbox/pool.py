@@ -24,7 +24,7 @@ import docker
 import psutil
 
 from mai.errors import MaiError
-from mai.protocols import Limits
+from mai.jobs import Limits
 from mai.sandbox.container import Waiting, start_waiting
 from mai.sandbox.packing import Packed
 

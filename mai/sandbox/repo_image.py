@@ -23,7 +23,7 @@ from docker.errors import BuildError, DockerException, ImageNotFound
 from packaging.requirements import Requirement
 
 from mai.errors import NoEngine, SandboxError
-from mai.protocols import Prepared
+from mai.jobs import Prepared
 from mai.sandbox import wheels
 from mai.sandbox.dependencies import Dependencies
 from mai.sandbox.prune import prune

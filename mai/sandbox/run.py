@@ -13,8 +13,8 @@ from typing import Any
 
 from mai.errors import Cancelled, SandboxError
 from mai.events import Cancel
+from mai.jobs import Job, Limits, RunResult, TestOutcome
 from mai.proposal import Verdict
-from mai.protocols import Job, Limits, RunResult, TestOutcome
 from mai.sandbox.container import Waiting
 from mai.sandbox.junit import read_junit
 from mai.sandbox.packing import Packed

@@ -14,8 +14,8 @@ from typing import Any
 
 from mai.errors import Cancelled, MaiError, SandboxError
 from mai.events import Cancel
+from mai.jobs import Job, Limits, Prepared, RunResult, TreeFile
 from mai.proposal import Level, Verdict
-from mai.protocols import Job, Limits, Prepared, RunResult, TreeFile
 from mai.sandbox.container import Waiting
 from mai.sandbox.dependencies import read_dependencies
 from mai.sandbox.engine import Engine, connect

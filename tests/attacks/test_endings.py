@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from mai.jobs import Limits, TestOutcome
 from mai.proposal import Verdict
-from mai.protocols import Limits, TestOutcome
 from tests.sandboxes import Trial
 
 pytestmark = pytest.mark.docker

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from mai.protocols import TestOutcome
+from mai.jobs import TestOutcome
 from tests.sandboxes import Trial
 
 pytestmark = pytest.mark.docker

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from mai.jobs import TestOutcome
 from mai.proposal import Verdict
-from mai.protocols import TestOutcome
 from tests.sandboxes import Trial, outcome_of
 
 pytestmark = pytest.mark.docker

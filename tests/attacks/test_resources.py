@@ -8,8 +8,8 @@ from dataclasses import replace
 import psutil
 import pytest
 
+from mai.jobs import Limits, TestOutcome
 from mai.proposal import Verdict
-from mai.protocols import Limits, TestOutcome
 from tests.sandboxes import Trial, outcome_of
 
 pytestmark = pytest.mark.docker

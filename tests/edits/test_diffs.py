@@ -9,7 +9,7 @@ import pytest
 
 from mai.edits import BaseFile, FileDiff, apply, parse
 from mai.errors import EditError
-from mai.protocols import NewFile
+from mai.jobs import NewFile
 from tests.edits.files import changed, files, only, packed
 from tests.gitrepo import GitRepo, make_repo
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mai.edits import FileDiff, SymbolEdit, apply, parse
 from mai.errors import EditError
-from mai.protocols import NewFile
+from mai.jobs import NewFile
 from tests.edits.files import Content, files, packed
 
 BASE: dict[str, Content] = {

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mai.jobs import RunResult, TestOutcome
 from mai.pipeline.verdict import (
     Comparison,
     Outcomes,
@@ -14,7 +15,6 @@ from mai.pipeline.verdict import (
     is_settled,
 )
 from mai.proposal import Verdict
-from mai.protocols import RunResult, TestOutcome
 
 PASSED, FAILED, ERROR = TestOutcome.PASSED, TestOutcome.FAILED, TestOutcome.ERROR
 SKIPPED, TIMEOUT, CRASH = TestOutcome.SKIPPED, TestOutcome.TIMEOUT, TestOutcome.CRASH

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from mai.protocols import NewFile
+from mai.jobs import NewFile
 from mai.repo import LandingPlan, Repo, prepare
 from tests.gitrepo import GitRepo
 

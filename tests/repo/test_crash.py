@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mai.errors import RepoBusy
-from mai.protocols import NewFile
+from mai.jobs import NewFile
 from mai.repo import LandingPlan, Repo, execute
 from tests.gitrepo import GitRepo
 from tests.repo.landings import LINK, SCRIPT, has_no_leftovers, is_clean, plan_of

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mai.errors import GitError
-from mai.protocols import NewFile
+from mai.jobs import NewFile
 from mai.repo import Repo, execute
 from tests.gitrepo import GitRepo
 from tests.repo.landings import MAI, plan_of

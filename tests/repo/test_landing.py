@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mai.errors import Conflict, EditError, GitError, RepoBusy
-from mai.protocols import NewFile
+from mai.jobs import NewFile
 from mai.repo import LandingPlan, Repo, execute, prepare
 from tests.gitrepo import GitRepo, make_repo
 from tests.repo.landings import AT, LINK, MAI, SCRIPT, has_no_leftovers, is_clean, plan_of

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mai.errors import GitError, MaiError, UnsuitableRepo
-from mai.protocols import NewFile
+from mai.jobs import NewFile
 from mai.repo import Repo
 from tests.gitrepo import GitRepo, make_repo
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mai.errors import EditError
-from mai.protocols import NewFile
+from mai.jobs import NewFile
 from mai.repo import Repo
 from mai.repo.paths import check_path
 from tests.gitrepo import GitRepo, make_repo

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mai.errors import GitError, UnsuitableRepo
+from mai.jobs import NewFile
 from mai.proposal import FileChange
-from mai.protocols import NewFile, Snapshot
+from mai.protocols import Snapshot
 from mai.repo import Repo
 from mai.repo import objects as objects_room
 from tests.gitrepo import GitRepo, make_repo

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
 from mai.errors import SandboxError
+from mai.jobs import Job, Limits, Prepared, RunResult, TestOutcome
 from mai.proposal import Verdict
-from mai.protocols import Job, Limits, Prepared, RunResult, TestOutcome
 from mai.sandbox import wheels
 from mai.sandbox.dependencies import Dependencies, read_dependencies
 from mai.sandbox.repo_image import LABEL, applicable, platform_options

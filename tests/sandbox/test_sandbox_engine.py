@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mai.errors import NoEngine, SandboxError
-from mai.protocols import Job, Limits
+from mai.jobs import Job, Limits
 from mai.sandbox import wheels
 from mai.sandbox.engine import connect, lacking, runtime_of, unusable_host
 from mai.sandbox.image import ensure_image

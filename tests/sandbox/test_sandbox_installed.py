@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mai.protocols import TestOutcome
+from mai.jobs import TestOutcome
 from tests.sandboxes import Tree, Trial, outcome_of
 
 ASKS = """\

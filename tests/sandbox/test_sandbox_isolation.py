@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from mai.errors import SandboxError
+from mai.jobs import Job, Limits, RunResult, TestOutcome, TreeFile
 from mai.proposal import Verdict
-from mai.protocols import Job, Limits, RunResult, TestOutcome, TreeFile
 from mai.sandbox.trial import DockerSandbox
 
 pytestmark = pytest.mark.docker

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mai.errors import SandboxError
-from mai.protocols import TestOutcome
+from mai.jobs import TestOutcome
 from mai.sandbox.junit import read_junit
 from mai.text import one_line
 

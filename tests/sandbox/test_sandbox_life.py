@@ -15,7 +15,7 @@ from docker.errors import NotFound
 
 from mai.errors import Cancelled, SandboxError
 from mai.events import Cancel
-from mai.protocols import Job, Limits, RunResult, TestOutcome, TreeFile
+from mai.jobs import Job, Limits, RunResult, TestOutcome, TreeFile
 from mai.sandbox.container import HOST, OWNER, STARTED, host_name, owner_labels, start_waiting
 from mai.sandbox.engine import Engine, connect
 from mai.sandbox.reap import reap

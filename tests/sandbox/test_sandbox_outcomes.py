@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from mai.jobs import Limits, RunResult, TestOutcome
 from mai.proposal import Verdict
-from mai.protocols import Limits, RunResult, TestOutcome
 
 pytestmark = pytest.mark.docker
 Trial = Callable[..., RunResult]

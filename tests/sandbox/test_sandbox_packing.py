@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mai.errors import SandboxError
-from mai.protocols import TreeFile
+from mai.jobs import TreeFile
 from mai.sandbox.packing import pack, stays_inside
 from sandbox.tree import BadInputError, unpack
 

@@ -14,8 +14,8 @@ import pytest
 
 from mai.errors import Cancelled
 from mai.events import Cancel
+from mai.jobs import Job, Limits, RunResult, TestOutcome, TreeFile
 from mai.proposal import Level, Verdict
-from mai.protocols import Job, Limits, RunResult, TestOutcome, TreeFile
 from mai.sandbox.container import OWNER
 from mai.sandbox.engine import Engine, connect
 from mai.sandbox.pool import Pool, Shape, pool_size

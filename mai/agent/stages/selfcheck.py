@@ -16,8 +16,9 @@ from mai.edits.check import check
 from mai.edits.nouns import BaseFile
 from mai.edits.parse import parse
 from mai.errors import EditError, ProviderError
+from mai.jobs import NewFile
 from mai.prompting.budget import Part
-from mai.protocols import ChatRequest, NewFile
+from mai.protocols import ChatRequest
 from mai.providers.base import refitted
 
 _CHECK_TIMEOUT_S = 30.0
