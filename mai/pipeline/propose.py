@@ -6,16 +6,19 @@ import itertools
 import re
 import secrets
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from mai import crash
 from mai.edits.apply import apply
 from mai.edits.nouns import BaseFile
 from mai.edits.parse import parse
 from mai.errors import EditError, UsageError
-from mai.pipeline.services import Services
 from mai.proposal import FileChange, Proposal
 from mai.repo.objects import Snapshot
 from mai.text import prose, title_line
+
+if TYPE_CHECKING:
+    from mai.pipeline.services import Services
 
 _HEAD_CHARACTERS = 4000
 _SUBJECT = re.compile(r"Subject: (?:\[PATCH[^\]]*\] *)?(.+)")

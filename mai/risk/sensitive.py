@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_SECRET_FILES = re.compile(
+# Compiled when a file has a string that needs a look: a parser's process starts once a change.
+_PRIVATE_FILES = (
     r"(?:^|[/\\~])\.(?:ssh|gnupg|aws|kube|docker|azure|netrc|pgpass|git-credentials|npmrc|pypirc|"
     r"password-store|mozilla|bash_history|zsh_history|python_history|config/(?:gcloud|gh|google-chrome|"
     r"chromium|discord|hub|BraveSoftware))(?:[/\\]|$|\b)"
@@ -15,26 +16,23 @@ _SECRET_FILES = re.compile(
     r"|(?:^|[/\\])(?:Local Storage|User Data|keystore|\.(?:electrum|bitcoin|ethereum|thunderbird)|"
     r"\.local[/\\]share[/\\](?:keyrings|kwalletd)|\.pki|\.vnc)(?:[/\\]|$)"
     r"|\bkeychain(?:-db)?\b|(?:^|[/\\])\.env(?:\.[a-z]+)?$|169\.254\.169\.254|metadata\.google\.internal"
-    r"|/var/run/secrets/|/run/secrets/|(?:^|/)docker\.sock\b|(?:^|[/\\])\.config[/\\]mai\b",
-    re.IGNORECASE,
+    r"|/var/run/secrets/|/run/secrets/|(?:^|/)docker\.sock\b|(?:^|[/\\])\.config[/\\]mai\b"
 )
-_SYSTEM_FILES = re.compile(
+_SYSTEM_FILES = (
     r"^/(?:home|Users)/[^/]+/|^/(?:var/)?run/[uw]tmp|^/(?:etc|root|boot|home|proc|sys|Users|var/log)/?$|^[A-Z]:[/\\]+(?:Users|Windows)[/\\]*$"
     r"|^/etc/(?!localtime|timezone|os-release|mime\.types|ssl/certs)[\w.-]+|^/proc/(?!cpuinfo|meminfo|stat\b|loadavg|"
     r"self/(?:status|stat|fd)\b)[\w*\[?-]+|^/sys/(?:kernel|firmware|module)|^/dev/(?:mem|kmem|sd[a-z]|nvme|"
     r"disk|input|tcp|udp|port|kmsg|hidraw|video|snd|bus|tty[A-Z])|^/(?:root|boot|sbin|usr/s?bin|lib|usr/lib)/|^[A-Z]:[/\\]+Windows|^/var/(?:log|"
-    r"spool|lib)/|\\\\System32\b|\bHKEY_|/dev/tcp/|^/(?:bin)/(?:ba|z|k|da)?sh$",
-    re.IGNORECASE,
+    r"spool|lib)/|\\\\System32\b|\bHKEY_|/dev/tcp/|^/(?:bin)/(?:ba|z|k|da)?sh$"
 )
-_STARTUP_FILES = re.compile(
+_STARTUP_FILES = (
     r"(?:^|[/\\~])\.(?:bashrc|bash_profile|bash_login|profile|zshrc|zshenv|zprofile|config/autostart|"
     r"config/systemd|config/fish|pythonrc|pythonstartup|gitconfig|vimrc|xinitrc|xsession|inputrc|tmux\.conf|"
     r"condarc|pip|config/pip)\b|^/etc/(?:cron|rc\.|init|systemd|profile|ld\.so|environment|hosts|passwd|shadow|sudoers"
     r"|crontab|pam|ssh|xdg/autostart)|\bcrontab\b|(?:^|[/\\])(?:sitecustomize|usercustomize)\.py$|\.pth$"
     r"|Start Menu[/\\]+Programs[/\\]+Startup|CurrentVersion\\+Run|LaunchAgents|LaunchDaemons"
     r"|\bauthorized_keys\b|^/var/spool/cron|(?:^|[/\\])\.git[/\\](?:hooks|config)|/site-packages/|/dist-packages/"
-    r"|/etc/apt/|^/(?:usr/)?(?:local/)?s?bin/",
-    re.IGNORECASE,
+    r"|/etc/apt/|^/(?:usr/)?(?:local/)?s?bin/"
 )
 _GATE = re.compile(
     r"\brefs/mai/|\bMAI_(?:HEADLESS_APPROVAL|APPROVAL_PIN|AUTO_LAND_LOW|RISK_LEVELS|CONFIG_DIR)\b"
@@ -143,10 +141,10 @@ def rules_of(text: str) -> tuple[str, ...]:
         rule
         for rule, pattern in (
             ("mark.startup", _STARTUP_FILES),
-            ("sensitive-path.secrets", _SECRET_FILES),
+            ("sensitive-path.secrets", _PRIVATE_FILES),
             ("sensitive-path.system", _SYSTEM_FILES),
         )
-        if pattern.search(text)
+        if re.search(pattern, text, re.IGNORECASE)
     )
 
 
