@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.app import App
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 
 from mai.errors import Cancelled
 from mai.events import SurfaceChanged
@@ -151,7 +151,9 @@ class InboxApp(App[None]):
             if isinstance(screen, ProposalScreen) and screen.proposal.id == message.proposal.id:
                 screen.show(message.proposal, message.diff, message.story)
                 return
-        if not message.is_update:
+        if not message.is_update and not isinstance(
+            self.screen, ModalScreen
+        ):  # a question stays on top
             self.push_screen(ProposalScreen(message.proposal, message.diff, message.story))
 
     def _show_work(self) -> None:

@@ -28,11 +28,20 @@ from mai.proposal import (
     Verdict,
 )
 from mai.tui.app import MaiApp
+from mai.tui.screens import question
 from mai.tui.widgets.prompt import Prompt
 from tests.workspace import FIX, Workspace
 
 PATIENCE_S = 60.0
-_NAMES = {" ": "space", "/": "slash", "@": "at", ".": "full_stop", "_": "underscore", "-": "minus"}
+_NAMES = {
+    " ": "space",
+    ",": "comma",
+    "/": "slash",
+    "@": "at",
+    ".": "full_stop",
+    "_": "underscore",
+    "-": "minus",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,11 @@ class Console:
     async def press(self, *keys: str) -> None:
         """Press keys."""
         await self.pilot.press(*keys)
+
+    async def answer(self, key: str) -> None:
+        """Press the key that answers a question, after a rest as a person takes to read it."""
+        await self.pilot.pause(question.REST_S)
+        await self.pilot.press(key)
 
     async def type(self, text: str) -> None:
         """Type text where the focus is."""

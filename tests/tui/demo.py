@@ -93,7 +93,7 @@ async def render_demo(path: Path) -> None:
             await console.hears("waits for you")
             await console.say("/approve")
             await console.shows("ApprovalScreen")
-            await console.press("y")
+            await console.answer("y")
             await console.hears("landed on main")
             await console.say("/change count how often it is used")
             await console.until(lambda: len(app.board.proposals) > 1 and not app.desk.current)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import pytest
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from mai.proposal import Level, State
+from mai.tui.screens import question
 from mai.tui.widgets.frame import FrameLine
-from tests.tui.console import Console, Desktop, judge_again
+from mai.tui.widgets.prompt import Prompt
+from tests.tui.console import PATIENCE_S, Console, Desktop, judge_again
 
 
 async def test_a_then_y_lands_a_commit_with_the_decision_in_it(desktop: Desktop) -> None:
@@ -14,7 +16,7 @@ async def test_a_then_y_lands_a_commit_with_the_decision_in_it(desktop: Desktop)
         await console.chooses(proposal)
         await console.press("a")
         await console.shows("ApprovalScreen")
-        await console.press("y")
+        await console.answer("y")
         await console.hears("landed on main")
     message = desktop.workspace.git("log", "-1", "--format=%B")
     assert message.startswith("Divide by the count\n")
@@ -23,18 +25,13 @@ async def test_a_then_y_lands_a_commit_with_the_decision_in_it(desktop: Desktop)
     assert "len(xs)\n" in (desktop.workspace.repo.root / "calc/core.py").read_text()
 
 
-async def test_a_twice_lands_it(desktop: Desktop) -> None:
-    proposal = desktop.pending()
-    async with desktop.console() as console:
-        await console.chooses(proposal)
-        await console.press("a")
-        await console.shows("ApprovalScreen")
-        await console.press("a")
-        await console.hears("landed on main")
-    assert desktop.state(proposal) is State.LANDED
-
-
-async def test_a_held_key_lands_it_once_and_leaves_no_card(desktop: Desktop) -> None:
+@pytest.mark.parametrize("keys", ["aaaa", "y", "play away, my day", "ayyyyyy"])
+async def test_what_was_not_meant_as_a_yes_is_none(
+    desktop: Desktop, monkeypatch: pytest.MonkeyPatch, keys: str
+) -> None:
+    """A key that is held, typed ahead, or part of words that were meant for the prompt."""
+    rest_s = question.REST_S
+    monkeypatch.setattr(question, "REST_S", PATIENCE_S)  # however slowly keys come on this machine
     proposal = desktop.pending()
     async with desktop.console() as console:
         await console.chooses(proposal)
@@ -42,12 +39,55 @@ async def test_a_held_key_lands_it_once_and_leaves_no_card(desktop: Desktop) -> 
         await console.shows("ProposalScreen")
         await console.press("a")
         await console.shows("ApprovalScreen")
-        await console.press(*"aaaa")
+        await console.type(keys)
+        assert type(console.app.screen).__name__ == "ApprovalScreen"
+        if "y" in keys:
+            problem = console.app.screen.query_one("#approval-problem", Static)
+            assert "Press y once more" in str(problem.visual)
+        assert desktop.state(proposal) is State.PENDING
+        monkeypatch.setattr(question, "REST_S", rest_s)
+        await console.answer("y")
         await console.hears("landed on main")
         await console.until(lambda: "landed" in _words(console, "#proposal-top"), "the new state")
         await console.shows("ProposalScreen")
         assert "already" not in console.transcript
     assert desktop.state(proposal) is State.LANDED
+
+
+async def test_the_first_key_again_is_no_yes_however_late(desktop: Desktop) -> None:
+    proposal = desktop.pending()
+    async with desktop.console() as console:
+        await console.chooses(proposal)
+        await console.press("a")
+        await console.shows("ApprovalScreen")
+        await console.answer("a")
+        assert type(console.app.screen).__name__ == "ApprovalScreen"
+    assert desktop.state(proposal) is State.PENDING
+
+
+async def test_words_typed_on_the_list_go_to_the_prompt(desktop: Desktop) -> None:
+    proposal = desktop.pending()
+    async with desktop.console() as console:
+        await console.chooses(proposal)
+        await console.type("/improve a day")
+        prompt = console.app.console_screen.query_one(Prompt)
+        assert prompt.has_focus
+        assert prompt.text == "/improve a day"
+        assert type(console.app.screen).__name__ == "ConsoleScreen"
+    assert desktop.state(proposal) is State.PENDING
+
+
+async def test_a_question_stays_over_what_opens_late(desktop: Desktop) -> None:
+    proposal = desktop.pending()
+    async with desktop.console() as console:
+        await console.chooses(proposal)
+        await console.press("r")
+        await console.shows("LineScreen")
+        console.app.open_proposal(proposal.id)
+        await console.until(lambda: not console.app.desk.current, "it to be read")
+        await console.press("escape")
+        await console.shows("ConsoleScreen")
+    assert desktop.state(proposal) is State.PENDING
 
 
 @pytest.mark.parametrize("key", ["escape", "n", "q"])
@@ -70,7 +110,7 @@ async def test_enter_opens_it_and_a_lands_it_from_there(desktop: Desktop) -> Non
         await console.shows("ProposalScreen")
         await console.press("a")
         await console.shows("ApprovalScreen")
-        await console.press("y")
+        await console.answer("y")
         await console.hears("landed on main")
         await console.until(lambda: "landed" in _words(console, "#proposal-top"), "the new state")
         await console.press("escape")
@@ -174,7 +214,7 @@ async def test_what_was_answered_elsewhere_cannot_be_answered_here(desktop: Desk
         await console.shows("ApprovalScreen")
         with desktop.core() as core:
             core.reject(proposal.id, "from the phone", "discord:1")
-        await console.press("y")
+        await console.answer("y")
         await console.hears("was rejected")
     assert desktop.state(proposal) is State.REJECTED
 
@@ -187,7 +227,7 @@ async def test_a_yes_to_what_was_changed_meanwhile_lands_nothing(desktop: Deskto
         await console.shows("ApprovalScreen")
         with desktop.core() as core:
             judge_again(core, proposal.id)
-        await console.press("y")
+        await console.answer("y")
         await console.until(
             lambda: "landed" in console.transcript or _sentence(console), "an answer"
         )

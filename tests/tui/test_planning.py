@@ -7,8 +7,9 @@ import json
 import pytest
 from textual.widgets import TextArea
 
+from mai.tui.screens import question
 from tests.e2e.test_tasks import CODE, FINE, PLAN
-from tests.tui.console import Desktop
+from tests.tui.console import PATIENCE_S, Desktop
 
 
 def plays(desktop: Desktop, *answers: object) -> None:
@@ -26,7 +27,7 @@ async def test_no_to_a_plan_stops_the_change(desktop: Desktop, key: str) -> None
         await console.shows("PlanScreen")
         area = console.app.screen.query_one(TextArea)
         assert "- calc/core.py: divide by the count" in area.text
-        await console.press(key)
+        await console.answer(key)
         await console.hears("Stopped.")
         assert console.app.board.proposals == {}
 
@@ -47,12 +48,19 @@ async def test_there_is_nothing_to_steer_before_a_change(desktop: Desktop) -> No
 
 
 @pytest.mark.docker
-async def test_a_plan_is_changed_steered_and_carried_out(desktop: Desktop) -> None:
+async def test_a_plan_is_changed_steered_and_carried_out(
+    desktop: Desktop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plays(desktop, PLAN, CODE, FINE)
     async with desktop.console() as console:
         await console.say("/change fix the mean")
         await console.shows("PlanScreen")
-        await console.press("e")
+        with monkeypatch.context() as busy:
+            busy.setattr(question, "REST_S", PATIENCE_S)
+            await console.press(*"yen")  # of a word that was being typed when the plan came
+        assert type(console.app.screen).__name__ == "PlanScreen"
+        assert console.app.screen.query_one(TextArea).read_only
+        await console.answer("e")
         area = console.app.screen.query_one(TextArea)
         area.text = "nothing of a plan"
         await console.press("ctrl+s")

@@ -25,7 +25,7 @@ async def test_a_patch_goes_all_the_way(desktop: Desktop) -> None:
         assert "trial · ✓ 1 fixed, 0 broken" in console.transcript
         await console.say("/approve")
         await console.shows("ApprovalScreen")
-        await console.press("y")
+        await console.answer("y")
         await console.hears("landed on main")
         await console.say("/rollback")
         await console.hears("It lacks something")

@@ -1,7 +1,7 @@
 """The yes: what is landed is the digest on this screen. Protected core.
 
-LOW and MEDIUM take one more key; HIGH takes the first digits of the digest, typed; a PIN, where the
-user set one, is asked for in every case. BLOCKED has no yes.
+LOW and MEDIUM take one more key, not the first one again, after a rest; HIGH takes the first digits
+of the digest, typed; a PIN, where the user set one, is asked for in every case. BLOCKED has no yes.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from mai.proposal import Level, Proposal, State
 from mai.text import one_line
 from mai.tui.proposal_words import counts, level, review_line, risk_line, short_digest, trial_line
+from mai.tui.screens.question import Question
 
 if TYPE_CHECKING:
     from mai.core import Core
@@ -62,11 +62,11 @@ def carry_out(core: Core, yes: Yes, cancel: Cancel) -> Proposal:
     return core.approve(yes.proposal_id, yes.digest, yes.by, cancel)
 
 
-class ApprovalScreen(ModalScreen[Yes | None]):
+class ApprovalScreen(Question[Yes | None]):
     """Asks for the yes. Ends with it, or with None where the person left it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("a,y", "agree", "Land it", show=False),
+        Binding("y", "agree", "Land it", show=False),
         Binding("escape,n,q", "leave", "Leave it", show=False),
     ]
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012 - as Textual has it
@@ -98,8 +98,12 @@ class ApprovalScreen(ModalScreen[Yes | None]):
 
     def action_agree(self) -> None:
         """Say yes, where one key is enough."""
-        if not self._is_high and self._pin is None:
+        if self._is_high or self._pin is not None:
+            return
+        if self.is_meant():
             self._agree()
+        else:
+            self._problem("That came in a row with other keys. Press y once more.")
 
     def action_leave(self) -> None:
         """Leave it; it still waits."""
@@ -130,10 +134,13 @@ class ApprovalScreen(ModalScreen[Yes | None]):
             self.dismiss(Yes(self.proposal.id, self.proposal.digest, who()))
 
     def _refuse(self, sentence: str, selector: str) -> None:
-        self.query_one("#approval-problem", Static).update(Content.styled(sentence, "$error"))
+        self._problem(sentence)
         field = self.query_one(selector, Input)
         field.value = ""
         field.focus()
+
+    def _problem(self, sentence: str) -> None:
+        self.query_one("#approval-problem", Static).update(Content.styled(sentence, "$error"))
 
     def _card(self) -> Content:
         proposal = self.proposal
@@ -162,4 +169,4 @@ class ApprovalScreen(ModalScreen[Yes | None]):
             return Content.assemble("Type ", (digits, "bold"), " and Enter to land it.", *leave)
         if self._pin is not None:
             return Content.assemble("Type the PIN and Enter to land it.", *leave)
-        return Content.assemble(("a", "bold"), " again or ", ("y", "bold"), " lands it", *leave)
+        return Content.assemble(("y", "bold"), " lands it", *leave)

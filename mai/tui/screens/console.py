@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -154,6 +155,14 @@ class ConsoleScreen(Screen[None]):
             self.conversation.scroll_page_up(animate=False)
         else:
             self.conversation.scroll_page_down(animate=False)
+
+    def on_key(self, event: events.Key) -> None:
+        """Take what means nothing to the list to the prompt: somebody is typing."""
+        has_keys = self.query_one(ProposalList).has_focus
+        if has_keys and event.is_printable and event.key not in self.active_bindings:
+            event.stop()
+            self.action_switch()
+            self.query_one(Prompt).insert(event.character or "")
 
     def on_descendant_focus(self) -> None:
         """Name the keys of what has the focus now."""

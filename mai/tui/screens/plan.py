@@ -8,21 +8,22 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
 from mai.agent.task import Plan
 from mai.errors import UsageError
 from mai.text import plain
+from mai.tui.screens.question import Question
 
 
-class PlanScreen(ModalScreen[Plan | None]):
+class PlanScreen(Question[Plan | None]):
     """Ends with the plan, changed or not, on `y`; with None on `n` or Esc. `e` changes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "agree", show=False),
-        Binding("e", "edit", show=False),
-        Binding("n,escape", "leave", show=False),
+        Binding("y", "if_meant('agree')", show=False),
+        Binding("e", "if_meant('edit')", show=False),
+        Binding("n", "if_meant('leave')", show=False),
+        Binding("escape", "leave", show=False),
         Binding("ctrl+s", "agree", show=False, priority=True),
     ]
 
@@ -39,6 +40,11 @@ class PlanScreen(ModalScreen[Plan | None]):
     def on_mount(self) -> None:
         """Put the keys with the screen: the text is only read until somebody changes it."""
         self.query_one(TextArea).can_focus = False
+
+    async def action_if_meant(self, action: str) -> None:
+        """Do it, unless the key belongs to something else: a plan comes while one may be typing."""
+        if self.is_meant():
+            await self.run_action(action)
 
     def action_agree(self) -> None:
         """Go on with what stands there."""
