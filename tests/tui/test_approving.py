@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import pytest
+from textual.events import Key
 from textual.widgets import Input, Static
 
 from mai.proposal import Level, State
 from mai.tui.screens import question
 from mai.tui.widgets.frame import FrameLine
 from mai.tui.widgets.prompt import Prompt
-from tests.tui.console import PATIENCE_S, Console, Desktop, judge_again
+from tests.tui.console import _NAMES, PATIENCE_S, Console, Desktop, judge_again
 
 
 async def test_a_then_y_lands_a_commit_with_the_decision_in_it(desktop: Desktop) -> None:
@@ -69,8 +70,10 @@ async def test_words_typed_on_the_list_go_to_the_prompt(desktop: Desktop) -> Non
     proposal = desktop.pending()
     async with desktop.console() as console:
         await console.chooses(proposal)
-        await console.type("/improve a day")
         prompt = console.app.console_screen.query_one(Prompt)
+        for letter in "/improve a day":  # at once, as a terminal passes on what was pasted
+            console.app.post_message(Key(_NAMES.get(letter, letter), letter))
+        await console.until(lambda: prompt.text.endswith("day"), "all of it")
         assert prompt.has_focus
         assert prompt.text == "/improve a day"
         assert type(console.app.screen).__name__ == "ConsoleScreen"

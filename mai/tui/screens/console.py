@@ -54,6 +54,7 @@ class ConsoleScreen(Screen[None]):
         self._since_s = 0.0
         self._queued: tuple[str, ...] = ()
         self._head = ("", "", "")
+        self._is_leaving_list = False
 
     def compose(self) -> ComposeResult:
         """Lay out the frame and what is in it."""
@@ -157,15 +158,26 @@ class ConsoleScreen(Screen[None]):
             self.conversation.scroll_page_down(animate=False)
 
     def on_key(self, event: events.Key) -> None:
-        """Take what means nothing to the list to the prompt: somebody is typing."""
-        has_keys = self.query_one(ProposalList).has_focus
-        if has_keys and event.is_printable and event.key not in self.active_bindings:
+        """Take to the prompt what means nothing to the list: somebody is typing.
+
+        What follows goes there too, though it was on its way to the list: focus moves a little
+        later than keys come. The prompt itself lets no letter through to here.
+        """
+        if not event.is_printable or event.character is None:
+            return
+        listed, prompt = self.query_one(ProposalList), self.query_one(Prompt)
+        is_for_list = listed.has_focus and event.key in self.active_bindings
+        if prompt.has_focus or self._is_leaving_list or not is_for_list:
             event.stop()
-            self.action_switch()
-            self.query_one(Prompt).insert(event.character or "")
+            if listed.has_focus and not self._is_leaving_list:
+                self._is_leaving_list = True
+                self.action_switch()
+            prompt.focus()
+            prompt.insert(event.character)
 
     def on_descendant_focus(self) -> None:
         """Name the keys of what has the focus now."""
+        self._is_leaving_list = False
         self.set_class(self.query_one(ProposalList).has_focus, "-listing")
         self._draw_lines()
 
