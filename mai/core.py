@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from mai import scratch
 from mai.errors import UnsuitableRepo
 from mai.events import Cancel, EventBus, ProposalChanged, Said
 from mai.mind import Mind
@@ -93,6 +94,7 @@ class Core:
         database = Database.open(settings.memory_db_path, backups_kept=settings.backups_kept)
         database.backup_if_due(settings.backup_hours)
         configure(settings, tells_stderr=tells_stderr)
+        scratch.reap()
         return cls(settings, repo, database, clock or SystemClock())
 
     def __enter__(self) -> Self:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
@@ -134,6 +133,7 @@ def _inside(folder: Path) -> Iterator[Path]:
 
 
 def _judge_paths(paths: list[Path]) -> dict[str, Any]:
+    from mai import scratch
     from mai.cli.output import progress
     from mai.proposal import Level
     from mai.repo_policy import RepoPolicy
@@ -142,8 +142,8 @@ def _judge_paths(paths: list[Path]) -> dict[str, Any]:
     from mai.settings import load
 
     policy = Policy.of(load(), RepoPolicy())
-    with tempfile.TemporaryDirectory(prefix="mai-risk-") as folder:
-        stdin = Path(folder, "stdin.py")
+    with scratch.folder("risk") as folder:
+        stdin = folder / "stdin.py"
         files = list(_files(paths, stdin))
         with progress(len(files)) as step:
             reports = list(score_paths(files, policy, progress=step))

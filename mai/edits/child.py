@@ -7,13 +7,13 @@ import importlib.util
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from mai import scratch
 from mai.edits.frames import BrokenFrameError, read_frame, write_frame
 from mai.errors import MaiError
 
@@ -45,8 +45,9 @@ class Child:
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._process: subprocess.Popen[bytes] | None = None
+        self._things = contextlib.ExitStack()
         try:
-            self._folder = tempfile.TemporaryDirectory(prefix="mai-worker-")
+            self._folder = self._things.enter_context(scratch.folder("worker"))
         except OSError as error:
             raise MaiError(f"No folder for the parser can be made: {error.strerror}.") from error
 
@@ -60,7 +61,7 @@ class Child:
         traceback: TracebackType | None,
     ) -> None:
         self._end()
-        self._folder.cleanup()
+        self._things.close()
 
     def ask(self, header: dict[str, Any], body: bytes) -> Answer:
         """Send one request and wait for its answer, `timeout_s` at most.
@@ -97,7 +98,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            cwd=self._folder.name,
+            cwd=self._folder,
             env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
             start_new_session=True,  # Ctrl-C in the terminal is for Mai, which then ends the worker
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from mai import scratch
 from mai.errors import ProviderError
 from mai.providers.reflex_files import Style
 from mai.text import one_line
@@ -112,8 +112,8 @@ def fix(
 
 @contextmanager
 def _bench(files: Mapping[str, bytes]) -> Iterator[tuple[Path, dict[str, str]]]:
-    with tempfile.TemporaryDirectory(prefix="mai-reflex-") as folder:
-        root = Path(folder).resolve()
+    with scratch.folder("reflex") as folder:
+        root = folder.resolve()
         names = {}
         for number, (path, data) in enumerate(files.items()):
             # Only this much of a name means something to ruff.

@@ -14,6 +14,7 @@ import requests
 from docker.errors import APIError, BuildError, DockerException, ImageNotFound
 from docker.models.images import Image
 
+from mai import scratch
 from mai.errors import NoEngine, SandboxError
 from mai.resources import resource
 from mai.sandbox import wheels
@@ -65,7 +66,7 @@ def _ensure(client: docker.DockerClient, settings: Settings, say: Say) -> str:
     name = wanted or ensure_base(client, say)
     labels = {LABEL: recipe, _BASE_LABEL: str(client.images.get(name).id)}
     say(f"Building the sandbox image on {name}.")
-    with wheels.folder() as folder:
+    with scratch.folder("wheels") as folder:
         fetched = wheels.download(folder, ["--no-deps", "--require-hashes", *_listed()])
         image, _ = client.images.build(
             fileobj=_context(fetched),

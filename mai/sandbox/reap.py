@@ -6,10 +6,10 @@ import psutil
 import requests
 from docker.errors import DockerException
 
+from mai import scratch
 from mai.errors import NoEngine
 from mai.sandbox.container import HOST, OWNER, STARTED, host_name, remove
 from mai.sandbox.engine import Engine
-from mai.sandbox.wheels import reap_folders
 from mai.text import one_line
 
 #: The clock that start times are computed from may have been set meanwhile.
@@ -30,7 +30,7 @@ def reap(engine: Engine) -> int:
     orphans = [container["Id"] for container in found if _is_orphan(container["Labels"])]
     for container_id in orphans:
         remove(engine.client, container_id)
-    reap_folders()
+    scratch.reap()
     return len(orphans)
 
 

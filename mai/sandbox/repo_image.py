@@ -22,6 +22,7 @@ import requests
 from docker.errors import BuildError, DockerException, ImageNotFound
 from packaging.requirements import Requirement
 
+from mai import scratch
 from mai.errors import NoEngine, SandboxError
 from mai.jobs import Prepared
 from mai.sandbox import wheels
@@ -89,7 +90,7 @@ class RepoImages:
         about = json.loads(self._ask(_ASK))
         wanted = applicable(dependencies.requirements, about["environment"])
         self._say(f"Fetching what the repo needs for its tests: {len(wanted)} packages.")
-        with wheels.folder() as place:
+        with scratch.folder("wheels") as place:
             fetched, unpacked = place / "wheels", place / "deps"
             fetched.mkdir()
             unpacked.mkdir()

@@ -14,11 +14,9 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
-
-import psutil
 
 from mai.errors import SandboxError
 from mai.text import one_line
@@ -27,8 +25,6 @@ TIMEOUT_S = 300
 _MOST_BYTES = 768 << 20
 _MOST_UNPACKED_BYTES = 2 << 30
 _POLL_S = 0.2
-_PREFIX = "mai-wheels-"
-_TOLERANCE_S = 2.0
 #: What pip may know of this machine: how the person reaches an index, and no secret besides.
 _PASSED_ON = (
     *("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"),
@@ -43,38 +39,6 @@ _PASSED_ON = (
     ),
     *("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
 )
-
-
-@contextmanager
-def folder() -> Iterator[Path]:
-    """Give a folder that is removed afterwards; its name says whose it is."""
-    process = psutil.Process()
-    prefix = f"{_PREFIX}{process.pid}-{process.create_time():.2f}-"
-    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as name:
-        yield Path(name)
-
-
-def reap_folders() -> int:
-    """Remove the folders of processes that are gone; return how many there were."""
-    removed = 0
-    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*-*"):
-        with suppress(OSError, ValueError):
-            pid, started = path.name.removeprefix(_PREFIX).split("-")[:2]
-            if path.is_symlink() or path.stat().st_uid != os.getuid():
-                continue
-            if not _is_alive(int(pid), float(started)):
-                shutil.rmtree(path, ignore_errors=True)
-                removed += 1
-    return removed
-
-
-def _is_alive(pid: int, started: float) -> bool:
-    try:
-        return abs(psutil.Process(pid).create_time() - started) < _TOLERANCE_S
-    except psutil.NoSuchProcess:
-        return False
-    except psutil.AccessDenied:
-        return True
 
 
 def download(target: Path, arguments: Iterable[str], *, timeout_s: float = TIMEOUT_S) -> list[Path]:

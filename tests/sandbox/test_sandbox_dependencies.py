@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
+from mai import scratch
 from mai.errors import SandboxError
 from mai.jobs import Job, Limits, Prepared, RunResult, TestOutcome
 from mai.proposal import Verdict
@@ -160,7 +158,7 @@ def test_a_source_distribution_is_refused_and_nothing_of_it_run(
     )
     with zipfile.ZipFile(shelf / f"{NAME}-1.0.zip", "w") as archive:
         archive.write(tmp_path / "setup.py", f"{NAME}-1.0/setup.py")
-    with wheels.folder() as folder, pytest.raises(SandboxError, match="pip says"):
+    with scratch.folder("test") as folder, pytest.raises(SandboxError, match="pip says"):
         wheels.download(folder, [NAME])
     assert not ran.exists()
 
@@ -168,13 +166,13 @@ def test_a_source_distribution_is_refused_and_nothing_of_it_run(
 @pytest.mark.host
 def test_what_takes_too_long_is_stopped(shelf: Path) -> None:
     make_wheel(shelf)
-    with wheels.folder() as folder, pytest.raises(SandboxError, match="longer than 0 s"):
+    with scratch.folder("test") as folder, pytest.raises(SandboxError, match="longer than 0 s"):
         wheels.download(folder, [NAME], timeout_s=0)
 
 
 def test_what_is_no_wheel_is_said(shelf: Path) -> None:
     make_wheel(shelf).write_bytes(b"not a zip archive")
-    with wheels.folder() as folder, pytest.raises(SandboxError):
+    with scratch.folder("test") as folder, pytest.raises(SandboxError):
         wheels.download(folder, [NAME])
 
 
@@ -189,7 +187,7 @@ def test_pip_is_told_no_secret(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> 
         with talk:
             heard.append(talk.recv(1 << 16))
 
-    with socket.create_server(("127.0.0.1", 0)) as listener, wheels.folder() as folder:
+    with socket.create_server(("127.0.0.1", 0)) as listener, scratch.folder("test") as folder:
         port = listener.getsockname()[1]
         line = f"--find-links http://127.0.0.1:{port}/${{DISCORD_BOT_TOKEN}}\n"
         assert of("requirements.txt", f"{line}{NAME}\n") == (NAME,)
@@ -204,30 +202,6 @@ def test_pip_is_told_no_secret(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> 
         thread.join()
     assert len(heard) == 1
     assert b"made-up-secret" not in heard[0]
-
-
-def test_a_killed_owners_folder_is_removed_and_a_living_ones_is_not() -> None:
-    script = (
-        "from mai.sandbox import wheels\nimport sys, time\n"
-        "with wheels.folder() as folder:\n"
-        "    print(folder, flush=True)\n    time.sleep(1000)\n"
-    )
-    with (
-        wheels.folder() as own,
-        subprocess.Popen(
-            [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True
-        ) as owner,
-    ):
-        assert owner.stdout is not None
-        left = Path(owner.stdout.readline().strip())
-        assert left.is_dir()
-        owner.kill()
-        owner.wait()
-        assert wheels.reap_folders() >= 1
-        assert not left.exists()
-        assert own.is_dir()
-    assert str(psutil.Process().pid) in own.name
-    assert not own.exists()
 
 
 # --- in the sandbox ---------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mai import scratch
 from mai.errors import NoEngine, SandboxError
 from mai.jobs import Job, Limits
 from mai.sandbox import wheels
@@ -121,7 +122,7 @@ def test_a_build_that_fails_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1/simple")
-    with wheels.folder() as folder, pytest.raises(SandboxError, match="pip says") as caught:
+    with scratch.folder("test") as folder, pytest.raises(SandboxError, match="pip says") as caught:
         wheels.download(folder, ["--no-deps", "pytest"])
     assert "\n" not in str(caught.value)
 
