@@ -18,6 +18,7 @@ FOR_HELP = HEAVY | {
     "structlog",
     "jinja2",
     "psutil",
+    "rich",
 }
 
 _SCRIPT = """

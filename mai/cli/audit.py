@@ -43,7 +43,10 @@ def verify(repo: RepoOption = None, as_json: JsonOption = False) -> None:
 
 @app.command()
 def accept(repo: RepoOption = None) -> None:
-    """Go on with a ledger whose end was lost, as after restoring a backup; it is put on record."""
+    """Go on with a ledger whose end was lost. It is put on record.
+
+    As after restoring a backup.
+    """
     from mai.cli.approval import answer, check_pin, who
     from mai.cli.output import answering, is_terminal, line
     from mai.cli.session import opened
@@ -67,7 +70,7 @@ def accept(repo: RepoOption = None) -> None:
 
 @app.command()
 def export(repo: RepoOption = None, as_json: JsonOption = False) -> None:
-    """Print every row as JSON, one a line, oldest first; with --json, as one object."""
+    """Print every row as JSON, one a line. With --json, as one object."""
     import json
 
     from mai.cli.output import answering, line, print_json

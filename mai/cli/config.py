@@ -6,7 +6,7 @@ from mai.cli.options import JsonOption
 
 
 def config(as_json: JsonOption = False) -> None:
-    """Show every setting, its value and where it came from; secrets only as `set`."""
+    """Show every setting, its value and its source. Secrets are only told as `set`."""
     from dataclasses import asdict
 
     from mai.cli.output import answering, line, print_json

@@ -35,6 +35,7 @@ app = typer.Typer(
     help="An agent that may change code, because of what stands between its ideas and your branch.",
     no_args_is_help=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # reading what draws boxes would take longer than all the rest
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (

@@ -22,7 +22,7 @@ def import_notes(
     repo: RepoOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take over notes: what `export` gave, or a text, a note per paragraph."""
+    """Take over notes. What `export` gave, or a text, a note per paragraph."""
     from mai.cli.output import answering, line, print_json
     from mai.cli.session import opened
 
@@ -43,7 +43,7 @@ def search(
     repo: RepoOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Search the notes by words, best match first; old ones that a summary stands for too."""
+    """Search the notes by words. Old ones that a summary stands for too."""
     from dataclasses import asdict
 
     from mai.cli.output import answering, line, print_json
@@ -84,7 +84,7 @@ def stats(repo: RepoOption = None, as_json: JsonOption = False) -> None:
 
 @app.command(name="export")
 def export_notes(repo: RepoOption = None, as_json: JsonOption = False) -> None:
-    """Print every note, a JSON object a line; with --json as one object."""
+    """Print every note, a JSON object a line. With --json as one object."""
     import json
 
     from mai.cli.output import answering, line, print_json
@@ -129,7 +129,10 @@ def forget(
 
 @app.command()
 def compress(repo: RepoOption = None, as_json: JsonOption = False) -> None:
-    """Put old talk together into short notes, by the model where there is one; nothing is lost."""
+    """Put old talk together into short notes. Nothing is lost.
+
+    By the model, where there is one.
+    """
     from mai.cli.output import answering, line, print_json
     from mai.cli.session import cancellable, opened
 

@@ -52,7 +52,7 @@ def use(
     ],
     as_json: JsonOption = False,
 ) -> None:
-    """Think with NAME from now on: it is written to the user's config.toml."""
+    """Think with NAME from now on. It is written to the user's config.toml."""
     from mai.cli.output import answering, line, note, print_json
     from mai.config_file import put
     from mai.errors import ModelNotFound

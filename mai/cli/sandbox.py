@@ -13,7 +13,7 @@ app = typer.Typer(help="The engine room: where proposed code runs.", no_args_is_
 
 @app.command()
 def build(as_json: JsonOption = False) -> None:
-    """Bring up an engine where none answers, and build the image that trials run in."""
+    """Build the image that trials run in. Brings up an engine where none answers."""
     from mai.cli.output import answering, line, note, print_json
     from mai.sandbox.bootstrap import ensure_engine
     from mai.sandbox.engine import connect
@@ -65,7 +65,7 @@ def run(
     command: Annotated[list[str], typer.Argument(metavar="-- CMD…", help="What to run.")],
     repo: RepoOption = None,
 ) -> None:
-    """Run a command over the branch's tree inside the sandbox, to look around."""
+    """Run a command over the branch's tree inside the sandbox."""
     from mai.cli.output import Exit, answering, note
     from mai.cli.session import opened
     from mai.sandbox.trial import DockerSandbox

@@ -26,7 +26,7 @@ _GRACE_S = 8.0
 
 
 def serve(repo: RepoOption = None, as_json: JsonOption = False) -> None:
-    """Keep the inbox and Discord running, without a screen, until it is stopped."""
+    """Keep the inbox and Discord running without a screen."""
     from mai.cli.output import Exit, answering, note, print_json
     from mai.core import Core
     from mai.surfaces.host import Host

@@ -24,7 +24,7 @@ def submit(
     repo: RepoOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put any patch through the pipeline: a gate for every agent, not only Mai."""
+    """Put any patch through the pipeline. A gate for every agent, not only Mai."""
     from mai.cli.output import answering
     from mai.cli.proposal_json import Seen
     from mai.cli.session import cancellable, opened
@@ -80,7 +80,7 @@ def change(
     repo: RepoOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Plan a change for one task, show the plan, write it, and put it through the pipeline."""
+    """Plan a change for one task, show the plan, write and submit it."""
     from mai.cli.output import answering, is_terminal
     from mai.cli.planning import ask_plan
     from mai.cli.proposal_json import Seen
