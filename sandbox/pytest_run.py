@@ -20,9 +20,8 @@ _FULL_TIMEOUTS = 2
 _SHORTEST_TEST_S = 0.5
 _MOST_TESTS = 100_000
 _CANARIES = 5  # one of each kind
-_TWINS = (
-    20  # that bear the names of the repo's own tests: each runs the fixtures of all tests again
-)
+# Those that bear the names of the repo's own tests: each runs the fixtures of all tests again.
+_TWINS = 20
 _WORDS = (
     *("bounds", "bytes", "cached", "closed", "copy", "decode", "default", "empty", "encode"),
     *("first", "footer", "format", "handles", "header", "index", "insert", "invalid", "keeps"),

@@ -123,9 +123,8 @@ def _file(version: Version, base: Promise, head: Promise) -> Iterator[Finding]:
             continue
         if name.startswith("pytest_"):
             yield found
-        elif (
-            version.base is not None and fingerprint not in prints
-        ):  # a fixture of a new file changes no test that stood
+        # A fixture of a new file changes no test that stood.
+        elif version.base is not None and fingerprint not in prints:
             yield _lowered(found)
     if not is_test(version.path):
         return

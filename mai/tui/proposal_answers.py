@@ -30,7 +30,7 @@ class ProposalAnswers:
     def __init__(self, app: MaiApp, core: Core) -> None:
         self._app = app
         self._core = core
-        # A held key must not bring the card back while the screen still shows it as waiting.
+        # What is being landed is not asked about again, though the screen still shows it waiting.
         self._agreed_to: set[Yes] = set()
 
     def ask(self, proposal: Proposal, *, is_yes: bool) -> None:

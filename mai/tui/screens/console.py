@@ -169,9 +169,7 @@ class ConsoleScreen(Screen[None]):
         is_for_list = listed.has_focus and event.key in self.active_bindings
         if prompt.has_focus or self._is_leaving_list or not is_for_list:
             event.stop()
-            if listed.has_focus and not self._is_leaving_list:
-                self._is_leaving_list = True
-                self.action_switch()
+            self._is_leaving_list = listed.has_focus
             prompt.focus()
             prompt.insert(event.character)
 
