@@ -28,6 +28,7 @@ _SERVER_TIMEOUT_S = 0.5
 _ANSWER_BYTES_MOST = 2_000_000
 _LM_STUDIO_USUAL = ("http://localhost:1234", "http://localhost:8000")
 _BUILT_BY_MAI = {"label": "mai.image"}
+_ID_CHARACTERS = len("sha256:") + 12
 _START_ENGINE = f"{shlex.quote(sys.executable)} -m mai.sandbox.bootstrap engine"
 
 # What `docker info` must say for a container to be held to its limits.
@@ -90,11 +91,12 @@ def image(settings: Settings, _repo_dir: Path) -> Check:
     name = "sandbox image"
     try:
         with _engine() as client:
-            images = client.images.list(name=named, filters=None if named else _BUILT_BY_MAI)
+            # Not `images.list`, which fails where somebody removes one meanwhile.
+            images = client.api.images(name=named, filters=None if named else _BUILT_BY_MAI)
     except OSError:
         return Check(name, Status.FAIL, "No engine answers, so none can be seen.", _START_ENGINE)
     if images:
-        return Check(name, Status.OK, f"{named or images[0].short_id} is here.")
+        return Check(name, Status.OK, f"{named or images[0]['Id'][:_ID_CHARACTERS]} is here.")
     if named:
         mend = f"docker pull {shlex.quote(named)}"
         return Check(name, Status.FAIL, f"{one_line(named)} is not here.", mend)

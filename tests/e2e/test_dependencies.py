@@ -12,6 +12,7 @@ from docker.errors import DockerException
 from mai.events import Cancel
 from mai.protocols import ToolCall
 from mai.sandbox.engine import connect
+from mai.sandbox.prune import listed
 from mai.sandbox.repo_image import LABEL, NEEDS
 from mai.settings import load
 from tests.surfaces.serving import core_of
@@ -51,10 +52,10 @@ def needy(tmp_path: Path) -> Iterator[Workspace]:
     """A repo whose code cannot be imported without a package."""
     with closing(connect(load())) as engine:
         yield Workspace.make(tmp_path, FILES)
-        for image in engine.client.images.list(filters={"label": LABEL}):
-            if image.labels.get(NEEDS, "").startswith(NAME):
+        for image in listed(engine.client, LABEL):
+            if image["Labels"].get(NEEDS, "").startswith(NAME):
                 with suppress(DockerException):  # another test is at it
-                    engine.client.images.remove(str(image.id), force=True)
+                    engine.client.images.remove(image["Id"], force=True)
 
 
 def test_what_the_repo_needs_is_there_when_a_change_is_tried(needy: Workspace, shelf: Path) -> None:

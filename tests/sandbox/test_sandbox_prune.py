@@ -7,7 +7,9 @@ import io
 import json
 import os
 import tarfile
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +18,7 @@ import pytest
 from docker.errors import ImageNotFound
 
 from mai.sandbox.engine import connect
-from mai.sandbox.prune import prune
+from mai.sandbox.prune import listed, prune
 from mai.settings import load
 
 pytestmark = pytest.mark.docker
@@ -28,8 +30,8 @@ LABEL = f"mai.test-prune-{os.getpid()}"
 def client() -> Iterator[docker.DockerClient]:
     with closing(connect(load())) as engine:
         yield engine.client
-        for image in engine.client.images.list(filters={"label": LABEL}):
-            engine.client.images.remove(str(image.id), force=True)
+        for image in listed(engine.client, LABEL):
+            engine.client.images.remove(image["Id"], force=True)
 
 
 def make_image(client: docker.DockerClient, name: str, age: timedelta) -> str:
@@ -75,3 +77,17 @@ def test_what_was_just_made_stays_however_many_there_are(client: docker.DockerCl
     minutes = [make_image(client, f"minute{n}", timedelta(minutes=n)) for n in (1, 2, 3)]
     prune(client, LABEL, 0)
     assert all(is_there(client, tag) for tag in minutes)
+
+
+def test_two_that_prune_at_once_do_not_stumble_over_each_other(
+    client: docker.DockerClient,
+) -> None:
+    old = [make_image(client, f"old{n}", timedelta(days=n + 1)) for n in range(30)]
+
+    def prune_later(after_s: float) -> None:
+        time.sleep(after_s)  # so that one looks while another removes
+        prune(client, LABEL, 0)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(prune_later, [n / 50 for n in range(8)]))
+    assert not any(is_there(client, tag) for tag in old)
