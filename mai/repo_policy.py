@@ -44,3 +44,7 @@ class RepoPolicy(BaseModel):
             raise SettingsError("mai.toml: " + sentence_of(error)) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"mai.toml cannot be read: {one_line(str(error))}.") from error
+        except RecursionError as error:
+            raise SettingsError(
+                "mai.toml cannot be read: its values are nested too deep."
+            ) from error

@@ -25,6 +25,6 @@ def is_mai(repo: Repo, commit: str) -> bool:
         return False
     try:
         project = tomllib.loads(data.decode("utf-8")).get("project", {})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
         return True  # it has Mai's package and cannot say that it is something else
     return isinstance(project, dict) and project.get("name") == DISTRIBUTION

@@ -14,10 +14,11 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from mai.errors import Conflict, GitError, MaiError, RepoBusy, UnsuitableRepo
 from mai.text import one_line
@@ -189,6 +190,31 @@ class Git:
         if answer.status not in accepted:
             raise failure(arguments[0], answer.status, answer.error)
         return answer
+
+    def read_limited(
+        self, *arguments: str, limit_bytes: int, timeout_s: float = TIMEOUT_S
+    ) -> bytes | None:
+        """Return what a command prints, or None where that is more than `limit_bytes`.
+
+        Raises:
+            GitError: the command failed, or it hung.
+        """
+        process = self.start(*arguments)
+        hung = threading.Timer(timeout_s, process.kill)
+        hung.start()
+        try:
+            output = cast("IO[bytes]", process.stdout).read(limit_bytes + 1)
+            if len(output) > limit_bytes:
+                return None
+            error = cast("IO[bytes]", process.stderr).read().decode("utf-8", "replace")
+            if process.wait() != 0:
+                raise failure(arguments[0], process.returncode, error)
+            return output
+        finally:
+            hung.cancel()
+            stop(process)
+            for stream in (process.stdin, process.stdout, process.stderr):
+                cast("IO[bytes]", stream).close()
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

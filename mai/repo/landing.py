@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 
 from mai import crash
-from mai.errors import Conflict, EditError, GitError, RepoBusy, UnsuitableRepo
+from mai.errors import Conflict, EditError, GitError, RepoBusy
 from mai.proposal import Json, Landing
 from mai.repo import trees
 from mai.repo.checkout import Checkout
@@ -25,7 +25,6 @@ from mai.repo.diffs import PathChange, path_changes
 from mai.repo.journal import Journal
 from mai.repo.objects import SUBMODULE, check_oid
 from mai.repo.obstacles import obstacle
-from mai.repo.place import find
 from mai.repo.refs import Person, check_branch
 from mai.repo.repository import Repo
 from mai.text import one_line
@@ -117,10 +116,12 @@ def execute(repo: Repo, plan: LandingPlan) -> Landing:
     Raises:
         Conflict: the branch moved, or is gone; nothing was changed.
         RepoBusy: another git holds the index or the branch, or another Mai is landing. Call again.
+        UnsuitableRepo: the repository has become another one, or one that Mai does not write to.
         GitError: git, or the disk, refused. Where the branch has moved already, a later call
             finishes the work tree.
     """
     with repo.landing_lock():
+        repo.current_place()
         crash.point("landing:prepared")
         journal = Journal(repo.private / "landing.json", repo.git_dir)
         journal.clean_up()
@@ -215,12 +216,7 @@ def _changes(repo: Repo, plan: LandingPlan) -> list[PathChange]:
 
 
 def _checkout(repo: Repo, changes: list[PathChange]) -> Checkout:
-    # Looked at again: the repository's settings may have changed since it was opened.
-    place = find(repo.root)
-    if (place.git_dir, place.common_dir) != (repo.place.git_dir, repo.place.common_dir):
-        msg = f"{one_line(str(repo.root))} has become another repository; start Mai again."
-        raise UnsuitableRepo(msg)
-    return Checkout(place, repo.store, repo.objects, changes)
+    return Checkout(repo.current_place(), repo.store, repo.objects, changes)
 
 
 def _names_beside(plan: LandingPlan) -> list[str]:

@@ -22,6 +22,12 @@ SUBMODULE = 0o160000
 LARGEST_FILE_BYTES = 256 * 1024 * 1024
 """A larger blob is not read into memory; the repo is refused with a sentence."""
 
+LARGEST_LISTING_BYTES = 256 * 1024 * 1024
+"""A longer list of a tree's files, about two million of them, is not read."""
+
+DEEPEST_PATH = 200
+"""The most folders that a tracked file may lie in; tools that walk a tree recurse once for each."""
+
 # Requests are written in batches that fit into any pipe, so that git can always take them all
 # while its answers wait for us.
 _BATCH = 64
@@ -238,9 +244,24 @@ class Snapshot:
 
     def _by_path(self) -> dict[str, TreeEntry]:
         if self._entries is None:
-            listing = self._git.run("ls-tree", "-r", "-z", "--full-tree", self.commit).output
-            self._entries = dict(_parsed(listing.decode("utf-8", "surrogateescape")))
+            listing = self._listing().decode("utf-8", "surrogateescape")
+            self._entries = dict(_parsed(listing))
         return self._entries
+
+    def _listing(self) -> bytes:
+        """Return what git lists of the tree, up to a limit.
+
+        A few small trees that name each other many times can stand for billions of files.
+        """
+        limit = LARGEST_LISTING_BYTES
+        arguments = ("ls-tree", "-r", "-z", "--full-tree", self.commit)
+        output = self._git.read_limited(*arguments, limit_bytes=limit)
+        if output is None:
+            msg = (
+                f"The names of the tracked files take more than {limit:,} bytes, which is too many."
+            )
+            raise UnsuitableRepo(msg)
+        return output
 
 
 def _parsed(listing: str) -> Iterator[tuple[str, TreeEntry]]:
@@ -249,6 +270,12 @@ def _parsed(listing: str) -> Iterator[tuple[str, TreeEntry]]:
         mode, _, oid = head.split(" ")
         # Old gits wrote 100664, which means 100644 to every git since.
         number = 0o100644 if mode == "100664" else int(mode, 8)
+        if path.count("/") > DEEPEST_PATH:
+            msg = (
+                f"{one_line(path, 60)} lies in {path.count('/'):,} folders; "
+                f"Mai works on up to {DEEPEST_PATH}."
+            )
+            raise UnsuitableRepo(msg)
         yield path, TreeEntry(path, number, oid)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from mai.errors import EditError
 from mai.jobs import NewFile
-from mai.repo.objects import LINK, REGULAR, SUBMODULE, TreeEntry
+from mai.repo.objects import DEEPEST_PATH, LINK, REGULAR, SUBMODULE, TreeEntry
 from mai.text import one_line
 
 _LONGEST_PATH_BYTES = 4095  # PATH_MAX less its NUL
@@ -49,6 +49,7 @@ def _fault_of(path: str) -> str | None:
     names = re.split(r"[/\\]", path)
     faults = {
         "is empty": not path,
+        f"lies in more than {DEEPEST_PATH} folders": path.count("/") > DEEPEST_PATH,
         "is too long": len(encoded) > _LONGEST_PATH_BYTES,
         "has a control character in it": any(map(_is_control, path)),
         "is absolute": re.match(r"[/\\]|[A-Za-z]:[/\\]", path) is not None,

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from mai.errors import GitError, UnsuitableRepo
 from mai.repo.git import Git, reason_of
+from mai.repo.special_files import refuse_special_files
 from mai.text import one_line
 
 _SMALL_FILE_BYTES = 64 * 1024
@@ -159,6 +160,7 @@ def _examine(root: Path, git_dir: Path) -> Place:
     if not (common_dir / "objects").is_dir() or not (common_dir / "refs").is_dir():
         raise UnsuitableRepo(f"{_shown(common_dir)} is damaged: it has no objects or no refs.")
     _check_owner(root, git_dir, common_dir)
+    refuse_special_files(common_dir, git_dir)
     if is_linked:
         _check_link_back(root, git_dir)
     settings = _settings(common_dir / "config")

@@ -98,6 +98,20 @@ class Repo:
         """16 hexadecimal digits that stand for this work tree's path."""
         return self.place.key
 
+    def current_place(self) -> Place:
+        """Return the repository as it is now, examined anew before it is written to.
+
+        Its settings and files may have changed since it was opened, hours ago perhaps.
+
+        Raises:
+            UnsuitableRepo: it has become another repository, or one that Mai does not write to.
+        """
+        now = place.find(self.root)
+        if (now.git_dir, now.common_dir) != (self.place.git_dir, self.place.common_dir):
+            msg = f"{one_line(str(self.root))} has become another repository; start Mai again."
+            raise UnsuitableRepo(msg)
+        return now
+
     @property
     def private(self) -> Path:
         """Mai's own bare repository for this one."""
@@ -249,9 +263,11 @@ class Repo:
         """Let the ref of Mai's own `ref` (`refs/mai/…`) keep `commit` in the user's repository.
 
         Raises:
+            UnsuitableRepo: the repository is no longer one that Mai writes to.
             GitError: it is no such ref.
             RepoBusy: another process is moving it.
         """
+        self.current_place()
         self.enter(commit)
         self.refs.keep(ref, commit, self.identity())
 

@@ -216,7 +216,7 @@ def test_a_fifo_for_a_file_does_not_hang(theirs: GitRepo, private_root: Path) ->
     config = theirs.root / ".git" / "config"
     config.unlink()
     os.mkfifo(config)
-    with pytest.raises(MaiError, match="not a regular file"):
+    with pytest.raises(MaiError, match="a FIFO"):
         Repo.open(theirs.root, private_root)
 
 
