@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from mai.cli import start
+from mai.commands import start
 
 start()

@@ -269,9 +269,9 @@ def _submission(draft: Draft) -> Submission:
 
 def _summary(provider: Provider, batch: Sequence[Note], cancel: Cancel) -> str:
     """Ask for a summary; empty where the model fails, and then first lines must do."""
-    from mai.prompting.budget import Part
-    from mai.prompting.templates import load
     from mai.providers.base import ask, refitted
+    from mai.templating.budget import Part
+    from mai.templating.templates import load
 
     def summed_up(context: int) -> str:
         request = load("compress").request(parts, context_tokens=context)

@@ -64,8 +64,8 @@ class Workshop:
 
     def reviewer(self, _proposal: Proposal) -> Reviewer | None:
         """Return who reviews, None where nobody can."""
-        from mai.prompting.reviewer import AbsentReviewer, ModelReviewer
         from mai.providers.select import reviewer_for
+        from mai.review.reviewer import AbsentReviewer, ModelReviewer
 
         try:
             elsewhere = self._elsewhere()
@@ -85,7 +85,7 @@ class Workshop:
         asked = (settings.reviewer or "").strip().lower()
         if asked not in {"claude", "opencode"}:
             return None
-        from mai.prompting import claude_review, opencode_review
+        from mai.review import claude_review, opencode_review
         from mai.system.redaction import Redactor
 
         redact = Redactor.for_settings(settings).text

@@ -25,7 +25,7 @@ _SCRIPT = """
 import json, sys
 sys.argv = ["mai", *json.loads(sys.argv[1])]
 try:
-    from mai.cli.main import run
+    from mai.commands.main import run
     if len(sys.argv) > 1:
         run()
 except SystemExit as end:

@@ -14,11 +14,11 @@ from pydantic import BaseModel, ValidationError
 
 from mai.agent.task import Means, Work
 from mai.errors import ProviderError
-from mai.prompting.blocks import fenced
-from mai.prompting.budget import Part
-from mai.prompting.templates import load
 from mai.protocols import ChatRequest
 from mai.providers.base import ask, parse_json
+from mai.templating.blocks import fenced
+from mai.templating.budget import Part
+from mai.templating.templates import load
 from mai.text import one_line
 
 ROUNDS = 3

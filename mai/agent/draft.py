@@ -13,11 +13,11 @@ from mai.edits.nouns import BaseFile
 from mai.edits.parse import parse
 from mai.errors import Cancelled, ContextOverflow, EditError, ProviderError
 from mai.events import Cancel
-from mai.prompting.budget import Part
 from mai.prompting.repomap import repo_map
-from mai.prompting.templates import load
 from mai.protocols import CanImprove, ChatRequest, Draft, Message, Provider, Snapshot
 from mai.providers.base import ask, context_tokens, is_smaller, refitted
+from mai.templating.budget import Part
+from mai.templating.templates import load
 from mai.text import one_line, title_line
 
 ROUNDS = 3

@@ -15,8 +15,8 @@ from mai.agent.outline import source, symbols
 from mai.agent.task import Place
 from mai.edits.resolve import names_inside
 from mai.prompting.repomap import words
-from mai.prompting.templates import load
 from mai.providers.tokens import most_tokens
+from mai.templating.templates import load
 
 #: What a file may take of the room for an answer: models write a little more than they are shown.
 WHOLE_SHARE = 0.8

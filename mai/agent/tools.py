@@ -20,8 +20,8 @@ from mai.agent.feedback import clipped
 from mai.agent.mentions import is_secret
 from mai.edits.paths import checked_path
 from mai.errors import EditError, MaiError
-from mai.prompting.blocks import Block, fenced
 from mai.protocols import Snapshot, Tool, ToolCall
+from mai.templating.blocks import Block, fenced
 from mai.text import one_line
 
 MOST_CHARACTERS = 6_000

@@ -17,13 +17,13 @@ from mai.agent.exchange import Exchange, Tell
 from mai.agent.mentions import mentioned
 from mai.agent.tools import MOST_CHARACTERS, Toolbox, described
 from mai.errors import ContextOverflow, ProviderError
-from mai.prompting.blocks import fenced, trusted
-from mai.prompting.budget import Part
 from mai.prompting.repomap import repo_map
-from mai.prompting.templates import load
 from mai.protocols import ChatRequest, Delta, KnowsContext, Message, Provider, Snapshot
 from mai.providers.base import closing, is_smaller
 from mai.providers.tokens import estimate_request
+from mai.templating.blocks import fenced, trusted
+from mai.templating.budget import Part
+from mai.templating.templates import load
 from mai.text import one_line
 
 MAP_TOKENS = 800

@@ -1,12 +1,1 @@
-"""The command line. One module per group of commands; heavy imports stay inside the commands."""
-
-from __future__ import annotations
-
-
-def start() -> None:
-    """Run `mai`; Ctrl-C ends it quietly even while its modules are still being read."""
-    try:
-        from mai.cli.main import run
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
-    run()
+"""Commands that neither show nor answer a proposal: see `mai.commands`."""

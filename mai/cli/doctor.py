@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mai.cli.options import JsonOption, RepoOption
+from mai.commands.options import JsonOption, RepoOption
 
 
 def doctor(repo: RepoOption = None, as_json: JsonOption = False) -> None:
     """Say what is installed, reachable or missing, and what mends it."""
     from dataclasses import asdict
 
-    from mai.cli.output import Exit, answering, line, print_json
+    from mai.commands.output import Exit, answering, line, print_json
     from mai.settings import load
     from mai.system.health import diagnose
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from mai.cli.options import JsonOption, RepoOption
+from mai.commands.options import JsonOption, RepoOption
 
 app = typer.Typer(help="What I remember of this repo.", no_args_is_help=True)
 
@@ -23,8 +23,8 @@ def import_notes(
     as_json: JsonOption = False,
 ) -> None:
     """Take over notes. What `export` gave, or a text, a note per paragraph."""
-    from mai.cli.output import answering, line, print_json
-    from mai.cli.session import opened
+    from mai.commands.output import answering, line, print_json
+    from mai.commands.session import opened
 
     with answering(as_json, lambda: {"imported": 0}):
         rows = list(_rows(_read(file)))
@@ -46,8 +46,8 @@ def search(
     """Search the notes by words. Old ones that a summary stands for too."""
     from dataclasses import asdict
 
-    from mai.cli.output import answering, line, print_json
-    from mai.cli.session import opened
+    from mai.commands.output import answering, line, print_json
+    from mai.commands.session import opened
 
     with answering(as_json, lambda: {"notes": []}), opened(repo) as core:
         core.mind.learn()
@@ -66,8 +66,8 @@ def stats(repo: RepoOption = None, as_json: JsonOption = False) -> None:
     """Count what is remembered."""
     from dataclasses import asdict
 
-    from mai.cli.output import answering, line, print_json
-    from mai.cli.session import opened
+    from mai.commands.output import answering, line, print_json
+    from mai.commands.session import opened
 
     with answering(as_json), opened(repo) as core:
         core.mind.learn()
@@ -87,8 +87,8 @@ def export_notes(repo: RepoOption = None, as_json: JsonOption = False) -> None:
     """Print every note, a JSON object a line. With --json as one object."""
     import json
 
-    from mai.cli.output import answering, line, print_json
-    from mai.cli.session import opened
+    from mai.commands.output import answering, line, print_json
+    from mai.commands.session import opened
 
     with answering(as_json, lambda: {"notes": []}), opened(repo) as core:
         core.mind.learn()
@@ -110,8 +110,8 @@ def forget(
     as_json: JsonOption = False,
 ) -> None:
     """Take notes away, with every summary that knows of them. The ledger stays as it is."""
-    from mai.cli.output import answering, line, print_json
-    from mai.cli.session import opened
+    from mai.commands.output import answering, line, print_json
+    from mai.commands.session import opened
     from mai.errors import UsageError
 
     with answering(as_json, lambda: {"forgotten": 0}):
@@ -133,8 +133,8 @@ def compress(repo: RepoOption = None, as_json: JsonOption = False) -> None:
 
     By the model, where there is one.
     """
-    from mai.cli.output import answering, line, print_json
-    from mai.cli.session import cancellable, opened
+    from mai.commands.output import answering, line, print_json
+    from mai.commands.session import cancellable, opened
 
     with answering(as_json, lambda: {"compressed": 0}), opened(repo) as core:
         with cancellable() as cancel:

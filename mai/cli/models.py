@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mai.cli.options import JsonOption
+from mai.commands.options import JsonOption
 
 if TYPE_CHECKING:
     from mai.protocols import ModelInfo
@@ -21,7 +21,7 @@ def models(context: typer.Context, as_json: JsonOption = False) -> None:
     """Show each model with what it would need and whether it fits this machine."""
     if context.invoked_subcommand is not None:
         return
-    from mai.cli.output import answering, print_json
+    from mai.commands.output import answering, print_json
     from mai.providers.catalog import chat_models, survey
     from mai.providers.fit import fit
     from mai.providers.select import choose, this_machine, wanted_models
@@ -53,7 +53,7 @@ def use(
     as_json: JsonOption = False,
 ) -> None:
     """Think with NAME from now on. It is written to the user's config.toml."""
-    from mai.cli.output import answering, line, note, print_json
+    from mai.commands.output import answering, line, note, print_json
     from mai.config_file import put
     from mai.errors import ModelNotFound
     from mai.providers.catalog import chat_models, survey
@@ -133,7 +133,7 @@ def _show(
     use: tuple[ModelInfo, ...],
     wanted: tuple[str, ...],
 ) -> None:
-    from mai.cli.output import line
+    from mai.commands.output import line
     from mai.providers.fit import GIB, tier_of
     from mai.text import one_line
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from mai.agent.task import Plan
-from mai.cli.output import note
+from mai.commands.output import note
 from mai.errors import UsageError
 
 

@@ -1,1 +1,1 @@
-"""Turning what Mai knows into a prompt that fits, in which what others wrote stays data."""
+"""Outlines of a repo: what a model is shown of files that do not fit whole."""

@@ -58,11 +58,11 @@ _OWN = """\
 
 ## Mai's own repository
 
-What Mai may change there is a list; everything else, new files included, is BLOCKED by
+What Mai may change there is a list of folders; everything else, new files included, is BLOCKED by
 `path.protected-core`. Tests may only be added. What is code on the list is HIGH by `path.own-code`.
 
 - On the list: {allowed}
-- Taken out again, because it shows a proposal, says yes or asks the reviewer: {approval}
+- Taken out again, because it is what the reviewer is asked: {protected}
 
 This file is written by `python -m mai.risk.reference`.
 """
@@ -77,7 +77,7 @@ def markdown() -> str:
             f"\n### {level}\n\n| rule | capability | what it is | example |\n|---|---|---|---|\n"
         )
         parts.extend(_row(rule) for rule in RULES if rule.level is level)
-    parts.append(_OWN.format(allowed=_listed(own.ALLOWED), approval=_listed(own.APPROVAL)))
+    parts.append(_OWN.format(allowed=_listed(own.ALLOWED), protected=_listed(own.PROTECTED)))
     return "".join(parts)
 
 

@@ -1,1 +1,1 @@
-"""People at the terminal: the console. Importing this package loads no screen."""
+"""Parts of the console that neither show nor answer a proposal: see `mai.console`."""

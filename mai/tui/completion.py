@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mai.tui.commands import COMMANDS
+from mai.console.commands import COMMANDS
 
 MOST_OFFERED = 8
 _FILE = re.compile(r"(?:^|(?<=\s))@(\S*)\Z")

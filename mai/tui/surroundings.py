@@ -12,10 +12,10 @@ from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from mai.console.answers import model_name
+from mai.console.messages import Learnt, Tracked
 from mai.errors import MaiError
 from mai.text import one_line
-from mai.tui.answers import model_name
-from mai.tui.messages import Learnt, Tracked
 
 if TYPE_CHECKING:
     from mai.core import Core

@@ -12,9 +12,9 @@ from mai.agent.loop import carry_out
 from mai.agent.task import Means
 from mai.errors import ContextOverflow
 from mai.events import Cancel
-from mai.prompting.templates import load
 from mai.proposal import State
 from mai.providers.tokens import estimate_request
+from mai.templating.templates import load
 from tests.agent.gate import Gate, Watched, judged
 from tests.agent.test_loop import made
 from tests.snapshots import MemorySnapshot

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from mai.agent.tools import MOST_CHARACTERS, Services, Toolbox, call_in, call_schema, may_be_call
 from mai.agent.turn import turn
 from mai.errors import ProviderError, UnknownId
-from mai.prompting.blocks import fence_for
 from mai.protocols import Delta, Message, ToolCall
 from mai.providers.base import without_thinking
 from mai.repo import Repo
+from mai.templating.blocks import fence_for
 from tests.agent.gate import Watched
 from tests.gitrepo import make_repo
 from tests.snapshots import MemorySnapshot

@@ -88,7 +88,7 @@ def test_ctrl_c_while_modules_are_read_is_quiet() -> None:
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name == 'typer': signal.raise_signal(signal.SIGINT)\n"
         "sys.meta_path.insert(0, Interrupts())\n"
-        "from mai.cli import start\n"
+        "from mai.commands import start\n"
         "start()\n"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False)

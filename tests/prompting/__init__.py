@@ -1,1 +1,1 @@
-"""Tests of the prompts and what fits into them."""
+"""Tests of outlines and of the map of a repo."""

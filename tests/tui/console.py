@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 import pytest
 from textual.pilot import Pilot
 
+from mai.console.app import MaiApp
+from mai.console.screens import question
 from mai.core import Core
 from mai.events import Cancel
 from mai.pipeline.approve import ask
@@ -27,8 +29,6 @@ from mai.proposal import (
     TrialReport,
     Verdict,
 )
-from mai.tui.app import MaiApp
-from mai.tui.screens import question
 from mai.tui.widgets.prompt import Prompt
 from tests.workspace import FIX, Workspace
 

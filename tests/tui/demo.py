@@ -83,7 +83,7 @@ async def render_demo(path: Path) -> None:
         os.environ.update(
             workspace.environment, MAI_PROVIDER="scripted", MAI_TRANSCRIPT=str(transcript)
         )
-        from mai.tui.app import MaiApp  # noqa: PLC0415 - settings come from the environment above
+        from mai.console.app import MaiApp  # noqa: PLC0415 - settings come from the environment above
 
         app = MaiApp(repo.root)
         async with app.run_test(size=(100, 28)) as pilot:

@@ -4,9 +4,9 @@ import pytest
 from textual.events import Key
 from textual.widgets import Input, Static
 
+from mai.console.screens import question
+from mai.console.widgets.frame import FrameLine
 from mai.proposal import Level, State
-from mai.tui.screens import question
-from mai.tui.widgets.frame import FrameLine
 from mai.tui.widgets.prompt import Prompt
 from tests.tui.console import _NAMES, PATIENCE_S, Console, Desktop, judge_again
 

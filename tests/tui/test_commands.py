@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mai.cli import plain
+from mai.commands import plain
+from mai.console.commands import COMMANDS, MOST_ROUNDS, read_answer, read_line, read_rounds
+from mai.console.handlers import Handlers
 from mai.errors import UsageError
 from mai.text import one_line
-from mai.tui.commands import COMMANDS, MOST_ROUNDS, read_answer, read_line, read_rounds
 from mai.tui.completion import Known, closest, offers
-from mai.tui.handlers import Handlers
 
 PATHS = ("README.md", "calc/__init__.py", "calc/core.py", "tests/test_core.py")
 
@@ -108,7 +108,7 @@ def test_closest_offers_only_what_is_there(paths: list[str], wanted: str) -> Non
 
 def test_the_table_and_plain_load_no_screen() -> None:
     code = (
-        "import sys, mai.cli.plain, mai.tui.commands\n"
+        "import sys, mai.commands.plain, mai.console.commands\n"
         "print([name for name in sys.modules if name.split('.')[0] in ('textual', 'discord')])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

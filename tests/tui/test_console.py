@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from mai.console.app import MaiApp
+from mai.console.screens.console import ConsoleScreen
+from mai.console.widgets.frame import FrameLine
+from mai.console.widgets.proposal_diff import ProposalDiff
+from mai.console.widgets.proposals import ProposalList
 from mai.errors import UnsuitableRepo
 from mai.proposal import Level, State
-from mai.tui.app import MaiApp
-from mai.tui.screens.console import ConsoleScreen
 from mai.tui.widgets.conversation import MOST_APART
-from mai.tui.widgets.frame import FrameLine
 from mai.tui.widgets.machine import Machine
 from mai.tui.widgets.prompt import Prompt
-from mai.tui.widgets.proposal_diff import ProposalDiff
-from mai.tui.widgets.proposals import ProposalList
 from tests.tui.console import Console, Desktop, pend
 from tests.workspace import BREAK, COMMENT
 

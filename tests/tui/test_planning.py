@@ -7,7 +7,7 @@ import json
 import pytest
 from textual.widgets import TextArea
 
-from mai.tui.screens import question
+from mai.console.screens import question
 from tests.e2e.test_tasks import CODE, FINE, PLAN
 from tests.tui.console import PATIENCE_S, Desktop
 

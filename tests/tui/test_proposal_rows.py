@@ -5,7 +5,7 @@ import difflib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mai.tui.proposal_rows import (
+from mai.console.proposal_rows import (
     Block,
     Head,
     differences,

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mai.console.proposal_news import end_line, step_line
+from mai.console.proposal_words import Progress, head_lines, rows, stages, time_left
 from mai.proposal import FileChange, Finding, Level, Proposal, RiskReport, State
-from mai.tui.proposal_news import end_line, step_line
-from mai.tui.proposal_words import Progress, head_lines, rows, stages, time_left
 from mai.tui.spoken import markdown_lines
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -20,8 +20,8 @@ from mai.edits.parse import parse
 from mai.edits.paths import checked_path
 from mai.edits.resolve import names_inside
 from mai.errors import EditError, ProviderError
-from mai.prompting.budget import Part
 from mai.protocols import ChatRequest
+from mai.templating.budget import Part
 
 _OUTLINE_TOKENS = 1200
 _LIKE = 0.85

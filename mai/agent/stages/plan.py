@@ -14,9 +14,9 @@ from mai.agent.stages.locate import places_of
 from mai.agent.targets import for_task
 from mai.agent.task import MOST_STEPS, TITLE_CHARACTERS, Means, Plan, Work, step_of
 from mai.errors import ProviderError
-from mai.prompting.budget import Part
 from mai.prompting.repomap import repo_map
 from mai.protocols import ChatRequest
+from mai.templating.budget import Part
 from mai.text import one_line, prose, title_line
 
 MAP_TOKENS = 900

@@ -17,9 +17,9 @@ from mai.edits.nouns import BaseFile
 from mai.edits.parse import parse
 from mai.errors import EditError, ProviderError
 from mai.jobs import NewFile
-from mai.prompting.budget import Part
 from mai.protocols import ChatRequest
 from mai.providers.base import refitted
+from mai.templating.budget import Part
 
 _CHECK_TIMEOUT_S = 30.0
 _DIFF_CHARACTERS = 8_000

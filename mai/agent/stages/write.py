@@ -10,7 +10,7 @@ from mai.agent.formats import Form, View, room_for_code, view
 from mai.agent.reply import read_reply
 from mai.agent.stages.plan import context_parts, memory_parts
 from mai.agent.task import Fault, Means, Work
-from mai.prompting.budget import Part
+from mai.templating.budget import Part
 
 _NO_BLOCK = "There is no fenced file in that answer."
 

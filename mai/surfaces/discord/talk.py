@@ -9,12 +9,12 @@ import discord
 
 from mai.agent.turn import turn
 from mai.errors import MaiError
-from mai.prompting.blocks import fenced
 from mai.protocols import Message
 from mai.providers.base import closing
 from mai.surfaces.discord.desk import Desk
 from mai.surfaces.discord.reach import Trouble, reached
 from mai.surfaces.discord.stream import Stream
+from mai.templating.blocks import fenced
 from mai.text import one_line
 
 _ATTACHMENTS_MOST, _ATTACHMENT_BYTES = 4, 200_000

@@ -1,1 +1,1 @@
-"""The screens: the console, one proposal, the yes, a question, help."""
+"""Screens of the console that show no proposal."""

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from mai.tui.commands import COMMANDS
+from mai.console.commands import COMMANDS
 
 _KEYS = (
     ("Enter", "say it; on a proposal: open it"),

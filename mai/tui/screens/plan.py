@@ -11,9 +11,9 @@ from textual.content import Content
 from textual.widgets import Static, TextArea
 
 from mai.agent.task import Plan
+from mai.console.screens.question import Question
 from mai.errors import UsageError
 from mai.text import plain
-from mai.tui.screens.question import Question
 
 
 class PlanScreen(Question[Plan | None]):

@@ -1,1 +1,1 @@
-"""The parts that screens are made of."""
+"""What the console is drawn with, apart from proposals."""

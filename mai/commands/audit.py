@@ -1,0 +1,84 @@
+"""`mai audit verify` and `mai audit export`: the ledger's chain."""
+
+from __future__ import annotations
+
+import typer
+
+from mai.commands.options import JsonOption, RepoOption
+
+app = typer.Typer(help="Check and export the ledger.", no_args_is_help=True)
+
+
+@app.command()
+def verify(repo: RepoOption = None, as_json: JsonOption = False) -> None:
+    """Look for any altered, removed, reordered or cut row."""
+    from mai.commands.output import Exit, answering, line, print_json
+    from mai.commands.session import opened
+
+    empty = {"ok": False, "entries": 0, "head": "", "problems": []}
+    with answering(as_json, lambda: empty), opened(repo) as core:
+        found = core.verify()
+        if as_json:
+            print_json(
+                {
+                    "ok": found.ok,
+                    "entries": found.entries,
+                    "head": found.head,
+                    "problems": list(found.problems),
+                    "error": None,
+                }
+            )
+        elif found.ok:
+            line(f"✓ {found.entries} rows, unbroken. Head {found.head[:12]}.")
+            if found.accepted:
+                line(f"▲ {len(found.accepted)} landed commits name heads whose loss was accepted.")
+        else:
+            for problem in found.problems:
+                line(f"✗ {problem}")
+            if found.is_whole:
+                line("If you restored a backup, or know why: `mai audit accept`.")
+        if not found.ok:
+            raise Exit(1)
+
+
+@app.command()
+def accept(repo: RepoOption = None) -> None:
+    """Go on with a ledger whose end was lost. It is put on record.
+
+    As after restoring a backup.
+    """
+    from mai.commands.approval import answer, check_pin, who
+    from mai.commands.output import answering, is_terminal, line
+    from mai.commands.session import opened
+    from mai.errors import ApprovalRefused, Declined
+
+    with answering(as_json=False), opened(repo) as core:
+        found = core.verify()
+        if found.ok:
+            line("✓ Nothing is lost.")
+            return
+        for problem in found.problems:
+            line(f"✗ {problem}")
+        if not is_terminal():
+            raise ApprovalRefused("Only a person at a terminal accepts that entries are lost.")
+        if found.is_whole and answer("\nGo on without them? [y/N] ").lower() not in {"y", "yes"}:
+            raise Declined("The ledger stays as it is.")
+        check_pin(core.settings)
+        found = core.accept_loss(who())
+        line(f"✓ {found.entries} rows. From here on the ledger is whole again.")
+
+
+@app.command()
+def export(repo: RepoOption = None, as_json: JsonOption = False) -> None:
+    """Print every row as JSON, one a line. With --json, as one object."""
+    import json
+
+    from mai.commands.output import answering, line, print_json
+    from mai.commands.session import opened
+
+    with answering(as_json, lambda: {"entries": []}), opened(repo) as core:
+        if as_json:
+            print_json({"entries": list(core.export()), "error": None})
+            return
+        for row in core.export():
+            line(json.dumps(row, ensure_ascii=False, sort_keys=True))

@@ -1,0 +1,121 @@
+"""`mai pending`, `show`, `approve`, `reject`, `withdraw`: a person answers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from mai.commands.options import IdArgument, JsonOption, RepoOption
+
+
+def pending(repo: RepoOption = None, as_json: JsonOption = False) -> None:
+    """List what waits for you."""
+    from mai.commands.output import answering, line, print_json
+    from mai.commands.proposal_json import proposal_json
+    from mai.commands.session import opened
+    from mai.commands.show import row, time_left
+
+    with (
+        answering(as_json, lambda: {"proposals": []}),
+        opened(repo, resume=True, follow_branch=True) as core,
+    ):
+        waiting = core.inbox.pending()
+        if as_json:
+            print_json({"proposals": [proposal_json(one) for one in waiting], "error": None})
+            return
+        for proposal in waiting:
+            line(f"{row(proposal)}  {time_left(proposal)}")
+        if not waiting:
+            line("Nothing waits for you.")
+
+
+def show(
+    proposal_id: IdArgument,
+    story: Annotated[bool, typer.Option("--story", help="Every ledger entry of it.")] = False,
+    repo: RepoOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one proposal: why, diff, risk, trial, review."""
+    from mai.commands.output import answering, line, note, print_json
+    from mai.commands.proposal_json import no_proposal, proposal_json
+    from mai.commands.session import opened
+    from mai.commands.show import card
+    from mai.errors import GitError
+
+    with answering(as_json, no_proposal), opened(repo) as core:
+        proposal = core.refresh(proposal_id)
+        diff: str | None = None
+        try:
+            diff = core.diff(proposal)
+        except GitError as error:
+            if not proposal.state.is_end:
+                raise
+            note(f"Its diff cannot be shown any more: {error}")
+        if as_json:
+            more = {"diff": diff, **({"story": core.story(proposal)} if story else {})}
+            print_json({**proposal_json(proposal), **more})
+            return
+        line(card(proposal, diff))
+        for entry in core.story(proposal) if story else []:
+            line(f"{entry['at']}  {entry['kind']:<11} {entry['hash'][:12]}")
+
+
+def approve(
+    proposal_id: IdArgument,
+    digest: Annotated[
+        Optional[str],  # noqa: UP045 - typer reads the annotation at run time
+        typer.Option("--digest", metavar="PREFIX", help="The digest of what you saw, six digits."),
+    ] = None,
+    repo: RepoOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say yes to exactly what you were shown, and land it."""
+    from mai.commands.approval import confirm
+    from mai.commands.output import answering
+    from mai.commands.proposal_json import Seen
+    from mai.commands.session import opened
+    from mai.commands.submit import report
+
+    seen = Seen()
+    with answering(as_json, seen.as_json), opened(repo) as core:
+        core.events.subscribe(seen)
+        proposal = core.get(proposal_id)
+        seen.proposal = proposal
+        agreed = confirm(core, proposal, digest)
+        report(core.approve(proposal.id, agreed.digest, by=agreed.by), as_json)
+
+
+def reject(
+    proposal_id: IdArgument,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="R", help="Kept and learnt from.")
+    ] = "",
+    repo: RepoOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say no."""
+    _end("reject", proposal_id, reason, repo, as_json)
+
+
+def withdraw(proposal_id: IdArgument, repo: RepoOption = None, as_json: JsonOption = False) -> None:
+    """Take a proposal out of the inbox."""
+    _end("withdraw", proposal_id, "", repo, as_json)
+
+
+def _end(verb: str, proposal_id: str, reason: str, repo: RepoOption, as_json: bool) -> None:
+    from mai.commands.approval import who
+    from mai.commands.output import answering, line, print_json
+    from mai.commands.proposal_json import no_proposal, proposal_json
+    from mai.commands.session import opened
+    from mai.commands.show import row
+
+    with answering(as_json, no_proposal), opened(repo) as core:
+        if verb == "reject":
+            proposal = core.reject(proposal_id, reason, by=who())
+        else:
+            proposal = core.withdraw(proposal_id, by=who())
+        if as_json:  # the command did what it was asked to; the no is the state, not an error
+            print_json({**proposal_json(proposal), "error": None})
+        else:
+            line(row(proposal))

@@ -1,0 +1,70 @@
+"""Open the Core for one command, show its progress on stderr, and close it whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from mai.commands.output import note
+
+if TYPE_CHECKING:
+    from mai.core import Core
+    from mai.events import Cancel, Event
+
+
+@contextlib.contextmanager
+def opened(
+    repo: Path | None, *, resume: bool = False, follow_branch: bool = False, **overrides: Any
+) -> Iterator[Core]:
+    """Open the Core around `repo`; with `resume`, first finish what a dead process left."""
+    from mai.core import Core
+
+    with Core.open(repo, **overrides) as core:
+        if repo is None and not Path.cwd().is_relative_to(core.repo.root):
+            note(f"This folder is in no git repository; I work on my own code in {core.repo.root}.")
+        core.events.subscribe(_teller())
+        if resume:
+            core.resume(follow_branch=follow_branch)
+        yield core
+
+
+@contextlib.contextmanager
+def cancellable() -> Iterator[Cancel]:
+    """Yield a Cancel that the first Ctrl-C or SIGTERM sets; a second one interrupts at once."""
+    from mai.events import Cancel
+
+    cancel = Cancel()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        if cancel.is_set:
+            raise KeyboardInterrupt
+        note("I stop at the next safe point. Once more to stop at once.")
+        cancel.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield cancel
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _teller() -> Any:
+    """Return a listener that prints stages as they end, where a person watches stderr."""
+    from mai.events import Said, StageFinished
+
+    watched = sys.stderr.isatty()
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Said):
+            note(event.text)
+        elif watched and isinstance(event, StageFinished):
+            mark = "✓" if event.passed else "✗"
+            note(f"  {mark} {event.stage:<8} {event.seconds:5.1f} s")
+
+    return tell

@@ -1,0 +1,1 @@
+"""People at the terminal: the console. Importing this package loads no screen."""

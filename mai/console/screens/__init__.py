@@ -1,0 +1,1 @@
+"""The screens: the console, one proposal, the yes, a question, help."""

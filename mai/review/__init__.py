@@ -1,0 +1,1 @@
+"""The second agent: it judges what the first one proposes."""

@@ -1,0 +1,1 @@
+"""How prompts are built, the reviewer's too: templates, what fits, fences around data."""
