@@ -127,7 +127,6 @@ class Core:
         self._workshop.expect_trial()
         with self.repo.claim(proposal_id):
             proposal = propose(submission, self._services, proposal_id)
-            self.events.publish(ProposalChanged(proposal))
             return run(proposal, self._services, cancel or Cancel())
 
     def improve(
@@ -160,7 +159,6 @@ class Core:
         proposal_id = new_id()
         with self.repo.claim(proposal_id):
             proposal = take_back(landed, self._services, proposal_id)
-            self.events.publish(ProposalChanged(proposal))
             return run(proposal, self._services, cancel or Cancel())
 
     # --- people answer ---------------------------------------------------------------------------

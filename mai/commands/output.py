@@ -75,6 +75,22 @@ def answering(as_json: bool, empty: Callable[[], dict[str, Any]] | None = None) 
         else:
             note(str(error))
         raise Exit(error.exit_code) from error
+    except (Exit, BrokenPipeError):
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        # `run` says it in a sentence; who reads JSON learns what is on record all the same.
+        if as_json:
+            is_stop = isinstance(error, KeyboardInterrupt)
+            code, message = ("cancelled", "Stopped.") if is_stop else ("internal", _fault_of(error))
+            fault = {"code": code, "message": message}
+            print_json({**(empty() if empty else {}), "error": fault})
+        raise
+
+
+def _fault_of(error: BaseException) -> str:
+    from mai.text import one_line
+
+    return f"This is a fault of mine: {type(error).__name__}: {one_line(str(error))}."
 
 
 @contextlib.contextmanager
@@ -100,7 +116,6 @@ def is_terminal() -> bool:
 def internal_fault(error: Exception) -> int:
     """Say that Mai itself is at fault; the traceback goes to the log. Returns the exit code."""
     from mai.errors import MaiError
-    from mai.text import one_line
 
     if isinstance(error, MaiError):
         note(str(error))
@@ -110,5 +125,5 @@ def internal_fault(error: Exception) -> int:
         from mai.system.logs import record_fault
 
         where = f" The details are in {record_fault(error)}."
-    note(f"This is a fault of mine: {type(error).__name__}: {one_line(str(error))}.{where}")
+    note(f"{_fault_of(error)}{where}")
     return 1

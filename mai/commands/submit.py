@@ -58,12 +58,12 @@ def improve(
     from mai.commands.session import cancellable, opened
     from mai.commands.show import row
 
+    made: list[Proposal] = []  # also told when the next one fails: they are kept
     with (
-        answering(as_json, lambda: {"proposals": []}),
+        answering(as_json, lambda: {"proposals": [proposal_json(one) for one in made]}),
         opened(repo, resume=True) as core,
         cancellable() as cancel,
     ):
-        made = []
         for proposal in core.improve(rounds, path, cancel):
             made.append(proposal)
             if not as_json:

@@ -35,7 +35,7 @@ def resume(
     there is no sandbox is said once, however many wait for one. Following a branch stops while a
     yes is carried out: it judges its own proposal, and moves the branch under all the others again.
     """
-    changed = expire(services)
+    changed = [*expire(services), *services.inbox.finish_rollbacks()]
     tips: _Tips = {}
     stuck: list[str] = []
     missing: NoEngine | None = None

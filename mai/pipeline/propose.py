@@ -13,6 +13,7 @@ from mai.edits.apply import apply
 from mai.edits.nouns import BaseFile
 from mai.edits.parse import parse
 from mai.errors import EditError, UsageError
+from mai.events import ProposalChanged
 from mai.proposal import FileChange, Proposal
 from mai.repo.objects import Snapshot
 from mai.text import prose, title_line
@@ -127,6 +128,8 @@ def record(
             "rolls_back": rolls_back,
         },
     )
+    # Before anything else can fail: whoever asked must learn under which id it is kept.
+    services.events.publish(ProposalChanged(proposal))
     crash.point("propose:recorded")
     services.repo.keep(proposal.ref, commit)
     return proposal

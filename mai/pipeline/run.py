@@ -34,6 +34,7 @@ STAGES: dict[State, tuple[str, Stage]] = {
 
 #: A branch that moves under every attempt to land is somebody else's to stop.
 _MOST_MOVES = 5
+_BY_SETTING = "setting:auto-land-low"
 
 
 def run(proposal: Proposal, services: Services, cancel: Cancel) -> Proposal:
@@ -56,11 +57,8 @@ def run(proposal: Proposal, services: Services, cancel: Cancel) -> Proposal:
             moves += 1
             if name != "land" or moves > _MOST_MOVES:
                 raise
-            proposal = _land_again(proposal, services, cancel)
-        if proposal.state is State.PENDING and may_land_alone(proposal, services):
-            proposal = services.inbox.approve(
-                proposal.id, proposal.digest, by="setting:auto-land-low"
-            )
+            proposal = _move(proposal, services)
+        if name == "approve" and proposal.approval and proposal.approval.by == _BY_SETTING:
             services.events.publish(Said(f"I land {proposal.short_id} by myself: it is LOW."))
     return proposal
 
@@ -68,11 +66,18 @@ def run(proposal: Proposal, services: Services, cancel: Cancel) -> Proposal:
 def follow(proposal: Proposal, services: Services, cancel: Cancel) -> Proposal:
     """Bring a proposal onto its branch's tip and judge it again, if the branch moved.
 
-    The same digest afterwards means the same diff, risk and outcome; another one is a new question.
+    The same digest afterwards means the same diff, risk and outcome: a yes to it stays good.
+    Another one is a new question.
 
     Raises:
         SettingsError: the tip's `mai.toml` cannot be used; the proposal waits as it was.
     """
+    moved = _move(proposal, services)
+    return run(moved, services, cancel) if moved.state in STAGES else moved
+
+
+def _move(proposal: Proposal, services: Services) -> Proposal:
+    """Put a proposal on its branch's tip, to be judged there; return it as it is if that is so."""
     repo = services.repo
     try:
         tip = repo.tip(proposal.branch)
@@ -97,7 +102,7 @@ def follow(proposal: Proposal, services: Services, cancel: Cancel) -> Proposal:
     moved = {"tip": tip, "tree": tree, "files": [asdict(change) for change in files]}
     proposal = services.inbox.record(proposal.id, "moved", moved)
     _note(services, proposal)
-    return run(proposal, services, cancel)
+    return proposal
 
 
 def _step(
@@ -111,7 +116,7 @@ def _step(
     try:
         outcome = stage(proposal, services, cancel)
         crash.point(f"{name}:done")
-        proposal = services.inbox.record(proposal.id, outcome.kind, outcome.data)
+        proposal = _record(proposal, outcome, services)
         crash.point(f"{name}:recorded")
     finally:
         passed = outcome is not None and outcome.error is None
@@ -124,28 +129,25 @@ def _step(
             outcome=outcome.kind if outcome else None,
             seconds=round(seconds, 3),
         )
-    if outcome.kind == "landed" and proposal.rolls_back:
-        _take_back(proposal, services)
+    if proposal.state is State.LANDED and proposal.rolls_back:
+        _note(services, services.inbox.get(proposal.rolls_back))
     _note(services, proposal)
     return proposal
 
 
-def _land_again(proposal: Proposal, services: Services, cancel: Cancel) -> Proposal:
-    """Judge an approved proposal on the new tip; the yes stays good for the same digest only."""
-    approval = proposal.approval
-    proposal = follow(proposal, services, cancel)
-    if approval and proposal.state is State.PENDING and proposal.digest == approval.digest:
-        return services.inbox.approve(proposal.id, approval.digest, by=approval.by)
-    return proposal
+def _record(proposal: Proposal, outcome: Outcome, services: Services) -> Proposal:
+    """Write down what a stage found, and in the same step a yes that needs nobody's answer.
 
-
-def _take_back(proposal: Proposal, services: Services) -> None:
-    assert proposal.rolls_back is not None  # noqa: S101 - the caller asked
-    assert proposal.landed is not None  # noqa: S101 - likewise
-    original = services.inbox.get(proposal.rolls_back)
-    if original.state is State.LANDED and not proposal.landed.is_beside:
-        data = {"by_proposal": proposal.id, "commit": proposal.landed.commit}
-        _note(services, services.inbox.record(original.id, "rolled_back", data))
+    That is a yes which a person gave to the same digest before the branch moved, or the user's
+    setting. A crash in between would leave it waiting, as if nobody had said it.
+    """
+    lands_alone = outcome.kind == "pending" and may_land_alone(proposal, services)
+    with services.ledger.database.transaction():
+        after = services.inbox.record(proposal.id, outcome.kind, outcome.data)
+        if after.state is not State.PENDING or not (after.approval or lands_alone):
+            return after
+        by = after.approval.by if after.approval else _BY_SETTING
+        return services.inbox.record(after.id, "approved", {"by": by, "digest": after.digest})
 
 
 def _conflicted(proposal: Proposal, services: Services, sentence: str) -> Proposal:

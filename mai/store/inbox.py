@@ -121,6 +121,8 @@ class Inbox:
     def record(self, proposal_id: str, kind: str, data: Mapping[str, Any]) -> Proposal:
         """Add an event to the proposal of exactly that id and return what it makes of it.
 
+        What takes another one back does so by landing: both are recorded, or neither.
+
         Raises:
             UnknownId: nothing but `proposed` can happen to a proposal that is not there.
             AlreadyAnswered, Declined, Blocked, Conflict: its state does not allow the event.
@@ -136,9 +138,34 @@ class Inbox:
                     raise UnknownId(f"There is no proposal {proposal_id}.")
                 raise refusal(before, entries)
             try:
-                return step(before, self._ledger.append(kind, proposal_id, data))
+                after = step(before, self._ledger.append(kind, proposal_id, data))
             except Misfit as error:
                 raise StoreError(f"The event cannot be recorded: {error}.") from error
+            if kind == "landed":
+                self._take_back(after)
+            return after
+
+    def finish_rollbacks(self) -> list[Proposal]:
+        """Mark as taken back what a landed rollback took back, and return those it marked.
+
+        Earlier versions recorded the two one after the other, and a crash came between.
+        """
+        found = []
+        for proposal in self.all():
+            if proposal.rolls_back and proposal.state is State.LANDED:
+                with self._ledger.database.transaction():
+                    found += self._take_back(proposal)
+        return found
+
+    def _take_back(self, landed: Proposal) -> list[Proposal]:
+        """Record what `landed` took back. One that lies beside its branch took nothing back."""
+        if landed.rolls_back is None or landed.landed is None or landed.landed.is_beside:
+            return []
+        original = fold(self._ledger.entries(landed.rolls_back))
+        if original.state is not State.LANDED:
+            return []
+        data = {"by_proposal": landed.id, "commit": landed.landed.commit}
+        return [self.record(original.id, "rolled_back", data)]
 
     def _decline(self, prefix: str, kind: str, by: str, reason: str) -> Proposal:
         with self._ledger.database.transaction():

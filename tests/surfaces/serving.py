@@ -17,6 +17,7 @@ from mai.core import Core, Submission
 from mai.events import Cancel, Event, Said
 from mai.pipeline.approve import ask
 from mai.pipeline.propose import new_id, propose
+from mai.pipeline.rollback import take_back
 from mai.proposal import (
     Finding,
     Level,
@@ -72,12 +73,25 @@ def waiting(
             Submission(patch, title, why, "small (ollama)"), core._services, proposal_id
         )
         core.repo.keep(proposal.ref, proposal.commit)
-        return _judged(core, proposal_id, report, trial, review)
+        return judged(core, proposal_id, report, trial, review)
 
 
-def _judged(
-    core: Core, proposal_id: str, report: RiskReport, trial: TrialReport, review: ReviewReport
+def taking_back(core: Core, landed: Proposal) -> Proposal:
+    """Put the reverse of a landed proposal before the person, with verdicts that are given."""
+    proposal_id = new_id()
+    with core.repo.claim(proposal_id):
+        take_back(landed, core._services, proposal_id)
+        return judged(core, proposal_id)
+
+
+def judged(
+    core: Core,
+    proposal_id: str,
+    report: RiskReport = RiskReport(Level.LOW, 0, ()),  # noqa: B008 - frozen
+    trial: TrialReport = TRIAL,
+    review: ReviewReport = REVIEW,
 ) -> Proposal:
+    """Judge a proposal with verdicts that are given, until it waits for an answer."""
     services, inbox = core._services, core.inbox
     inbox.record(proposal_id, "checked", {})
     inbox.record(proposal_id, "assessed", {"risk": asdict(report)})
