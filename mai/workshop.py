@@ -64,7 +64,7 @@ class Workshop:
 
     def reviewer(self, _proposal: Proposal) -> Reviewer | None:
         """Return who reviews, None where nobody can."""
-        from mai.providers.select import reviewer_for
+        from mai.review.choice import reviewer_for
         from mai.review.reviewer import AbsentReviewer, ModelReviewer
 
         try:

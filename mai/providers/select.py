@@ -91,35 +91,7 @@ def open_provider(
         say(f"{one_line(rungs[0].name, 60)} is larger than this machine's memory; it may be slow.")
     from mai.providers.switching import SwitchingProvider  # noqa: PLC0415 - not on reflexes
 
-    return SwitchingProvider([_open(model, places, machine) for model in rungs], say)
-
-
-def reviewer_for(settings: Settings, author: Provider) -> Provider | None:
-    """Return what reviews the work of `author`: another model where there is one.
-
-    `MAI_REVIEWER` names the model, or is `none`, or `scripted` for the transcript. With one model
-    only, that model reviews in a conversation of its own. None: nobody is there to review.
-    """
-    asked = (settings.reviewer or "").strip()
-    if asked.lower() == "none":
-        return None
-    if asked == "scripted":
-        is_playing = author.name == "scripted"
-        return author if is_playing else backend("scripted")(settings.transcript)
-    if author.name == "scripted" and not asked:
-        return None
-    places = survey(settings)
-    models = tuple(model for model in chat_models(places) if can_chat(model))
-    if not models or (asked and named(asked, models) is None):
-        return None
-    machine = this_machine(settings)
-    if asked:
-        found = named(asked, models)
-    else:
-        others = tuple(model for model in models if model.name != author.model)
-        fitting = tuple(model for model in others if fit(model, machine).fits)
-        found = (ladder(fitting or models, machine) or (None,))[0]
-    return None if found is None else _open(found, places, machine)
+    return SwitchingProvider([open_model(model, places, machine) for model in rungs], say)
 
 
 def choose(
@@ -167,7 +139,8 @@ def wanted_models(settings: Settings) -> tuple[str, ...]:
     return tuple(name.strip() for name in names if name.strip())
 
 
-def _open(model: ModelInfo, places: Sequence[Place], machine: Machine) -> Provider:
+def open_model(model: ModelInfo, places: Sequence[Place], machine: Machine) -> Provider:
+    """Return the provider of `model`, which `places` have."""
     place = next(place for place in places if place.provider == model.provider)
     limit = fit(model, machine).context_length
     if model.provider == "gguf":

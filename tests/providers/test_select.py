@@ -12,7 +12,8 @@ from mai.protocols import ModelInfo
 from mai.providers.fit import GIB, Machine
 from mai.providers.reflex import ReflexProvider
 from mai.providers.scripted import ScriptedProvider
-from mai.providers.select import choose, named, open_provider, reviewer_for
+from mai.providers.select import choose, named, open_provider
+from mai.review.choice import reviewer_for
 from mai.settings import Settings
 from tests.servers.ollama import OllamaServer, ServedModel, closed_port
 
@@ -162,7 +163,8 @@ def test_a_start_on_reflexes_imports_no_model_client() -> None:
     script = (
         "import json, sys\n"
         "from mai.settings import Settings\n"
-        "from mai.providers.select import open_provider, reviewer_for\n"
+        "from mai.providers.select import open_provider\n"
+        "from mai.review.choice import reviewer_for\n"
         f"settings = Settings(ollama_endpoint='http://127.0.0.1:{closed_port()}')\n"
         "provider = open_provider(settings, lambda text: None)\n"
         "reviewer_for(settings, provider)\n"
