@@ -115,9 +115,12 @@ class Prepared:
     """What runs of a tree happen in.
 
     `key` stands for what the tree needs besides Python, "" for nothing. `problem` says in a
-    sentence why that is not in `image`, and is "" where it is.
+    sentence which of that is not in `image` and why, and is "" where all of it is; `missing` are
+    those requirements. `left_out` are lines of the manifests that were not taken, with the reason.
     """
 
     image: str
     key: str = ""
     problem: str = ""
+    missing: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()

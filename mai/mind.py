@@ -196,7 +196,8 @@ class Mind:
         policy = self._services.policy(tip)
         command = policy.test_command
         words = shlex.split(command) if isinstance(command, str) else command
-        prepared = sandbox.prepare(repo.snapshot(tip).read)
+        snapshot = repo.snapshot(tip)
+        prepared = sandbox.prepare(snapshot.read, snapshot.paths())
         job = Job(
             repo.tree_files(tip),
             tightened(sandbox.limits_for(Level.LOW), policy.limits),
@@ -209,7 +210,7 @@ class Mind:
         failed = [name for name, outcome in result.outcomes.items() if outcome.is_failure]
         head = f"{len(result.outcomes)} tests, {len(failed)} failed, limit {result.limit}"
         listed = [f"failed: {one_line(name)}" for name in sorted(failed)[:20]]
-        notes = (prepared.problem, result.message, result.output[-3_000:])
+        notes = (prepared.problem, *prepared.left_out, result.message, result.output[-3_000:])
         return "\n".join([head, *listed, *filter(None, notes)])
 
     # --- memory ----------------------------------------------------------------------------------

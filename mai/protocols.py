@@ -257,8 +257,10 @@ class Sandbox(Protocol):
         """Run `job` in a fresh container. Raises NoEngine or SandboxError, never falls back."""
         ...
 
-    def prepare(self, read: Callable[[str], bytes | None]) -> Prepared:
-        """Return the image for the tree whose files `read` returns, made if need be."""
+    def prepare(
+        self, read: Callable[[str], bytes | None], paths: Sequence[str] | None = None
+    ) -> Prepared:
+        """Return the image for the tree of `paths` that `read` reads, made if need be."""
         ...
 
     def limits_for(self, level: Level) -> Limits:

@@ -74,7 +74,10 @@ def run(
         sandbox = core.sandbox()
         assert isinstance(sandbox, DockerSandbox)  # noqa: S101 - there is no other kind yet
         tip = core.repo.tip(core.repo.branch())
-        prepared = sandbox.prepare(core.repo.snapshot(tip).read)
+        snapshot = core.repo.snapshot(tip)
+        prepared = sandbox.prepare(snapshot.read, snapshot.paths())
+        for line in prepared.left_out:
+            note(f"Left out: {line}")
         if prepared.problem:
             note(f"What the repo needs is not in there: {prepared.problem}")
         files = core.repo.tree_files(tip)

@@ -18,7 +18,7 @@ from mai.pipeline.changed_tests import edited_tests, is_test_path
 from mai.pipeline.services import Outcome, Services
 from mai.pipeline.trial_cache import TrialCache
 from mai.proposal import Finding, Level, Proposal, RiskReport, TrialReport, Verdict
-from mai.protocols import Sandbox
+from mai.protocols import Sandbox, Snapshot
 from mai.repo_policy import RepoPolicy
 from mai.sandbox.limits import tightened
 
@@ -27,6 +27,8 @@ _OWN_CODE = "path.own-code"
 _NOT_RUN = frozenset({126, 127})
 #: Tests that are at most one of so many run again by themselves before all do.
 _FEW_OF = 4
+#: Lines of manifests that were not taken are named up to this many.
+_SHOWN = 3
 
 
 def trial(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
@@ -39,9 +41,8 @@ def trial(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
     policy = services.policy(proposal.tip)
     limits = tightened(sandbox.limits_for(_gained(proposal)), policy.limits)
     repo = services.repo
-    base = sandbox.prepare(repo.snapshot(proposal.tip).read)
-    head = sandbox.prepare(repo.snapshot(proposal.tree).read)
-    if head.problem and head.key != base.key:
+    base, head = (_prepared(sandbox, repo.snapshot(at)) for at in (proposal.tip, proposal.tree))
+    if set(head.missing) - set(base.missing):
         message = f"What the change wants installed cannot be had: {head.problem}"
         report = TrialReport(Verdict.ERROR, image=head.image, message=message)
     else:
@@ -265,9 +266,17 @@ class _Runs:
         )
 
     def _what_is_missing(self) -> str:
-        if not self.head_image.problem:
-            return ""
-        return f"What the repo needs is not in the sandbox: {self.head_image.problem}"
+        parts = []
+        if self.head_image.problem:
+            parts.append(f"What the repo needs is not in the sandbox: {self.head_image.problem}")
+        if left_out := self.head_image.left_out:
+            more = f" and {len(left_out) - _SHOWN} more" if len(left_out) > _SHOWN else ""
+            parts.append(f"Left out: {', '.join(left_out[:_SHOWN])}{more}.")
+        return " ".join(parts)
+
+
+def _prepared(sandbox: Sandbox, snapshot: Snapshot) -> Prepared:
+    return sandbox.prepare(snapshot.read, snapshot.paths())
 
 
 def _gained(proposal: Proposal) -> Level:

@@ -1,138 +1,81 @@
 """What a repo says it needs, as names and version specifiers and nothing else.
 
 Everything else that pip reads in such files (options, addresses, paths, `${VARIABLES}`) is left
-out: an index in a requirements file would be told what is in the environment, and an address would
-be fetched and built.
+out, and each such line is named: an index in a requirements file would be told what is in the
+environment, and an address would be fetched and built.
 """
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
+from mai.sandbox.manifests.collector import Collector, Dropped, Entry, Read
+from mai.sandbox.manifests.ini_files import of_setup_cfg, of_tox_ini
+from mai.sandbox.manifests.places import manifest_places, usual_places
+from mai.sandbox.manifests.poetry import of_pipfile
+from mai.sandbox.manifests.pyproject import of_hatch_file, of_pyproject
+from mai.sandbox.manifests.requirement_files import read_requirement_file
+from mai.sandbox.manifests.setup_script import of_setup_script
 
-Read = Callable[[str], bytes | None]
+__all__ = ["Dependencies", "Dropped", "Read", "read_dependencies"]
 
-_PYPROJECT = "pyproject.toml"
-_TESTING = ("test", "tests", "testing", "dev", "develop", "development")
-#: The files that are read, where the repo has them.
-FILES = (
-    _PYPROJECT,
-    "requirements.txt",
-    *(f"requirements-{name}.txt" for name in _TESTING),
-    *(f"requirements_{name}.txt" for name in _TESTING),
-    *(f"{name}-requirements.txt" for name in _TESTING),
-    *(f"requirements/{name}.txt" for name in ("base", *_TESTING)),
-)
-_LARGEST_BYTES = 1 << 20
 _MOST = 300
-_LONGEST = 300
+_READERS = {
+    "pyproject.toml": of_pyproject,
+    "hatch.toml": of_hatch_file,
+    "setup.cfg": of_setup_cfg,
+    "setup.py": of_setup_script,
+    "tox.ini": of_tox_ini,
+    "Pipfile": of_pipfile,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """Requirements in PEP 508's form without addresses, sorted; and how many lines were none."""
+    """Requirements in PEP 508's form without addresses, sorted, and the lines that were none.
+
+    `constraints` limit versions of whatever is installed anyway. `order` has the requirements as
+    the files name them, what the project itself says first: of two that cannot be had together the
+    first is taken.
+    """
 
     requirements: tuple[str, ...] = ()
-    left_out: int = 0
+    dropped: tuple[Dropped, ...] = ()
+    constraints: tuple[str, ...] = ()
+    order: tuple[str, ...] = field(default=(), compare=False)
+    places: Mapping[str, Entry] = field(default_factory=dict, compare=False)
 
     def __bool__(self) -> bool:
         return bool(self.requirements)
 
-
-def read_dependencies(read: Read) -> Dependencies:
-    """Return what the tree that `read` reads from needs to run and to be tested."""
-    found: set[str] = set()
-    left_out = 0
-    own = ""
-    lines: list[str] = []
-    for path in FILES:
-        data = read(path)
-        if data is None or len(data) > _LARGEST_BYTES:
-            continue
-        text = data.decode("utf-8", "replace")
-        if path == _PYPROJECT:
-            own, more = _of_pyproject(text)
-            lines += more
-        else:
-            lines += _of_requirements(text)
-    for line in lines:
-        requirement = _plain(line, own)
-        if requirement is None:
-            left_out += 1
-        elif requirement:
-            found.add(requirement)
-    return Dependencies(tuple(sorted(found)[:_MOST]), left_out + max(0, len(found) - _MOST))
+    @property
+    def left_out(self) -> int:
+        """How many lines were not taken."""
+        return len(self.dropped)
 
 
-def _plain(line: str, own: str) -> str | None:
-    """Return a requirement in one form, "" for the repo itself, None where it is no plain one."""
-    if len(line) > _LONGEST or "$" in line:
-        return None
-    try:
-        requirement = Requirement(line)
-    except InvalidRequirement:
-        return None
-    if requirement.url is not None:
-        return None
-    if canonicalize_name(requirement.name) == own:
-        return ""
-    requirement.name = canonicalize_name(requirement.name)
-    return str(requirement)
+def read_dependencies(read: Read, paths: Sequence[str] | None = None) -> Dependencies:
+    """Return what the tree that `read` reads from needs to run and to be tested.
 
-
-def _of_requirements(text: str) -> Iterator[str]:
-    for line in text.replace("\\\n", " ").splitlines():
-        bare = line.partition(" #")[0].partition(" --")[0].strip()
-        if bare and not bare.startswith("#"):
-            yield bare
-
-
-def _of_pyproject(text: str) -> tuple[str, list[str]]:
-    """Return the project's own name and what it needs."""
-    try:
-        table = tomllib.loads(text)
-    except (ValueError, RecursionError):
-        return "", []
-    project = _table(table.get("project"))
-    lines = _strings(project.get("dependencies"))
-    extras = _table(project.get("optional-dependencies"))
-    for name in extras:
-        if canonicalize_name(name) in _TESTING:
-            lines += _strings(extras[name])
-    groups = {
-        canonicalize_name(name): group
-        for name, group in _table(table.get("dependency-groups")).items()
-    }
-    seen: set[str] = set()
-    for name in _TESTING:
-        lines += _group(groups, name, seen)
-    own = project.get("name")
-    return (canonicalize_name(own) if isinstance(own, str) else ""), lines
-
-
-def _group(groups: dict[Any, Any], name: str, seen: set[str]) -> list[str]:
-    """Return a dependency group with those it includes (PEP 735), each once."""
-    if name in seen or name not in groups or not isinstance(groups[name], list):
-        return []
-    seen.add(name)
-    lines: list[str] = []
-    for entry in groups[name]:
-        if isinstance(entry, str):
-            lines.append(entry)
-        elif isinstance(entry, dict) and isinstance(entry.get("include-group"), str):
-            lines += _group(groups, canonicalize_name(entry["include-group"]), seen)
-    return lines
-
-
-def _table(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _strings(value: Any) -> list[str]:
-    entries: Iterable[Any] = value if isinstance(value, list) else ()
-    return [entry for entry in entries if isinstance(entry, str)]
+    `paths` are the files of the tree. Where they are not known, a mapping whose `get` is `read` is
+    listed, and of anything else the usual places at the root are tried.
+    """
+    if paths is None:
+        owner = getattr(read, "__self__", None)
+        paths = tuple(owner) if isinstance(owner, Mapping) else None
+    collector = Collector(read)
+    for path in usual_places("") if paths is None else manifest_places(paths):
+        if not collector.is_known(path):
+            _READERS.get(path.rpartition("/")[2], read_requirement_file)(collector, path)
+    found = collector.resolve()
+    order = tuple(found)[:_MOST]
+    for entry in list(found.values())[_MOST:]:
+        collector.drop(entry, f"there are more than {_MOST}")
+    return Dependencies(
+        tuple(sorted(order)),
+        tuple(dict.fromkeys(collector.dropped)),
+        collector.resolve_constraints(),
+        order,
+        found,
+    )

@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import tarfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,13 @@ Say = Callable[[str], None]
 #: Runs a command in the plain image and returns what it printed.
 Ask = Callable[[Sequence[str]], str]
 
-LABEL, NEEDS = "mai.repo-image", "mai.repo-needs"
+LABEL, NEEDS, MISSING = "mai.repo-image", "mai.repo-needs", "mai.repo-missing"
 PLACE = "/opt/deps"
 _REPOSITORY = "mai-repo"
 _ASK = ("python3", "/opt/mai/sandbox/python.py")
 _KEPT = 6
 _TRY_AGAIN_S = 600.0
+_SHOWN = 3
 _BUILD_MEMORY_BYTES = 1 << 30
 _DOCKERFILE = f"""\
 ARG BASE_IMAGE
@@ -56,81 +58,138 @@ class RepoImages:
 
     def __init__(self, client: docker.DockerClient, base: str, ask: Ask, say: Say) -> None:
         self._client, self._base, self._ask, self._say = client, base, ask, say
-        self._failed: dict[str, tuple[float, str]] = {}
+        self._failed: dict[str, tuple[float, dict[str, str]]] = {}
 
     def prepare(self, dependencies: Dependencies) -> Prepared:
-        """Return the image for `dependencies`, the plain one and the reason where it cannot be.
+        """Return the image for `dependencies`, with as many of them as can be had.
 
         Raises:
             NoEngine: the engine went away.
         """
+        left_out = tuple(map(str, dependencies.dropped))
         if not dependencies:
-            return Prepared(self._base)
+            return Prepared(self._base, left_out=left_out)
         key = self._key(dependencies)
-        tag = f"{_REPOSITORY}:{key[:16]}"
         try:
-            with suppress(ImageNotFound):
-                return Prepared(str(self._client.images.get(tag).id), key)
-            at, problem = self._failed.get(key, (0.0, ""))
-            if problem and time.monotonic() - at < _TRY_AGAIN_S:
-                return Prepared(self._base, key, problem)
-            return Prepared(self._make(dependencies, key, tag), key)
+            image, missing = self._found(key) or self._make(dependencies, key)
         except (SandboxError, BuildError) as error:
-            problem = one_line(str(error), 400)
-            self._failed[key] = (time.monotonic(), problem)
-            return Prepared(self._base, key, problem)
+            missing = dict.fromkeys(dependencies.requirements, one_line(str(error), 400))
+            image = self._base
+            self._failed[key] = (time.monotonic(), missing)
         except (DockerException, requests.RequestException) as error:
             raise NoEngine(f"The container engine failed: {one_line(str(error))}.") from error
+        return Prepared(image, key, _problem(missing, dependencies), tuple(missing), left_out)
 
     def _key(self, dependencies: Dependencies) -> str:
-        text = json.dumps([self._base, _DOCKERFILE, dependencies.requirements])
+        needs = [*dependencies.order, *dependencies.constraints]
+        text = json.dumps([self._base, _DOCKERFILE, needs])
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def _make(self, dependencies: Dependencies, key: str, tag: str) -> str:
+    def _found(self, key: str) -> tuple[str, dict[str, str]] | None:
+        """Return the image that was made for `key` and what it lacks; None where it is due."""
+        at, missing = self._failed.get(key, (-_TRY_AGAIN_S, {}))
+        was_tried_lately = time.monotonic() - at < _TRY_AGAIN_S
+        try:
+            image = self._client.images.get(_tag(key))
+        except ImageNotFound:
+            return (self._base, missing) if was_tried_lately else None
+        missing = _labelled(image.labels.get(MISSING, ""))
+        is_due = missing and not was_tried_lately and _age_s(image.attrs) > _TRY_AGAIN_S
+        return None if is_due else (str(image.id), missing)
+
+    def _make(self, dependencies: Dependencies, key: str) -> tuple[str, dict[str, str]]:
         about = json.loads(self._ask(_ASK))
-        wanted = applicable(dependencies.requirements, about["environment"])
+        wanted = applicable(dependencies.order, about["environment"])
+        limits = applicable(dependencies.constraints, about["environment"])
         self._say(f"Fetching what the repo needs for its tests: {len(wanted)} packages.")
         with scratch.folder("wheels") as place:
             fetched, unpacked = place / "wheels", place / "deps"
             fetched.mkdir()
             unpacked.mkdir()
-            if wanted:
-                platform = platform_options(about)
-                listed = place / "requirements.txt"
-                listed.write_text("\n".join(wanted) + "\n", "utf-8")
-                found = wheels.download(fetched, [*platform, "--requirement", str(listed)])
-                wheels.unpack(found, unpacked, platform)
-            self._say(f"Building {tag} with them.")
+            platform = platform_options(about)
+            found, missing = wheels.download_most(
+                fetched, platform, list(wanted.values()), list(limits.values())
+            )
+            missing = {text: missing[bare] for text, bare in wanted.items() if bare in missing}
+            for text, why in missing.items():
+                self._say(f"Without {text}: {why}")
+            if not found:
+                self._failed[key] = (time.monotonic(), missing)
+                return self._base, missing
+            wheels.unpack(found, unpacked, platform)
+            self._say(f"Building {_tag(key)} with them.")
             with (place / "context.tar").open("w+b") as context:
                 _write_context(context, unpacked)
                 context.seek(0)
                 image, _ = self._client.images.build(
                     fileobj=context,
                     custom_context=True,
-                    tag=tag,
+                    tag=_tag(key),
                     buildargs={"BASE_IMAGE": self._base},
-                    labels={LABEL: key, NEEDS: " ".join(wanted)},
+                    labels={
+                        LABEL: key,
+                        NEEDS: " ".join(wanted.values()),
+                        MISSING: json.dumps(missing),
+                    },
                     network_mode="none",
                     container_limits={"memory": _BUILD_MEMORY_BYTES},
                     rm=True,
                     forcerm=True,
                     pull=False,
                 )
+        self._failed[key] = (time.monotonic(), missing)
         prune(self._client, LABEL, _KEPT)
-        return str(image.id)
+        return str(image.id), missing
 
 
-def applicable(requirements: Sequence[str], environment: Mapping[str, str]) -> list[str]:
-    """Return the requirements whose markers hold in the container, without the markers.
+def _tag(key: str) -> str:
+    return f"{_REPOSITORY}:{key[:16]}"
+
+
+def _labelled(text: str) -> dict[str, str]:
+    """Return what an image lacks, as its label has it."""
+    try:
+        return {str(name): str(why) for name, why in json.loads(text or "{}").items()}
+    except (ValueError, AttributeError):
+        return {}
+
+
+def _age_s(image: Mapping[str, Any]) -> float:
+    try:
+        made_at = datetime.fromisoformat(str(image["Created"])[:19]).replace(tzinfo=UTC)
+    except (KeyError, ValueError):
+        return math.inf
+    return (datetime.now(UTC) - made_at).total_seconds()
+
+
+def _problem(missing: Mapping[str, str], dependencies: Dependencies) -> str:
+    """Return a sentence on what cannot be had: each requirement, where it is named, and why."""
+    if not missing:
+        return ""
+    reasons = set(missing.values())
+    named = [
+        f"{text} ({place.file}:{place.line})" if (place := places.get(text)) else text
+        for places in (dependencies.places,)
+        for text in list(missing)[:_SHOWN]
+    ]
+    if len(missing) > _SHOWN:
+        named.append(f"{len(missing) - _SHOWN} more")
+    why = next(iter(missing.values()))
+    more = " (and other reasons)" if len(reasons) > 1 else ""
+    return one_line(f"{', '.join(named)}: {why}{more}", 500)
+
+
+def applicable(requirements: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the requirements whose markers hold in the container, each with itself unmarked.
 
     pip would ask its own Python what the container's is.
     """
-    found = []
+    found = {}
     for text in requirements:
         requirement = Requirement(text)
         marker, requirement.marker = requirement.marker, None
         if marker is None or marker.evaluate({**environment, "extra": ""}):
-            found.append(str(requirement))
+            found[text] = str(requirement)
     return found
 
 

@@ -146,10 +146,13 @@ class DockerSandbox:
                 shape = Shape(ready.image, self.limits_for(level), runtime=ready.engine.runtime)
                 ready.pool.expect(shape)
 
-    def prepare(self, read: Callable[[str], bytes | None]) -> Prepared:
+    def prepare(
+        self, read: Callable[[str], bytes | None], paths: Sequence[str] | None = None
+    ) -> Prepared:
         """Return the image for a tree: with what its manifests name, where that can be had.
 
-        An image of the user's own (`SANDBOX_DOCKER_IMAGE`) is expected to have it.
+        `paths` are the tree's files; without them only the usual places at its root are tried. An
+        image of the user's own (`SANDBOX_DOCKER_IMAGE`) is expected to have it.
 
         Raises:
             NoEngine, SandboxError: as `run` does.
@@ -158,7 +161,7 @@ class DockerSandbox:
         settings = self._settings
         if not settings.sandbox_dependencies or settings.sandbox_docker_image is not None:
             return Prepared(ready.image)
-        return ready.repo_images.prepare(read_dependencies(read))
+        return ready.repo_images.prepare(read_dependencies(read, paths))
 
     def _ask(self, command: Sequence[str]) -> str:
         """Return what a command of the image's own prints."""

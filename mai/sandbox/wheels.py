@@ -8,6 +8,7 @@ this one be killed.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,13 +19,34 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from mai.errors import SandboxError
 from mai.text import one_line
 
 TIMEOUT_S = 300
+
+
+class PipError(SandboxError):
+    """pip ended with `complaints`: what it was asked for cannot be had."""
+
+    def __init__(self, complaints: str) -> None:
+        super().__init__(f"pip says: {_reason(complaints)}")
+        self.complaints = complaints
+
+
 _MOST_BYTES = 768 << 20
 _MOST_UNPACKED_BYTES = 2 << 30
 _POLL_S = 0.2
+#: How often what stops pip is left out and pip asked again, before each one is tried by itself.
+_MOST_ROUNDS = 12
+_UNREACHABLE = re.compile(r"ConnectionError|ConnectTimeout|Max retries|name resolution|ProxyError")
+#: How pip's complaints name what cannot be had, and what wants it.
+_BLAMED = re.compile(
+    r"(?:requirement|distribution found for) (?P<name>[A-Za-z0-9][\w.-]*)[^\n(]*"
+    r"(?:\(from (?P<wanted_by>[A-Za-z0-9][\w.-]*))?"
+)
 #: What pip may know of this machine: how the person reaches an index, and no secret besides.
 _PASSED_ON = (
     *("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"),
@@ -61,6 +83,85 @@ def download(target: Path, arguments: Iterable[str], *, timeout_s: float = TIMEO
     if unpacked > _MOST_UNPACKED_BYTES:
         raise SandboxError(f"The wheels are {unpacked >> 20} MiB unpacked, which is too much.")
     return wheels
+
+
+def download_most(
+    target: Path,
+    options: Sequence[str],
+    requirements: Sequence[str],
+    constraints: Sequence[str] = (),
+    *,
+    timeout_s: float = TIMEOUT_S,
+) -> tuple[list[Path], dict[str, str]]:
+    """Download wheels for as many of `requirements` as can be had together, the first ones first.
+
+    Returns the wheels, and why each of the other requirements cannot be had.
+
+    Raises:
+        SandboxError: no index can be reached, pip took too long, or brought too much.
+    """
+    deadline = time.monotonic() + timeout_s
+    wanted, missing = list(requirements), dict[str, str]()
+    for _ in range(_MOST_ROUNDS):
+        try:
+            return _together(target, options, wanted, constraints, deadline), missing
+        except PipError as error:
+            if _UNREACHABLE.search(error.complaints):
+                raise
+            blamed = _blamed(error.complaints, wanted)
+            if blamed is None:
+                break
+            missing[blamed] = str(error)
+            wanted.remove(blamed)
+    kept: list[str] = []
+    for requirement in wanted:
+        try:
+            _together(target, options, [*kept, requirement], constraints, deadline)
+            kept.append(requirement)
+        except PipError as error:
+            missing[requirement] = str(error)
+    return _together(target, options, kept, constraints, deadline), missing
+
+
+def _together(
+    target: Path,
+    options: Sequence[str],
+    wanted: Sequence[str],
+    constraints: Sequence[str],
+    deadline: float,
+) -> list[Path]:
+    """Download wheels for all of `wanted` into the emptied folder `target`."""
+    for old in target.iterdir():
+        old.unlink()
+    if not wanted:
+        return []
+    listed, limits = target.parent / "requirements.txt", target.parent / "constraints.txt"
+    listed.write_text("".join(f"{line}\n" for line in wanted), "utf-8")
+    limits.write_text("".join(f"{line}\n" for line in constraints), "utf-8")
+    arguments = [*options, "--requirement", str(listed), "--constraint", str(limits)]
+    left_s = max(0.0, deadline - time.monotonic())
+    return download(target, arguments, timeout_s=left_s)
+
+
+def _blamed(complaints: str, wanted: Sequence[str]) -> str | None:
+    """Return the last of `wanted` that pip's complaints name, None where they name none."""
+    places = {_name_of(Requirement(text).name): text for text in wanted}
+    for line in complaints.splitlines():
+        if not line.startswith("ERROR"):
+            continue
+        for match in _BLAMED.finditer(line):
+            # What is wanted by a requirement goes with that requirement.
+            for name in (match["wanted_by"], match["name"]):
+                if name and (text := places.get(_name_of(name))):
+                    return text
+        named = [_name_of(word) for word in re.findall(r"[A-Za-z0-9][\w.-]*", line)]
+        if known := [places[name] for name in named if name in places]:
+            return max(known, key=wanted.index)
+    return None
+
+
+def _name_of(word: str) -> str:
+    return str(canonicalize_name(re.split(r"==|\.$", word)[0]))
 
 
 def unpack(
@@ -115,12 +216,16 @@ def _pip(arguments: list[str], watched: Path, timeout_s: float) -> None:
                 process.kill()
         if process.returncode != 0:
             complaints.seek(0)
-            raise SandboxError(f"pip says: {_reason(complaints.read(1 << 20))}")
+            raise PipError(complaints.read(1 << 20).decode(errors="replace"))
 
 
-def _reason(complaints: bytes) -> str:
-    lines = [line for line in complaints.decode(errors="replace").splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR")]
+def _reason(complaints: str) -> str:
+    lines = [line for line in complaints.splitlines() if line.strip()]
+    errors = [
+        line
+        for line in lines
+        if line.startswith("ERROR") and not line.startswith("ERROR: ResolutionImpossible")
+    ]
     return one_line((errors or lines or ["nothing"])[-1], 300)
 
 

@@ -18,7 +18,7 @@ from mai.errors import SandboxError
 from mai.jobs import Job, Limits, Prepared, RunResult, TestOutcome
 from mai.proposal import Verdict
 from mai.sandbox import wheels
-from mai.sandbox.dependencies import Dependencies, read_dependencies
+from mai.sandbox.dependencies import read_dependencies
 from mai.sandbox.repo_image import LABEL, applicable, platform_options
 from mai.sandbox.trial import DockerSandbox
 from mai.settings import load
@@ -65,7 +65,6 @@ docs = ["mkdocs"]
         "--index-url http://127.0.0.1/${DISCORD_BOT_TOKEN}",
         "-i http://127.0.0.1/",
         "-r other.txt",
-        "-e .",
         "-c constraints.txt",
         "--find-links /etc",
         "a @ http://127.0.0.1/a.whl",
@@ -82,7 +81,9 @@ docs = ["mkdocs"]
 )
 def test_what_is_no_name_with_specifiers_is_left_out(line: str) -> None:
     found = read_dependencies({"requirements.txt": f"{line}\nb\n".encode()}.get)
-    assert found == Dependencies(("b",), 1)
+    assert found.requirements == ("b",)
+    assert [(dropped.file, dropped.line) for dropped in found.dropped] == [("requirements.txt", 1)]
+    assert found.dropped[0].why
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def test_markers_are_judged_by_the_containers_python_and_not_by_this_one() -> No
         'd; extra == "x"',
         "e",
     ]
-    assert applicable(requirements, environment) == ["a>=1", "c", "e"]
+    assert list(applicable(requirements, environment).values()) == ["a>=1", "c", "e"]
 
 
 @pytest.mark.parametrize(
@@ -267,12 +268,29 @@ def test_it_is_made_once_and_found_again(
 
 
 @pytest.mark.docker
+def test_one_requirement_that_cannot_be_had_costs_none_of_the_others(
+    shelf: Path, sandbox: DockerSandbox, limits: Limits, prepare: Callable[..., Prepared]
+) -> None:
+    make_wheel(shelf, version="1.2")
+    prepared = prepare(f"{NAME}==1.2\nmai-has-no-such-package\n-e ../elsewhere\n")
+    assert prepared.missing == ("mai-has-no-such-package",)
+    assert "mai-has-no-such-package (requirements.txt:2)" in prepared.problem
+    assert prepared.left_out == ("requirements.txt:3 `../elsewhere` (paths are not installed)",)
+    body = f"import {MODULE}\ndef test_import(): assert {MODULE}.answer() == '1.2'\n"
+    job = Job(files=files_of({"test_a.py": body}), limits=limits, image=prepared.image)
+    assert sandbox.run(job).outcomes == {"test_a.py::test_import": TestOutcome.PASSED}
+    assert prepare(f"mai-has-no-such-package\n{NAME}==1.2\n").missing == prepared.missing
+
+
+@pytest.mark.docker
 def test_what_cannot_be_had_is_said_and_the_plain_image_stands_in(
     shelf: Path, sandbox: DockerSandbox, prepare: Callable[..., Prepared]
 ) -> None:
     prepared = prepare(f"{NAME}==9.9\n")
     assert prepared.image == sandbox.image
     assert NAME in prepared.problem
+    assert "requirements.txt:1" in prepared.problem
+    assert prepared.missing == (f"{NAME}==9.9",)
     assert "\n" not in prepared.problem
     make_wheel(shelf, version="9.9")
     assert prepare(f"{NAME}==9.9\n") == prepared  # not tried again at once
