@@ -12,10 +12,11 @@ from collections.abc import Sequence
 
 from mai import crash
 from mai.errors import GitError
+from mai.repo.conversion import Conversion
 from mai.repo.diffs import PathChange
 from mai.repo.index import Index, changed
 from mai.repo.journal import TEMPORARY
-from mai.repo.objects import Objects, TreeEntry
+from mai.repo.objects import LINK, Objects, Snapshot, TreeEntry
 from mai.repo.place import Place
 from mai.repo.private import Private
 from mai.repo.worktree import Found, WorkTree
@@ -24,36 +25,75 @@ from mai.text import one_line
 # What the system says when something of the user's stands where a folder or a file goes.
 _IN_THE_WAY = frozenset({errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENOTEMPTY})
 
+#: A file in the work tree may be larger than git makes it: UTF-32 takes four bytes a character.
+_MOST_GROWTH = 4
+
 
 class Checkout:
     """The way of `changes` into the work tree at `place`. The caller holds the index's lock."""
 
     def __init__(
-        self, place: Place, private: Private, objects: Objects, changes: Sequence[PathChange]
+        self,
+        place: Place,
+        private: Private,
+        objects: Objects,
+        changes: Sequence[PathChange],
+        snapshots: tuple[Snapshot, Snapshot],
     ) -> None:
         self.place = place
         self.private = private
         self.changes = changes
+        self.conversions = tuple(Conversion(place, private, each) for each in snapshots)
         self.gone = {change.path for change in changes if change.new is None}
         self.files = WorkTree(place.root, place.git_dir)
         self._index_path = place.git_dir / "index"
         self._has_modes = place.is_on("core.filemode", default=True)
         entries = [entry for c in changes for entry in (c.old, c.new) if entry]
         contents = objects.blobs(entry.oid for entry in entries)
-        self._contents = {e.oid: content for e, content in zip(entries, contents, strict=True)}
+        self._blobs = {e.oid: content for e, content in zip(entries, contents, strict=True)}
+        self._files: dict[TreeEntry, bytes] = {}
 
     # --- looking -------------------------------------------------------------------------
 
     def look(self, change: PathChange) -> Found | None:
         """Return what is at the path of `change`, None for nothing."""
-        sizes = [len(self._contents[entry.oid]) for entry in (change.old, change.new) if entry]
-        return self.files.look(change.path, max(sizes))
+        sizes = [len(self._file(entry)) for entry in (change.old, change.new) if entry]
+        return self.files.look(change.path, max(sizes) * _MOST_GROWTH)
 
     def is_there(self, found: Found | None, entry: TreeEntry | None) -> bool:
-        """Whether what was found is exactly `entry`; None stands for nothing."""
+        """Return whether what was found is `entry`, as git sees it; None stands for nothing."""
         if found is None or entry is None:
             return found is None and entry is None
-        return found.is_same(entry, self._contents[entry.oid], has_modes=self._has_modes)
+        contents = {self._blobs[entry.oid], self._file(entry)}
+        if any(found.is_same(entry, each, has_modes=self._has_modes) for each in contents):
+            return True
+        # A file with some line endings of each kind has no change to git either.
+        is_like = found.is_same(entry, found.data, has_modes=self._has_modes)
+        if not is_like or found.data is None or entry.mode == LINK:
+            return False
+        conversion = self._conversion(entry)
+        return conversion.is_needed and conversion.is_clean(entry, found.data)
+
+    def convert(self) -> None:
+        """Find out what each touched file looks like in the work tree.
+
+        Raises:
+            GitError: a file cannot be converted, such as to an encoding that lacks a character.
+        """
+        for side, conversion in zip(("old", "new"), self.conversions, strict=True):
+            if not conversion.is_needed:
+                continue
+            found = (getattr(change, side) for change in self.changes)
+            entries = {entry.path: entry for entry in found if entry and entry.is_regular}
+            for path, content in conversion.work_tree_contents(entries).items():
+                self._files[entries[path]] = content
+
+    def _file(self, entry: TreeEntry) -> bytes:
+        return self._files.get(entry, self._blobs[entry.oid])
+
+    def _conversion(self, entry: TreeEntry) -> Conversion:
+        is_old = any(change.old == entry for change in self.changes)
+        return self.conversions[0 if is_old else 1]
 
     def read_index(self) -> Index:
         """Return the user's index, an empty one where there is none.
@@ -87,6 +127,7 @@ class Checkout:
         Raises:
             GitError: a file or the index could not be written; the next call tries again.
         """
+        self.convert()
         try:
             index = self.read_index()
             due = [change for change in self.changes if self._is_due(index, change)]
@@ -129,7 +170,7 @@ class Checkout:
             if change.new is None:
                 self.files.remove(change.path)
             else:
-                status = self.files.put(change.path, change.new, self._contents[change.new.oid])
+                status = self.files.put(change.path, change.new, self._file(change.new))
                 if status is not None:
                     stats[change.path] = status
         except OSError as error:

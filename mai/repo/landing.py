@@ -188,8 +188,8 @@ def _land_here(repo: Repo, plan: LandingPlan, journal: Journal) -> Landing | str
         crash.point("landing:index-locked")
         if repo.refs.checked_out() != plan.branch:
             raise RepoBusy("The work tree went to another branch just now; try again.")
-        checkout = _checkout(repo, _changes(repo, plan))
-        reason = obstacle(checkout, plan.commit)
+        checkout = _checkout(repo, plan, _changes(repo, plan))
+        reason = obstacle(checkout)
         if reason:
             return reason
         _move(repo, plan)
@@ -206,7 +206,7 @@ def _finish(repo: Repo, plan: LandingPlan, journal: Journal) -> str:
     # What later commits have made of a path is theirs.
     changes = [c for c in _changes(repo, plan) if tip.entry(c.path) == c.new]
     with journal.index_locked(plan.commit):
-        note = _checkout(repo, changes).update()
+        note = _checkout(repo, plan, changes).update()
         journal.finish(plan.commit)
     return note
 
@@ -215,8 +215,9 @@ def _changes(repo: Repo, plan: LandingPlan) -> list[PathChange]:
     return list(path_changes(repo.store.git, plan.old_tip, plan.commit))
 
 
-def _checkout(repo: Repo, changes: list[PathChange]) -> Checkout:
-    return Checkout(repo.current_place(), repo.store, repo.objects, changes)
+def _checkout(repo: Repo, plan: LandingPlan, changes: list[PathChange]) -> Checkout:
+    snapshots = repo.snapshot(plan.old_tip), repo.snapshot(plan.commit)
+    return Checkout(repo.current_place(), repo.store, repo.objects, changes, snapshots)
 
 
 def _names_beside(plan: LandingPlan) -> list[str]:

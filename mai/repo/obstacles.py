@@ -7,6 +7,7 @@ and the commit lands beside.
 
 from __future__ import annotations
 
+from mai.errors import GitError
 from mai.repo.checkout import Checkout
 from mai.repo.diffs import PathChange
 from mai.repo.index import Index
@@ -14,20 +15,30 @@ from mai.repo.objects import LINK
 from mai.text import one_line
 
 
-def obstacle(checkout: Checkout, commit: str) -> str | None:
-    """Return what is in the way of `checkout`, which is of `commit`; None where nothing is.
+def obstacle(checkout: Checkout) -> str | None:
+    """Return what is in the way of `checkout`; None where nothing is.
 
     The caller holds the index's lock, so that no other git changes what was looked at.
     """
     try:
         index = checkout.read_index()
+        problem = _cannot_convert(checkout)
         return (
-            _in_index(checkout, index)
-            or _conversion(checkout, index, commit)
+            problem
+            or _in_index(checkout, index)
+            or _conversion(checkout)
             or next(filter(None, (_in_files(checkout, c) for c in checkout.changes)), None)
         )
     except OSError as error:
         return f"its files cannot be looked at: {one_line(str(error))}"
+
+
+def _cannot_convert(checkout: Checkout) -> str | None:
+    try:
+        checkout.convert()
+    except GitError as error:
+        return f"its files cannot be converted: {str(error).removesuffix('.')}"
+    return None
 
 
 def _in_index(checkout: Checkout, index: Index) -> str | None:
@@ -48,34 +59,18 @@ def _in_index(checkout: Checkout, index: Index) -> str | None:
     return None
 
 
-def _conversion(checkout: Checkout, index: Index, commit: str) -> str | None:
-    """Name a touched path whose file git would make from the blob by more than copying it.
-
-    Line endings are no such case: a file with the blob's own endings is clean to git as well.
-    """
+def _conversion(checkout: Checkout) -> str | None:
+    """Name a touched path that git would run a filter for, or that cannot be converted."""
     new = [change.new for change in checkout.changes if change.new]
     link = next((entry.path for entry in new if entry.mode == LINK), None)
     if link and not checkout.place.is_on("core.symlinks", default=True):
         return f"{one_line(link)} is a link, and core.symlinks is off"
-    own = checkout.place.common_dir / "info" / "attributes"
-    # The index has what the old tip has, or the user would like it to.
-    paths = (*index.entries, *(entry.path for entry in new))
-    has_rules = own.is_file() or any(path.endswith(".gitattributes") for path in paths)
-    if not has_rules or not new:
+    conversion = checkout.conversions[1]
+    if not new or not conversion.is_needed:
         return None
-    with checkout.private.scratch() as folder:
-        whole = {"GIT_INDEX_FILE": str(folder / "index")}
-        checkout.private.git.run("read-tree", commit, environment=whole)
-        answer = checkout.private.git.run(
-            *("-c", f"core.attributesFile={own}"),
-            *("check-attr", "--cached", "--stdin", "-z", "filter", "working-tree-encoding"),
-            data="".join(f"{entry.path}\0" for entry in new).encode("utf-8", "surrogateescape"),
-            environment=whole,
-        )
-    fields = answer.output.decode("utf-8", "surrogateescape").split("\0")[:-1]
-    for path, attribute, value in zip(*[iter(fields)] * 3, strict=True):
-        if value not in {"unspecified", "unset"}:
-            return f"{one_line(path)} has the attribute {attribute}, which Mai does not apply"
+    paths = [entry.path for entry in new if entry.is_regular]
+    for path, attribute in conversion.attributes(paths, ("filter",)):
+        return f"{one_line(path)} has the attribute {attribute}, which Mai does not apply"
     return None
 
 

@@ -272,8 +272,13 @@ def user_settings(git_dir: Path, pattern: str) -> str:
         environment["XDG_CONFIG_HOME"] = os.environ["XDG_CONFIG_HOME"]
     try:
         answer = Git(git_dir, environment).run(
-            "config", "--null", "--get-regexp", pattern, accepted=range(256), timeout_s=10
+            *("config", "--null", "--show-scope", "--get-regexp", pattern),
+            accepted=range(256),
+            timeout_s=10,
         )
     except GitError:  # it hung, as on an include of a FIFO
         return ""
-    return answer.output.decode("utf-8", "surrogateescape")
+    fields = answer.output.decode("utf-8", "surrogateescape").split("\0")[:-1]
+    # Mai's own settings are given on the command line and are not the user's.
+    pairs = zip(fields[::2], fields[1::2], strict=False)
+    return "".join(f"{item}\0" for scope, item in pairs if scope != "command")

@@ -43,6 +43,15 @@ class Private:
     window: Git
     into: Git
 
+    def make_borrower(self, git_dir: Path) -> None:
+        """Make an empty git folder at `git_dir` that reads all objects this one can read."""
+        for part in ("objects/info", "refs", "info"):
+            (git_dir / part).mkdir(parents=True)
+        (git_dir / "HEAD").write_text(_HEAD)
+        (git_dir / "config").write_bytes((self.path / "config").read_bytes())
+        borrowed = _quoted(os.fsencode(self.path / "objects")) + b"\n"
+        (git_dir / "objects" / "info" / "alternates").write_bytes(borrowed)
+
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
         """Give a folder for temporary files, gone again at the end."""
