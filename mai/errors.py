@@ -10,7 +10,8 @@ MaiError                    1  internal
 ├── Blocked                 3  blocked
 ├── TrialFailed             4  trial
 ├── EditError               5  does-not-apply
-│   └── ParseError          5  does-not-parse
+│   ├── ParseError          5  does-not-parse
+│   └── CannotJudge         5  cannot-judge
 ├── NoEngine                6  no-engine
 ├── Declined                7  rejected | expired | withdrawn
 ├── Conflict                8  conflict
@@ -122,6 +123,12 @@ class ParseError(EditError):
     """What the change leaves behind does not parse."""
 
     code = "does-not-parse"
+
+
+class CannotJudge(EditError):
+    """What is there to be judged cannot be read, so no level may be given to it."""
+
+    code = "cannot-judge"
 
 
 class NoEngine(MaiError):

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 
 _DIFF = frozenset({".patch", ".diff"})
+_AGAINST = {
+    "HEAD": "Judged against HEAD,",
+    "empty tree": "Judged against the empty tree: there is no commit yet",
+    "hunks": "Judged by its hunks alone: the files they change are not here",
+}
 _CODE = frozenset({".py", ".pyi", ".pyw", ".ipynb"})
 
 
@@ -97,10 +102,15 @@ def _judge(
     from mai.settings import load
 
     settings = load()
-    report = (
+    judged = (
         judge_staged(repo, settings) if is_staged else judge_patch(_read(str(diff)), repo, settings)
     )
-    return {**_grouped(report), "context": report.context, "error": None}
+    return {
+        **_grouped(judged.report),
+        "context": judged.context,
+        "commit": judged.commit,
+        "error": None,
+    }
 
 
 def _files(paths: list[Path], stdin: Path) -> Iterator[Path]:
@@ -204,6 +214,9 @@ def _print(judged: dict[str, Any]) -> None:
         for found in file["findings"]:
             where = f"{path_line(found['path'])}:{found['line']}:{found['column']}"
             line(f"{where}: {MARKS[found['level']]} {one_line(found['message'])} [{found['rule']}]")
+    if "context" in judged:
+        commit = f" {judged['commit'][:12]}" if judged["commit"] else ""
+        line(f"{_AGAINST[judged['context']]}{commit}.")
     line(f"{MARKS[judged['level']]}")
 
 

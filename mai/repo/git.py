@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -124,6 +124,10 @@ class Git:
     git_dir: Path
     environment: Mapping[str, str | None] = field(default_factory=dict)
     settings: tuple[str, ...] = ()
+
+    def at(self, git_dir: Path) -> Git:
+        """Return the same for another git folder."""
+        return replace(self, git_dir=git_dir)
 
     def start(
         self, *arguments: str, environment: Mapping[str, str] | None = None

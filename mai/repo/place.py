@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mai.errors import GitError, UnsuitableRepo
+from mai.errors import GitError, MaiError, UnsuitableRepo
 from mai.repo.git import Git, reason_of
 from mai.repo.special_files import refuse_special_files
 from mai.text import one_line
@@ -74,11 +74,16 @@ class Place:
         return default if value is None else value.lower() not in {"false", "no", "off", "0", ""}
 
 
-def find(directory: Path) -> Place:
+def find(directory: Path, *, is_only_read: bool = False) -> Place:
     """Find the repository that `directory` is in.
 
+    Args:
+        directory: a folder in its work tree.
+        is_only_read: nothing will be written into it, so it may belong to another user: its
+            configuration is never in force (see `mai.repo.private`).
+
     Raises:
-        UnsuitableRepo: there is none, or it is bare, somebody else's or of an unknown kind.
+        UnsuitableRepo: there is none, or it is bare, another user's or of an unknown kind.
     """
     try:
         start = directory.expanduser().resolve(strict=True)
@@ -87,7 +92,7 @@ def find(directory: Path) -> Place:
         for folder in (start, *start.parents):
             git_dir = _git_dir_of(folder)
             if git_dir is not None:
-                return _examine(folder, git_dir)
+                return _examine(folder, git_dir, is_only_read=is_only_read)
             if _is_git_dir(folder):
                 kind = "git's own folder" if folder.name == ".git" else "a bare repository"
                 msg = f"{_shown(folder)} is {kind}; Mai needs the folder of a work tree."
@@ -100,11 +105,39 @@ def find(directory: Path) -> Place:
     raise UnsuitableRepo(f"{_shown(directory)} is not in a git repository; `git init` makes one.")
 
 
+def is_in_repo(directory: Path) -> bool:
+    """Whether `directory` lies in a repository of any kind, one that `find` refuses included."""
+    try:
+        start = directory.resolve(strict=True)
+        return any(
+            _git_dir_of(folder) is not None or _is_git_dir(folder)
+            for folder in (start, *start.parents)
+        )
+    except (OSError, MaiError):  # there is something that cannot be read
+        return True
+
+
 def read_small(path: Path, limit_bytes: int = _SMALL_FILE_BYTES) -> str | None:
     """Return a small file of git's own, or None where there is none.
 
     Raises:
         GitError: it is no regular file (a FIFO would hang the reader) or far too large.
+    """
+    descriptor = open_regular(path)
+    if descriptor is None:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        data = file.read(limit_bytes + 1)
+    if len(data) > limit_bytes:
+        raise GitError(f"{_shown(path)} is larger than git ever makes it.")
+    return os.fsdecode(data)
+
+
+def open_regular(path: Path) -> int | None:
+    """Return a descriptor to read `path` by, or None where there is no such file.
+
+    Raises:
+        GitError: it is no regular file, or cannot be opened.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -115,11 +148,7 @@ def read_small(path: Path, limit_bytes: int = _SMALL_FILE_BYTES) -> str | None:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise GitError(f"{_shown(path)} is not a regular file.")
-    with os.fdopen(descriptor, "rb") as file:
-        data = file.read(limit_bytes + 1)
-    if len(data) > limit_bytes:
-        raise GitError(f"{_shown(path)} is larger than git ever makes it.")
-    return os.fsdecode(data)
+    return descriptor
 
 
 def _shown(path: Path) -> str:
@@ -153,13 +182,14 @@ def _is_git_dir(folder: Path) -> bool:
     )
 
 
-def _examine(root: Path, git_dir: Path) -> Place:
+def _examine(root: Path, git_dir: Path, *, is_only_read: bool) -> Place:
     common = read_small(git_dir / "commondir")
     is_linked = common is not None
     common_dir = (git_dir / common.strip("\n")).resolve() if common is not None else git_dir
     if not (common_dir / "objects").is_dir() or not (common_dir / "refs").is_dir():
         raise UnsuitableRepo(f"{_shown(common_dir)} is damaged: it has no objects or no refs.")
-    _check_owner(root, git_dir, common_dir)
+    if not is_only_read:
+        _check_owner(root, git_dir, common_dir)
     refuse_special_files(common_dir, git_dir)
     if is_linked:
         _check_link_back(root, git_dir)

@@ -56,6 +56,26 @@ class Refs:
         """Return the branch this work tree is on, None where its HEAD is detached."""
         return _branch_of(self.place.git_dir)
 
+    def head(self) -> str | None:
+        """Return the commit that is checked out, on a branch or on none; None before the first.
+
+        Raises:
+            UnsuitableRepo: HEAD is damaged.
+        """
+        text = _head_of(self.place.git_dir)
+        if OID.fullmatch(text):
+            return text
+        ref = _target_of(self.place.git_dir, text)
+        # A name of a ref that points to another one gives the commit that both stand for.
+        listing = self.private.window.run(
+            "for-each-ref", "--format=%(refname)%00%(objectname)", ref
+        )
+        for line in listing.output.decode("utf-8", "surrogateescape").splitlines():
+            name, oid = line.split("\0")
+            if name == ref:
+                return oid
+        return None
+
     def value(self, ref: str) -> str | None:
         """Return the commit a full ref name stands for, None where there is no such ref.
 
@@ -163,13 +183,25 @@ def _branch_of(git_dir: Path) -> str | None:
     Raises:
         UnsuitableRepo: the HEAD is damaged.
     """
+    text = _head_of(git_dir)
+    if OID.fullmatch(text):
+        return None
+    return _target_of(git_dir, text).removeprefix("refs/heads/")
+
+
+def _head_of(git_dir: Path) -> str:
+    """Return what the HEAD of a git folder says: a commit's id, or `ref: ` and a name."""
     head = git_dir / "HEAD"
     # Before 1.5 git made HEAD a link; `core.preferSymlinkRefs` still does.
     text = f"ref: {head.readlink()}" if head.is_symlink() else read_small(head) or ""
-    if OID.fullmatch(text.strip()):
-        return None
+    return text.strip()
+
+
+def _target_of(git_dir: Path, text: str) -> str:
+    """Return the full name of the branch that `text`, from HEAD, names."""
     target = text.removeprefix("ref:").strip()
     branch = target.removeprefix("refs/heads/")
     if not text.startswith("ref:") or branch == target:
-        raise UnsuitableRepo(f"{one_line(str(head))} does not name a branch or a commit.")
-    return check_branch(branch)
+        head = one_line(str(git_dir / "HEAD"))
+        raise UnsuitableRepo(f"{head} does not name a branch or a commit.")
+    return f"refs/heads/{check_branch(branch)}"

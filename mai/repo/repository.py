@@ -24,6 +24,7 @@ from mai.repo.objects import Objects, Snapshot, check_oid
 from mai.repo.place import Place
 from mai.repo.private import Private, prepare_private
 from mai.repo.refs import Person, Refs, check_branch
+from mai.repo.staged import staged_tree
 from mai.text import one_line
 
 _SNAPSHOTS_KEPT = 4  # base, tip, head and one more: what one proposal is judged by
@@ -61,6 +62,30 @@ class Repo:
         repo = cls(where, prepare_private(where, private_root.absolute()))
         try:
             repo.tree(repo.tip(repo.branch()))
+        except BaseException:
+            repo.close()
+            raise
+        return repo
+
+    @classmethod
+    def open_for_reading(cls, directory: Path, private_root: Path) -> Self:
+        """Open a repository only to judge by it: on a branch or none, with commits or without.
+
+        It may belong to another user too: nothing is written into it and none of its settings are
+        in force.
+
+        Raises:
+            UnsuitableRepo: there is none, it is bare or of a kind Mai does not know, or git is too
+                old.
+            GitError: it is damaged, or Mai's own cannot be made.
+        """
+        check_version()
+        where = place.find(Path(directory), is_only_read=True)
+        repo = cls(where, prepare_private(where, private_root.absolute()))
+        try:
+            head = repo.head()
+            if head is not None:
+                repo.tree(head)
         except BaseException:
             repo.close()
             raise
@@ -129,6 +154,10 @@ class Repo:
             raise UnsuitableRepo(msg)
         return branch
 
+    def head(self) -> str | None:
+        """Return the commit that is checked out, on a branch or on none; None before the first."""
+        return self.refs.head()
+
     def tip(self, branch: str) -> str:
         """Return the commit that `branch` stands for.
 
@@ -177,17 +206,13 @@ class Repo:
         """Return a commit's first parent, None where it has none."""
         return trees.parent_of(self.objects.read(check_oid(commit), "commit"))
 
-    def index_tree(self) -> str:
-        """Return what is staged in the user's work tree, as a tree; their index is only read.
+    def empty_tree(self) -> str:
+        """Return the tree without any file: what there is before the first commit."""
+        return trees.store(self.store, "tree", [b""])[0]
 
-        Raises:
-            GitError: there are unmerged entries, or the index cannot be read.
-        """
-        with self.store.scratch() as folder:
-            copy = folder / "index"
-            copy.write_bytes((self.git_dir / "index").read_bytes())
-            environment = {"GIT_INDEX_FILE": str(copy)}
-            return self.store.git.run("write-tree", environment=environment).text
+    def index_tree(self, environment: Mapping[str, str]) -> str:
+        """Return what is staged in the user's work tree, as a tree; see `mai.repo.staged`."""
+        return staged_tree(self.place, self.store, environment) or self.empty_tree()
 
     def has(self, oid: str) -> bool:
         """Whether the object is there."""
@@ -256,7 +281,7 @@ class Repo:
     def revert_tree(self, landed_commit: str, tip: str) -> str | None:
         """Return `tip`'s tree without what `landed_commit` changed, None where that conflicts."""
         parent = trees.parent_of(self.objects.read(check_oid(landed_commit), "commit"))
-        before = parent or trees.store(self.store, "tree", [b""])[0]
+        before = parent or self.empty_tree()
         return self.merge(landed_commit, tip, before)
 
     def keep(self, ref: str, commit: str) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import textwrap
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from mai.proposal import FileChange, Finding, Level
 from mai.risk import content, metadata, paths, tree
@@ -14,7 +14,6 @@ from mai.risk.judge import judge_gains
 from mai.risk.kinds import is_python
 from mai.risk.moves import Version
 from mai.risk.parser import Parser
-from mai.risk.patchfile import read_patch
 from mai.risk.policy import Policy
 
 _MAXIMUM_UNREADABLE_LINES = 5000
@@ -22,9 +21,33 @@ _MAXIMUM_UNREADABLE_LINES = 5000
 _MAXIMUM_LINES = 400
 
 
-def judge_hunks(patch: str, policy: Policy, *, is_own_repo: bool = False) -> Iterator[Finding]:
-    """Yield what the hunks of a unified diff show by themselves."""
-    files = list(read_patch(patch))
+@dataclass(frozen=True, slots=True)
+class PatchedFile:
+    """One file of a patch. `before` and `after` hold the lines of each hunk's two sides.
+
+    Bytes that are not UTF-8 are in the lines as surrogates; modes are git's, such as `100644`.
+    """
+
+    path: str
+    status: str = "modified"
+    old_path: str | None = None
+    old_mode: str | None = None
+    new_mode: str | None = None
+    is_binary: bool = False
+    before: list[list[str]] = field(default_factory=list)
+    after: list[list[str]] = field(default_factory=list)
+
+    def joined(self, other: PatchedFile) -> PatchedFile:
+        """Return this with the hunks of `other`, which is about the same file."""
+        return replace(
+            self, before=[*self.before, *other.before], after=[*self.after, *other.after]
+        )
+
+
+def judge_hunks(
+    files: Sequence[PatchedFile], policy: Policy, *, is_own_repo: bool = False
+) -> Iterator[Finding]:
+    """Yield what the hunks of a patch show by themselves."""
     changes = [
         FileChange(
             file.path,
@@ -82,7 +105,9 @@ def version_of_lines(parser: Parser, path: str, before: bytes, after: bytes) -> 
 
 
 def _joined(hunks: list[list[str]]) -> bytes:
-    return ("\n".join("\n".join(lines) for lines in hunks) + "\n").encode("utf-8", "replace")
+    return ("\n".join("\n".join(lines) for lines in hunks) + "\n").encode(
+        "utf-8", "surrogateescape"
+    )
 
 
 def unreadable(path: str, message: str) -> Finding:
@@ -152,7 +177,7 @@ def _facts_of_line(parser: Parser, path: str, line: str) -> Facts | None:
 
 def _first_that_parses(parser: Parser, path: str, candidates: Iterable[str]) -> Facts | None:
     for candidate in candidates:
-        facts = parser.facts(path, candidate.encode("utf-8", "replace"), in_full=True)
+        facts = parser.facts(path, candidate.encode("utf-8", "surrogateescape"), in_full=True)
         if facts.problem is None:
             return facts
     return None

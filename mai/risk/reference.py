@@ -50,7 +50,9 @@ The level of a report is the highest level of its findings; levels are never add
 rule found at that level, one for each finding there, and a fifth for each finding below.
 
 With paths instead of a diff each file is judged as if wholly new, and what compares with a tree is
-off. Where a diff's blobs are missing its hunks alone are scored; the report then says `hunks`.
+off. A diff is judged against `HEAD`, on a branch or not, or against the `empty tree` before the
+first commit; where its files are not there its `hunks` alone are scored. The report's `context`
+says which it was. What can be judged in none of these ways is refused with exit code 5.
 Lines of a notebook's findings count through its code cells, from the first.
 
 """

@@ -13,7 +13,7 @@ from mai.protocols import Snapshot
 from mai.risk import metadata, notebooks, paths, text, tree, undo
 from mai.risk.content import judge_content
 from mai.risk.facts import Facts
-from mai.risk.hunks import judge_hunks, unreadable, version_of_lines
+from mai.risk.hunks import PatchedFile, judge_hunks, unreadable, version_of_lines
 from mai.risk.judge import judge_gains
 from mai.risk.kinds import is_python
 from mai.risk.moves import Version
@@ -278,11 +278,13 @@ def _from_here(path: Path) -> str:
     return "/".join(part for part in relative.parts if part != "..")
 
 
-def score_hunks(patch: str, policy: Policy, *, is_own_repo: bool = False) -> RiskReport:
-    """Score a unified diff whose blobs are not there: its added and removed lines alone.
+def score_hunks(
+    files: Sequence[PatchedFile], policy: Policy, *, is_own_repo: bool = False
+) -> RiskReport:
+    """Score a patch whose blobs are not there: its added and removed lines alone.
 
     The report says `"context": "hunks"`. What the hunks cannot show is not judged; hunks of Python
     that make no sense alone are MEDIUM at least.
     """
-    findings = judge_hunks(patch, policy, is_own_repo=is_own_repo)
+    findings = judge_hunks(files, policy, is_own_repo=is_own_repo)
     return report_of(findings, policy, context="hunks")

