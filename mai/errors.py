@@ -13,6 +13,7 @@ MaiError                    1  internal
 │   ├── ParseError          5  does-not-parse
 │   └── CannotJudge         5  cannot-judge
 ├── NoEngine                6  no-engine
+├── Undecided               6  undecided
 ├── Declined                7  rejected | expired | withdrawn
 ├── Conflict                8  conflict
 │   ├── StaleDigest         8  stale-digest
@@ -136,6 +137,17 @@ class NoEngine(MaiError):
 
     exit_code = 6
     code = "no-engine"
+
+
+class Undecided(MaiError):
+    """A run did not come to its end for a reason that is nobody's: it says nothing of any change.
+
+    The container was removed, killed or cut off, or the engine failed on the way. What was to be
+    judged is kept, and is run again.
+    """
+
+    exit_code = 6
+    code = "undecided"
 
 
 class Declined(MaiError):

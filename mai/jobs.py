@@ -89,12 +89,16 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What one run showed, as the host derived it from the report and the container's state.
+    """What one run showed, as the supervisor in its container reported it.
+
+    A run that was not reported to its end is no result: `Undecided` is raised instead.
 
     `limit` is PASS where the run came to its end, else the limit (or ERROR) that stopped it;
     `outcomes` holds what is known even then. `has_tests` is false where nothing was collected.
     `hits` names the limits that a test or process ran into although the run went on: TIMEOUT,
-    OOM, PIDS, DISK.
+    OOM, PIDS, DISK. `doubt` says in a sentence why one such run is not enough to believe it, such
+    as an exit code that its outcomes contradict; "" where it is. `left_out` names the links of
+    the tree that lead out of it and were not there.
     """
 
     limit: Verdict = Verdict.PASS
@@ -108,6 +112,13 @@ class RunResult:
     message: str = ""
     has_tests: bool = True
     hits: frozenset[Verdict] = frozenset()
+    doubt: str = ""
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the run came to its end and does not contradict itself."""
+        return self.limit is Verdict.PASS and not self.doubt
 
 
 @dataclass(frozen=True, slots=True)

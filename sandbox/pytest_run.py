@@ -112,6 +112,10 @@ class TestRun(Run):
             self.child = Child(is_first=False)
             self.child.wait_ready()
 
+    def is_killing(self) -> bool:
+        """Whether a test that would not stop is being killed."""
+        return self._killed_for_time
+
     def exit_code(self) -> int | None:
         """Return pytest's own, None where a limit stopped it."""
         return self._exit

@@ -8,6 +8,7 @@ import secrets
 import selectors
 import signal
 import stat
+import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,11 @@ from sandbox.witnesses import Witnesses
 Write = Callable[[bytes, bytes], None]
 
 _TICK_S = 0.05
+#: How often the host hears that this is alive, and how much of a tick counts as time: one that took
+#: longer was frozen with the whole container, which is nobody's fault in it.
+_PULSE_S = 2.0
+_LONGEST_TICK_S = 2.0
+_CPU = struct.Struct(">d")
 #: How many times its wall ceiling a run may spend waiting for a processor on top of it.
 _MOST_STARVED = 3
 _LINE_LIMIT = 64 << 20
@@ -66,6 +72,9 @@ class Run:
         self._last_words = {b"E": b"", b"O": b""}
         self._buffer = bytearray()
         self._nonce = b""
+        self._told_at = self._last
+        #: Why one run like this is not enough to believe it, "" where it is.
+        self.doubt = ""
         self.hits: set[str] = set()
         self.outcomes: dict[str, str] = {}
         self.has_tests = True
@@ -85,6 +94,10 @@ class Run:
 
     def watch(self, cpu_s: float, idle_s: float) -> None:
         """Look after what is running; called on each tick with what passed since the last."""
+
+    def is_killing(self) -> bool:
+        """Whether the child is to die by our own hand."""
+        return False
 
     def exit_code(self) -> int | None:
         """Return how the work itself ended, None where it did not."""
@@ -114,15 +127,17 @@ class Run:
             outcomes=self.outcomes,
             exit_code=self.exit_code(),
             hits=sorted(self.hits),
+            doubt=self.doubt,
             has_tests=self.has_tests,
             cpu_s=self.meter.cpu_s() - self._cpu_at_start,
             peak_memory_bytes=self.meter.peak_memory_bytes(),
         )
 
     @classmethod
-    def failure(cls, message: str, *, is_full: bool) -> bytes:
+    def failure(cls, message: str, *, is_full: bool, is_damaged: bool) -> bytes:
         """Return the result of a run that could not begin."""
-        return cls._encode(limit="disk" if is_full else "error", message=message)
+        limit = "disk" if is_full else "error"
+        return cls._encode(limit=limit, message=message, is_damaged=is_damaged)
 
     @staticmethod
     def _encode(**result: Any) -> bytes:
@@ -149,7 +164,7 @@ class Run:
                 **arguments,
             }
         )
-        child = self.child
+        child, oom_before = self.child, self.meter.oom_kills()
         with selectors.DefaultSelector() as selector:
             for descriptor in (0, self.wake, child.report_fd, child.output_fd, child.errors_fd):
                 selector.register(descriptor, selectors.EVENT_READ)
@@ -158,6 +173,10 @@ class Run:
                     if not self._read(key.fd):
                         selector.unregister(key.fd)
                 self._tick()
+            is_killed = child.exit_code == -signal.SIGKILL and not self.is_killing()
+            if is_killed and self.meter.oom_kills() == oom_before:
+                # By itself, or from outside: the next run tells.
+                self.doubt = "The process under test was killed."
             child.kill_everything()
             # What it wrote before it died is still in the pipes.
             while ready := [
@@ -218,6 +237,10 @@ class Run:
         now, cpu = time.monotonic(), self.meter.cpu_s()
         wall_s, cpu_s = now - self._last, max(0.0, cpu - self._cpu_last)
         self._last, self._cpu_last = now, cpu
+        wall_s = min(wall_s, max(_LONGEST_TICK_S, cpu_s))
+        if now - self._told_at > _PULSE_S:
+            self._told_at = now
+            self._write(b"H", _CPU.pack(cpu - time.process_time()))
         # Waiting for a processor on a busy machine is not the test's fault; sleeping is.
         idle_s = max(0.0, wall_s - cpu_s)
         if idle_s > cpu_s and is_anything_runnable():

@@ -1,8 +1,10 @@
 """Reads the job and the files of the tree from the container's standard input.
 
-The format is `mai/sandbox/packing.py`'s: a length and a JSON header, then each file as mode, length
-of path, length of data, path, data. The host has checked every path; it is checked again here,
-because a tree that could write outside its folder could replace what reports on it.
+The format is `mai/sandbox/packing.py`'s: a length, the same with its bits turned, a checksum and a
+JSON header, then each file as mode, length of path, length of data, path, data. The header holds
+the size and checksum of all files: a tree that was damaged on its way is not the tree to judge. The
+host has checked every path; it is checked again here, because a tree that could write outside its
+folder could replace what reports on it.
 """
 
 from __future__ import annotations
@@ -10,10 +12,12 @@ from __future__ import annotations
 import json
 import os
 import struct
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-_HEADER = struct.Struct(">I")
+_HEADER = struct.Struct(">III")
+_TURNED = 0xFFFFFFFF
 _ENTRY = struct.Struct(">IHQ")
 _CACHE = "/__pycache__/"
 _PIECE_BYTES = 1 << 20
@@ -29,16 +33,36 @@ def read_job(stream: BinaryIO) -> dict[str, Any]:
 
     Raises:
         EOFError: nobody sent one.
+        BadInputError: it was cut or damaged on its way.
     """
     first = stream.read(_HEADER.size)
     if len(first) < _HEADER.size:
         raise EOFError
-    job = json.loads(_exactly(stream, _HEADER.unpack(first)[0]))
-    return job if isinstance(job, dict) else {}
+    length, turned, checksum = _HEADER.unpack(first)
+    text = _exactly(stream, length) if length ^ turned == _TURNED else b""
+    if not text or zlib.crc32(text) != checksum:
+        raise BadInputError("The job was damaged on its way.")
+    job: dict[str, Any] = json.loads(text)
+    return job
 
 
-def unpack(stream: BinaryIO, root: str, count: int) -> list[str]:
-    """Write `count` files below `root`, links last so that nothing is written through one.
+class _Checked:
+    """Reads what belongs to the tree and no more, and keeps its checksum."""
+
+    def __init__(self, stream: BinaryIO, size: int) -> None:
+        self._read, self.left, self.checksum = stream.read, size, 0
+
+    def read(self, size: int) -> bytes:
+        if size > self.left:
+            raise BadInputError("The tree was damaged on its way.")
+        data = self._read(size)
+        self.left -= size
+        self.checksum = zlib.crc32(data, self.checksum)
+        return data
+
+
+def unpack(stream: BinaryIO, root: str, job: dict[str, Any]) -> list[str]:
+    """Write the job's files below `root`, links last so that nothing is written through one.
 
     Compiled Python below `__pycache__` is left out: it would run in place of the source beside it,
     which is what people were shown.
@@ -47,8 +71,16 @@ def unpack(stream: BinaryIO, root: str, count: int) -> list[str]:
         The paths written.
 
     Raises:
-        BadInputError: a path or a link leaves the tree.
+        BadInputError: a path or a link leaves the tree, or the tree was damaged on its way.
     """
+    checked = _Checked(stream, job["size"])
+    paths = _unpack(checked, root, job["files"])
+    if checked.left or checked.checksum != job["checksum"]:
+        raise BadInputError("The tree was damaged on its way.")
+    return paths
+
+
+def _unpack(stream: _Checked, root: str, count: int) -> list[str]:
     paths: list[str] = []
     links: list[tuple[str, str]] = []
     made = {root}
@@ -116,7 +148,7 @@ def _stays_inside(target: str, depth: int) -> bool:
     return climbs <= depth and ".." not in parts[climbs:]
 
 
-def _skip(stream: BinaryIO, size: int) -> None:
+def _skip(stream: _Checked, size: int) -> None:
     while size:
         size -= len(_exactly(stream, min(size, _PIECE_BYTES)))
 
@@ -128,7 +160,7 @@ def _write(descriptor: int, data: bytes) -> None:
         written = os.write(descriptor, data)
 
 
-def _exactly(stream: BinaryIO, size: int) -> bytes:
+def _exactly(stream: BinaryIO | _Checked, size: int) -> bytes:
     data = stream.read(size)
     if len(data) != size:
         raise BadInputError("The input ended early.")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import PurePosixPath
 
-from mai.errors import TrialFailed
+from mai.errors import TrialFailed, Undecided
 from mai.events import Cancel
 from mai.jobs import Job, Limits, Prepared, RunResult, TreeFile
 from mai.pipeline import verdict
@@ -36,6 +36,7 @@ def trial(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
 
     Raises:
         NoEngine: there is no sandbox; nothing was run, and the proposal stays where it is.
+        Undecided: a run was not whole, so that nothing was judged; it stays where it is, too.
     """
     sandbox = services.sandbox()
     policy = services.policy(proposal.tip)
@@ -46,7 +47,11 @@ def trial(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
         message = f"What the change wants installed cannot be had: {head.problem}"
         report = TrialReport(Verdict.ERROR, image=head.image, message=message)
     else:
-        report = _Runs(proposal, services, sandbox, cancel, policy, limits, base, head).judge()
+        runs = _Runs(proposal, services, sandbox, cancel, policy, limits, base, head)
+        try:
+            report = runs.judge()
+        except Undecided as error:
+            raise Undecided(_kept(proposal, error)) from error
     risk = proposal.risk or RiskReport(Level.HIGH)
     if report.changed:
         risk = risk.with_findings(*(_edited(test_id) for test_id in report.changed))
@@ -86,12 +91,11 @@ class _Runs:
         if self._command() and {base.exit_code, head.exit_code} <= _NOT_RUN:
             return self._report(Verdict.ERROR, base, own, message=self._is_not_there())
         stop = next((run for run in (head, own) if run.limit is not Verdict.PASS), None)
-        if stop and base.limit is not Verdict.PASS:
-            what = "cannot be run" if base.limit is Verdict.ERROR else "do not fit the limits"
-            message = f"The base's own tests {what}: {base.message or base.limit}"
-            if base.limit is not Verdict.ERROR:
-                message += f" MAI_LIMITS can raise the profile {self.limits.profile}."
-            return self._report(base.limit, base, own, message=message)
+        if base.limit is not Verdict.PASS:
+            # Only ERROR: there are no outcomes to compare with, so that nothing can pass.
+            message = f"The base's own tests cannot be run: {base.message}"
+            found = Verdict.ERROR if stop else Verdict.SKIPPED
+            return self._report(found, base, own, message=message)
         pair = verdict.Pair(base.outcomes, head.outcomes)
         compared = pair.compare()
         flaky = self._flaky(compared, base, head)
@@ -173,6 +177,10 @@ class _Runs:
         if known is None:
             is_first = repeat == 0
             known = self._run(self._base_files, is_followed=is_first, image=self.base_image)
+            if known.limit not in {Verdict.PASS, Verdict.ERROR}:
+                message = f"The base's own tests do not fit the limits: {known.message}"
+                profile = self.limits.profile
+                raise Undecided(f"{message} MAI_LIMITS can raise the profile {profile}.")
             self._remember(tree, self.base_image, known, repeat)
         return known
 
@@ -214,6 +222,17 @@ class _Runs:
         is_followed: bool = False,
         image: Prepared | None = None,
         only: tuple[str, ...] = (),
+    ) -> RunResult:
+        """Run the tests over `files`; what one run alone does not prove is run once more."""
+        result = self._run_once(files, is_followed, image, only)
+        return self._run_once(files, is_followed, image, only) if result.doubt else result
+
+    def _run_once(
+        self,
+        files: Callable[[], Iterator[TreeFile]],
+        is_followed: bool,
+        image: Prepared | None,
+        only: tuple[str, ...],
     ) -> RunResult:
         job = Job(
             files(),
@@ -290,6 +309,13 @@ def _gained(proposal: Proposal) -> Level:
     if len(others) == len(findings):
         return proposal.level
     return Level.highest(found.level for found in others)
+
+
+def _kept(proposal: Proposal, error: Undecided) -> str:
+    return (
+        f"The trial is undecided, and {proposal.short_id} is kept: {error.sentence} It is tried "
+        "again by the next command, the console or `mai serve`."
+    )
 
 
 def _folders_of(path: str) -> set[str]:

@@ -16,6 +16,8 @@ from mai.jobs import Limits, RunResult, TestOutcome
 from mai.proposal import Verdict
 
 _KEPT = 200
+#: A part of every name: runs that an older Mai remembered may not have been whole.
+_FORM = "whole runs only"
 
 
 class TrialCache:
@@ -36,7 +38,7 @@ class TrialCache:
         repeat: int,
     ) -> str:
         """Name a run by all that its outcome depends on; `repeat` tells a second from a first."""
-        parts = [tree, image, list(command or ()), asdict(limits), repeat]
+        parts = [_FORM, tree, image, list(command or ()), asdict(limits), repeat]
         return hashlib.sha256(canonical_json(parts)).hexdigest()
 
     def get(self, key: str) -> RunResult | None:
@@ -46,13 +48,15 @@ class TrialCache:
             outcomes = {name: TestOutcome(value) for name, value in stored.pop("outcomes").items()}
             limit = Verdict(stored.pop("limit"))
             hits = frozenset(map(Verdict, stored.pop("hits")))
-            return RunResult(limit=limit, outcomes=outcomes, hits=hits, **stored)
+            left_out = tuple(stored.pop("left_out"))
+            run = RunResult(limit, outcomes, hits=hits, left_out=left_out, **stored)
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
+        return run if run.is_whole else None
 
     def put(self, key: str, result: RunResult) -> None:
-        """Remember `result` where it says something about the tree rather than about a mishap."""
-        if result.limit is Verdict.ERROR:
+        """Remember `result` if it is whole: part of a run is no measure for anything."""
+        if not result.is_whole:
             return
         with contextlib.suppress(OSError):  # a full disk costs speed, not the trial
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -31,12 +31,22 @@ _USER = 65534
 _SHARED_MEMORY_BYTES = 16 << 20
 _SPARE_INODES = 16_384
 _READY_S = 60
+_END_S = 5
+_KILLED = 137
 #: The engine's frame (standard output, six bytes) around what a harness that waits has said.
 _READY = b"\1\0\0\0\0\0\0\x06ready\n"
 _SESSION = uuid.uuid4().hex[:12]
 
 
 Stream = socket.socket | ssl.SSLSocket
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a container ended: what happened to it, in the past tense."""
+
+    what: str
+    was_out_of_memory: bool = False
 
 
 @dataclass(slots=True)
@@ -83,9 +93,14 @@ class Waiting:
         return False
 
     def kill(self) -> None:
-        """Stop it at once; one that has ended already is as good."""
+        """Stop it at once; one that has ended already is as good.
+
+        The stream ends as well: the engine will not kill a container that somebody paused.
+        """
         with suppress(DockerException, requests.RequestException):
             self.client.api.kill(self.id)
+        with suppress(OSError):
+            self.stream.shutdown(socket.SHUT_RDWR)
 
     def remove(self) -> None:
         """Remove it and whatever it held.
@@ -107,14 +122,34 @@ class Waiting:
         # The SDK's wrapper keeps the socket open after `close` for as long as itself is.
         self.wrapper.close()
 
-    def was_out_of_memory(self) -> bool:
-        """Whether the kernel killed its first process for memory. Only known once it ended."""
+    def cpu_s(self) -> float:
+        """Return the CPU seconds that it has used by the engine's account, 0 where it says none."""
         try:
-            self.client.api.wait(self.id, timeout=10)
-            state = self.client.api.inspect_container(self.id)["State"]
-        except (DockerException, requests.RequestException):
-            return False
-        return bool(state.get("OOMKilled"))
+            usage = self.client.api.stats(self.id, stream=False)["cpu_stats"]["cpu_usage"]
+            return float(usage["total_usage"]) / 1e9
+        except (DockerException, requests.RequestException, LookupError, TypeError, ValueError):
+            return 0.0
+
+    def ending(self) -> Ending:
+        """Return how it ended by the engine's account, having waited a moment for its end."""
+        api = self.client.api
+        try:
+            # An exception here only means that it goes on, which the next answer says better.
+            with suppress(requests.RequestException):
+                api.wait(self.id, timeout=_END_S)
+            state = api.inspect_container(self.id)["State"]
+            if state["Running"]:
+                return Ending("was paused" if state["Paused"] else "was cut off")
+            if state["OOMKilled"]:
+                return Ending("ran out of memory", was_out_of_memory=True)
+            code = int(state["ExitCode"])
+        except NotFound:
+            return Ending("was removed")
+        except (DockerException, requests.RequestException, LookupError, TypeError, ValueError):
+            return Ending("was lost with its engine")
+        # The harness itself ends well only after its report, or when it has lost its owner.
+        known = {0: "was cut off", _KILLED: "was killed"}
+        return Ending(known.get(code, f"ended with exit code {code}"))
 
 
 def remove(client: docker.DockerClient, container_id: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import struct
 import tempfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -31,10 +32,14 @@ _LONGEST_NAME = 255
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A tree laid out. `disk_bytes` is what it takes once unpacked, `inodes` files and folders."""
+    """A tree laid out. `disk_bytes` is what it takes once unpacked, `inodes` files and folders.
+
+    `checksum` is the CRC-32 of all `size` bytes of `file`.
+    """
 
     file: IO[bytes]
     size: int
+    checksum: int
     files: int
     inodes: int
     disk_bytes: int
@@ -64,7 +69,7 @@ def _pack(files: Iterable[TreeFile], spool: IO[bytes]) -> Packed:
     folders: set[str] = set()
     links: set[str] = set()
     pieces: list[bytes] = []
-    count = disk = 0
+    count = disk = checksum = 0
     for file in files:
         _check(file)
         if file.path in seen:
@@ -76,18 +81,25 @@ def _pack(files: Iterable[TreeFile], spool: IO[bytes]) -> Packed:
         path = os.fsencode(file.path)
         pieces += (_ENTRY.pack(file.mode, len(path), len(file.data)), path, file.data)
         if len(pieces) >= _PIECES:
-            spool.write(b"".join(pieces))
-            pieces.clear()
+            checksum = _write(spool, pieces, checksum)
         count += 1
         disk += -(-len(file.data) // _BLOCK) * _BLOCK
-    spool.write(b"".join(pieces))
+    checksum = _write(spool, pieces, checksum)
     through = folders & seen
     if through:
         what = "link" if min(through) in links else "file"
         raise SandboxError(f"The tree has files below the {what} {one_line(min(through))}.")
     size = spool.tell()
     spool.seek(0)
-    return Packed(spool, size, count, count + len(folders), disk)
+    return Packed(spool, size, checksum, count, count + len(folders), disk)
+
+
+def _write(spool: IO[bytes], pieces: list[bytes], checksum: int) -> int:
+    """Write and forget `pieces`; return the checksum with them in it."""
+    data = b"".join(pieces)
+    pieces.clear()
+    spool.write(data)
+    return zlib.crc32(data, checksum)
 
 
 def _add_folders(path: str, folders: set[str]) -> None:

@@ -2,12 +2,14 @@
 
 Two layers. The engine wraps what the container writes into frames of stream, length and data. What
 the harness writes to standard output is records: 16 secret bytes that only it was told, a kind, a
-length and a payload. Anything else on standard output means that something else wrote there, and
-then nothing of it is believed.
+length, a seal and a payload. A seal is a hash over this record and, by its seal, every one before
+it. Anything else on standard output means that something else wrote there or that it was damaged
+on the way, and then nothing of it is believed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -19,14 +21,16 @@ READY = b"ready\n"
 TOKEN_BYTES = 16
 _FRAME = struct.Struct(">BxxxI")
 _RECORD = struct.Struct(">cI")
+_SEAL_BYTES = 16
+_CPU = struct.Struct(">d")
 _STDERR = 2
 _CHUNK = 1 << 16
 _HEAD_BYTES, _TAIL_BYTES = 16 << 10, 48 << 10
 #: The most a result or a JUnit report may take; output is limited by the run's own limit as well.
-_MOST_BYTES = {b"R": 64 << 20, b"J": 8 << 20, b"O": _CHUNK, b"E": _CHUNK}
+_MOST_BYTES = {b"R": 64 << 20, b"J": 8 << 20, b"O": _CHUNK, b"E": _CHUNK, b"H": _CPU.size}
 
 
-class ForgeryError(Exception):
+class DamageError(Exception):
     """Standard output carried something that the harness did not write."""
 
 
@@ -70,11 +74,27 @@ class Received:
     problem: str = ""
 
 
+#: Is given each piece of output as it comes, and whether it is an error stream's.
 Listener = Callable[[bool, bytes], None]
+#: Is told of every sign of life: the CPU seconds used so far, or None where something was printed.
+Pulse = Callable[[float | None], None]
+
+
+def seal(token: bytes, before: bytes, kind: bytes, payload: bytes) -> bytes:
+    """Return the seal of a record that follows one with the seal `before`."""
+    sealed = hashlib.blake2b(before, key=token, digest_size=_SEAL_BYTES)
+    sealed.update(kind)
+    sealed.update(payload)
+    return sealed.digest()
 
 
 def receive(
-    stream: Stream, token: bytes, listener: Listener | None = None, *, is_ready: bool = False
+    stream: Stream,
+    token: bytes,
+    listener: Listener | None = None,
+    *,
+    is_ready: bool = False,
+    pulse: Pulse = lambda _: None,
 ) -> Received:
     """Read until the container closes its output or has sent its result. Memory stays bounded.
 
@@ -83,6 +103,7 @@ def receive(
         token: what records must begin with.
         listener: is given each piece of output as it comes, and whether it is an error stream's.
         is_ready: whether the harness's first words have been read already.
+        pulse: is told of every sign of life.
     """
     received = Received()
     parser = _Parser(token, is_ready=is_ready)
@@ -94,8 +115,8 @@ def receive(
                 continue
             try:
                 for kind, payload in parser.feed(data):
-                    _take(received, kind, payload, listener)
-            except ForgeryError as error:
+                    _take(received, kind, payload, listener, pulse)
+            except DamageError as error:
                 received.problem = str(error)
                 break
             if received.result is not None:
@@ -103,13 +124,18 @@ def receive(
     return received
 
 
-def _take(received: Received, kind: bytes, payload: bytes, listener: Listener | None) -> None:
-    if kind == b"R":
+def _take(
+    received: Received, kind: bytes, payload: bytes, listener: Listener | None, pulse: Pulse
+) -> None:
+    if kind == b"H":
+        pulse(float(_CPU.unpack(payload)[0]) if len(payload) == _CPU.size else None)
+    elif kind == b"R":
         received.result = payload
     elif kind == b"J":
         received.junit = payload
     else:
         received.output.add(payload)
+        pulse(None)
         if listener is not None:
             listener(kind == b"E", payload)
 
@@ -137,6 +163,7 @@ def _frames(stream: Stream) -> Iterator[tuple[bool, bytes]]:
 class _Parser:
     def __init__(self, token: bytes, *, is_ready: bool) -> None:
         self._token = token
+        self._seal = b""
         self._buffer = bytearray()
         self._is_ready = is_ready
 
@@ -147,16 +174,20 @@ class _Parser:
             if len(buffer) < len(READY):
                 return
             if not buffer.startswith(READY):
-                raise ForgeryError("The container did not begin with its harness.")
+                raise DamageError("the container did not begin with its harness")
             del buffer[: len(READY)]
             self._is_ready = True
-        start = TOKEN_BYTES + _RECORD.size
-        while len(buffer) >= start:
+        head = TOKEN_BYTES + _RECORD.size
+        start = head + _SEAL_BYTES
+        while len(buffer) >= head:
             kind, length = _RECORD.unpack_from(buffer, TOKEN_BYTES)
             if buffer[:TOKEN_BYTES] != self._token or length > _MOST_BYTES.get(kind, -1):
-                raise ForgeryError("Something other than the harness wrote to its output.")
+                raise DamageError("what the container sent is not its harness's, or was damaged")
             if len(buffer) < start + length:
                 return
-            payload = bytes(buffer[start : start + length])
+            sealed, payload = bytes(buffer[head:start]), bytes(buffer[start : start + length])
+            self._seal = seal(self._token, self._seal, kind, payload)
+            if sealed != self._seal:
+                raise DamageError("what the container sent was damaged on the way")
             del buffer[: start + length]
             yield kind, payload

@@ -7,15 +7,17 @@ import secrets
 import struct
 import threading
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
-from mai.errors import Cancelled, SandboxError
+from mai.errors import Cancelled, SandboxError, Undecided
 from mai.events import Cancel
 from mai.jobs import Job, Limits, RunResult, TestOutcome
 from mai.proposal import Verdict
-from mai.sandbox.container import Waiting
+from mai.sandbox.container import Ending, Waiting
 from mai.sandbox.junit import read_junit
 from mai.sandbox.packing import Packed
 from mai.sandbox.records import TOKEN_BYTES, Listener, Received, receive
@@ -26,6 +28,7 @@ _LONGEST = 4
 #: What the harness gets on top of that before the host ends the container for it, and itself.
 _HOST_GRACE_S, _OWN_GRACE_S = 15, 20
 _SEND_BYTES = 1 << 18
+_TURNED = 0xFFFFFFFF
 _MIB = 1 << 20
 #: The share of a run's memory that one of its processes may claim: a test that wants too much gets
 #: a MemoryError, while the supervisor still has room to say so.
@@ -47,6 +50,7 @@ def carry_out(
 
     Raises:
         Cancelled: `cancel` was set.
+        Undecided: it was not reported to its end, and no limit of the run is known to be why.
     """
     started = time.monotonic()
     token = secrets.token_bytes(TOKEN_BYTES)
@@ -58,13 +62,13 @@ def carry_out(
         try:
             received = receive(waiting.stream, token, listener, is_ready=waiting.is_ready)
             is_silent = received.result is None and not received.problem
-            was_oom = is_silent and waiting.was_out_of_memory()
+            ending = waiting.ending() if is_silent and not cancel.is_set else Ending("")
         finally:
             waiting.disconnect()  # ends a sender that still has something to send
             sender.join()
     if cancel.is_set:
         raise Cancelled("The run was stopped; its container is gone.", stage="trial")
-    result = _judge(received, job, is_overdue=overdue.is_set(), was_oom=was_oom)
+    result = _judge(received, job, ending, overdue)
     return RunResult(
         image=image,
         seconds=time.monotonic() - started,
@@ -78,6 +82,8 @@ def _header(job: Job, packed: Packed, token: bytes) -> bytes:
     header = {
         "token": token.hex(),
         "files": packed.files,
+        "size": packed.size,
+        "checksum": packed.checksum,
         "argv": list(job.command or ()),
         "only": list(job.only),
         "junit": job.junit,
@@ -94,7 +100,8 @@ def _header(job: Job, packed: Packed, token: bytes) -> bytes:
         },
     }
     text = json.dumps(header).encode()
-    return struct.pack(">I", len(text)) + text
+    length = len(text)
+    return struct.pack(">III", length, length ^ _TURNED, zlib.crc32(text)) + text
 
 
 def _send(waiting: Waiting, header: bytes, packed: Packed) -> None:
@@ -105,17 +112,26 @@ def _send(waiting: Waiting, header: bytes, packed: Packed) -> None:
             waiting.stream.sendall(data)
 
 
+@dataclass(slots=True)
+class _Overdue:
+    """Whether the host had to end a run, and the CPU seconds used by the engine's account."""
+
+    is_set: bool = False
+    cpu_s: float = 0.0
+
+
 @contextmanager
-def _watchdog(waiting: Waiting, limits: Limits, cancel: Cancel) -> Iterator[threading.Event]:
+def _watchdog(waiting: Waiting, limits: Limits, cancel: Cancel) -> Iterator[_Overdue]:
     """Kill the container when the work is cancelled or the harness misses its own ceiling."""
-    is_over, overdue = threading.Event(), threading.Event()
+    is_over, overdue = threading.Event(), _Overdue()
 
     def stop() -> None:
         if not is_over.is_set():
             waiting.kill()
 
     def expire() -> None:
-        overdue.set()
+        overdue.cpu_s = waiting.cpu_s()
+        overdue.is_set = True
         stop()
 
     timer = threading.Timer(limits.wall_s * _LONGEST + _HOST_GRACE_S, expire)
@@ -129,32 +145,46 @@ def _watchdog(waiting: Waiting, limits: Limits, cancel: Cancel) -> Iterator[thre
         timer.cancel()
 
 
-def _judge(received: Received, job: Job, *, is_overdue: bool, was_oom: bool) -> dict[str, Any]:
+def _judge(received: Received, job: Job, ending: Ending, overdue: _Overdue) -> dict[str, Any]:
     if received.problem:
-        return {"limit": Verdict.ERROR, "message": received.problem}
+        raise Undecided(f"The run cannot be believed: {received.problem}.")
     if received.result is None:
-        return _unfinished(received, is_overdue=is_overdue, was_oom=was_oom)
+        return _unfinished(received, job.limits, ending, overdue)
     try:
         return _read_result(received, job)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        message = f"The harness's result cannot be read: {one_line(str(error))}."
-        return {"limit": Verdict.ERROR, "message": message}
+        raise Undecided(f"The run's result cannot be read: {one_line(str(error))}.") from error
 
 
-def _unfinished(received: Received, *, is_overdue: bool, was_oom: bool) -> dict[str, Any]:
-    if was_oom:
-        return {"limit": Verdict.OOM, "message": "It ran out of memory."}
-    if is_overdue:
+def _unfinished(
+    received: Received, limits: Limits, ending: Ending, overdue: _Overdue
+) -> dict[str, Any]:
+    """Return which limit ended a run that did not say so itself.
+
+    Only the engine can tell that, never the silence alone. That some process ran out of memory is
+    no proof that this is what ended the first one, so that it has to happen twice.
+
+    Raises:
+        Undecided: the engine knows of no limit.
+    """
+    if overdue.is_set and overdue.cpu_s > limits.cpu_s:
         return {"limit": Verdict.TIMEOUT, "message": "It did not end in time."}
+    if overdue.is_set:
+        raise Undecided("The container did not report within its time, and did not use it either.")
+    if ending.was_out_of_memory:
+        message = "It ran out of memory."
+        return {"limit": Verdict.OOM, "message": message, "doubt": message}
     trouble = one_line(received.trouble.text()[-300:])
-    message = "The container ended before it had reported" + (f": {trouble}" if trouble else ".")
-    return {"limit": Verdict.ERROR, "message": message}
+    said = f": {trouble}" if trouble else "."
+    raise Undecided(f"The container {ending.what} before it had reported{said}")
 
 
 def _read_result(received: Received, job: Job) -> dict[str, Any]:
     result: Mapping[str, Any] = json.loads(received.result or b"")
     limit = Verdict(result["limit"])
     message = plain(one_line(str(result["message"]), 500))
+    if result.get("is_damaged"):
+        raise Undecided(f"The tree did not reach the container whole: {message}")
     outcomes = {
         str(name)[:_MOST_ID_CHARACTERS]: TestOutcome(outcome)
         for name, outcome in result.get("outcomes", {}).items()
@@ -169,6 +199,7 @@ def _read_result(received: Received, job: Job) -> dict[str, Any]:
         "exit_code": None if exit_code is None else int(exit_code),
         "hits": frozenset(Verdict(hit) for hit in result.get("hits", ())),
         "has_tests": bool(result.get("has_tests", True)),
+        "doubt": plain(one_line(str(result.get("doubt", "")), 500)),
         "cpu_s": float(result.get("cpu_s", 0.0)),
         "peak_memory_bytes": int(result.get("peak_memory_bytes", 0)),
     }

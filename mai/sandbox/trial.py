@@ -91,6 +91,7 @@ class DockerSandbox:
             Cancelled: it was stopped.
             NoEngine: no engine answers, or it cannot isolate.
             SandboxError: the tree cannot be put into a container, or that could not be made.
+            Undecided: the run did not come to its end for a reason that is not its own.
         """
         ready, cancel = self._ready(), cancel or Cancel()
         with self._turn(cancel), closing(pack(job.files)) as packed:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +18,7 @@ from hypothesis import strategies as st
 from mai.errors import SandboxError
 from mai.jobs import TreeFile
 from mai.sandbox.packing import pack, stays_inside
-from sandbox.tree import BadInputError, unpack
+from sandbox.tree import BadInputError, read_job, unpack
 
 # The machine may be busy with other things; that is no fault of what is tested.
 PATIENT = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -28,10 +31,15 @@ PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
 TARGETS = st.lists(st.sampled_from(["..", "a", "b", ".", ""]), max_size=6).map("/".join)
 
 
+def header_of(data: bytes, count: int) -> dict[str, int]:
+    return {"files": count, "size": len(data), "checksum": zlib.crc32(data)}
+
+
 def unpacked(root: Path, files: list[TreeFile]) -> None:
     packed = pack(files)
     try:
-        unpack(io.BytesIO(packed.file.read()), str(root), packed.files)
+        header = {"files": packed.files, "size": packed.size, "checksum": packed.checksum}
+        unpack(io.BytesIO(packed.file.read()), str(root), header)
     finally:
         packed.close()
 
@@ -70,7 +78,7 @@ def test_paths_that_leave_the_tree_are_refused_on_both_sides(root: Path, path: s
         raw = path.encode()
         entry = (0o100644).to_bytes(4, "big") + len(raw).to_bytes(2, "big") + bytes(8) + raw
         with pytest.raises(BadInputError):
-            unpack(io.BytesIO(entry), str(root), 1)
+            unpack(io.BytesIO(entry), str(root), header_of(entry, 1))
 
 
 def test_what_git_trees_never_hold_is_refused() -> None:
@@ -130,7 +138,7 @@ def test_both_sides_agree_on_links(
     entry = (0o120000).to_bytes(4, "big") + len(path).to_bytes(2, "big")
     entry += len(data).to_bytes(8, "big") + path + data
     try:
-        unpack(io.BytesIO(entry), str(root), 1)
+        unpack(io.BytesIO(entry), str(root), header_of(entry, 1))
         accepted = True
     except BadInputError:
         accepted = False
@@ -146,7 +154,7 @@ def test_any_bytes_are_a_tree_or_refused(
     root = outer / "tree"
     root.mkdir()
     with suppress(BadInputError, OSError):
-        unpack(io.BytesIO(data), str(root), count)
+        unpack(io.BytesIO(data), str(root), header_of(data, count))
     assert [path.name for path in outer.iterdir()] == ["tree"]
 
 
@@ -169,3 +177,22 @@ def test_modes_arrive(root: Path) -> None:
     unpacked(root, [TreeFile("a", 0o100644, b""), TreeFile("b", 0o100755, b"")])
     assert not os.access(root / "a", os.X_OK)
     assert os.access(root / "b", os.X_OK)
+
+
+@PATIENT
+@given(st.integers(min_value=0), st.integers(0, 7), st.binary(max_size=60))
+def test_a_tree_or_job_with_one_bit_turned_on_its_way_is_noticed(
+    tmp_path_factory: pytest.TempPathFactory, place: int, bit: int, content: bytes
+) -> None:
+    packed = pack([TreeFile("a.py", 0o100644, content), TreeFile("b/c.py", 0o100755, b"x = 1")])
+    tree = packed.file.read()
+    packed.close()
+    text = json.dumps(header_of(tree, 2)).encode()
+    length = len(text)
+    whole = struct.pack(">III", length, length ^ 0xFFFFFFFF, zlib.crc32(text)) + text + tree
+    assert read_job(io.BytesIO(whole)) == header_of(tree, 2)
+    damaged = bytearray(whole)
+    damaged[place % len(whole)] ^= 1 << bit
+    stream = io.BytesIO(bytes(damaged))
+    with pytest.raises(BadInputError):
+        unpack(stream, str(tmp_path_factory.mktemp("tree")), read_job(stream))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mai.sandbox.records import READY, Excerpt, Received, receive
+from mai.sandbox.records import READY, Excerpt, Received, receive, seal
 
 # The machine may be busy with other things; that is no fault of what is tested.
 PATIENT = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -23,8 +23,16 @@ def frame(data: bytes, stream: int = 1) -> bytes:
     return struct.pack(">BxxxI", stream, len(data)) + data
 
 
-def record(kind: bytes, payload: bytes, token: bytes = TOKEN) -> bytes:
-    return token + kind + struct.pack(">I", len(payload)) + payload
+def sealed(*records: tuple[bytes, bytes], token: bytes = TOKEN) -> bytes:
+    """Return records as the harness writes them."""
+    whole, last = b"", b""
+    for kind, payload in records:
+        last = seal(token, last, kind, payload)
+        whole += token + kind + struct.pack(">I", len(payload)) + last + payload
+    return whole
+
+
+RESULT = (b"R", b"{}")
 
 
 def received(data: bytes, piece: int = 1 << 16) -> Received:
@@ -54,7 +62,7 @@ def received(data: bytes, piece: int = 1 << 16) -> Received:
 def test_records_survive_every_way_of_cutting_them(
     pieces: list[tuple[bytes, bytes]], frame_size: int, read_size: int
 ) -> None:
-    text = READY + b"".join(record(*piece) for piece in pieces) + record(b"R", b"{}")
+    text = READY + sealed(*pieces, RESULT)
     frames = b"".join(
         frame(text[start : start + frame_size]) for start in range(0, len(text), frame_size)
     )
@@ -68,14 +76,25 @@ def test_records_survive_every_way_of_cutting_them(
 @pytest.mark.parametrize(
     "data",
     [
-        b"hello, I am not ready\n" + record(b"R", b"{}"),
-        READY + record(b"R", b"{}", bytes(16)),
-        READY + record(b"X", b"{}"),
-        READY + record(b"O", b"x") + b"x" + record(b"R", b"{}"),
+        b"hello, I am not ready\n" + sealed(RESULT),
+        READY + sealed(RESULT, token=bytes(16)),
+        READY + sealed((b"X", b"{}")),
+        READY + sealed((b"O", b"x")) + b"x" + sealed((b"O", b"x"), RESULT)[38:],
+        READY + sealed((b"O", b"x"), RESULT)[38:],
+        READY + sealed(RESULT)[:-1] + b"]",
         READY + TOKEN + b"R" + struct.pack(">I", 0xFFFFFFFF),
         READY + TOKEN + b"O" + struct.pack(">I", 1 << 20),
     ],
-    ids=["no-harness", "wrong-token", "unknown-kind", "noise", "huge", "huge-output"],
+    ids=[
+        "no-harness",
+        "wrong-token",
+        "unknown-kind",
+        "noise",
+        "one-lost",
+        "one-damaged",
+        "huge",
+        "huge-output",
+    ],
 )
 def test_anything_else_on_standard_output_is_a_forgery(data: bytes) -> None:
     result = received(frame(data))
@@ -90,13 +109,13 @@ def test_any_bytes_are_read_without_a_result(data: bytes) -> None:
 
 
 def test_what_the_harness_says_on_its_error_stream_is_no_record() -> None:
-    result = received(frame(READY) + frame(record(b"R", b"{}"), stream=2))
+    result = received(frame(READY) + frame(sealed(RESULT), stream=2))
     assert result.result is None
     assert result.trouble.text()
 
 
 def test_a_report_that_breaks_off_is_no_result() -> None:
-    assert received(frame(READY + record(b"R", b"{}")[:-1])).result is None
+    assert received(frame(READY + sealed(RESULT)[:-1])).result is None
 
 
 @PATIENT
@@ -114,3 +133,14 @@ def test_an_excerpt_is_bounded_and_keeps_both_ends(pieces: list[bytes]) -> None:
         head, _, tail = text.partition("\n[…")
         assert whole.decode("utf-8", "replace").startswith(head[:-4])
         assert tail[-20:] == whole[-200:].decode("utf-8", "replace")[-20:]
+
+
+@PATIENT
+@given(st.integers(min_value=0), st.integers(0, 7))
+def test_a_bit_turned_on_its_way_makes_no_other_result(place: int, bit: int) -> None:
+    text = sealed((b"O", b"1 passed"), RESULT)
+    damaged = bytearray(frame(READY) + frame(text[:50]) + frame(text[50:]))
+    assert received(bytes(damaged)).result == RESULT[1]
+    damaged[place % len(damaged)] ^= 1 << bit
+    # Three bytes of each of the engine's frames mean nothing.
+    assert received(bytes(damaged)).result in {None, RESULT[1]}
