@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from mai import scratch
-from mai.errors import UnsuitableRepo
+from mai.errors import LedgerLost, UnsuitableRepo
 from mai.events import Cancel, EventBus, ProposalChanged, Said
 from mai.mind import Mind
 from mai.pipeline.keeping_up import claimed, expire, outdated, refresh, resume
@@ -57,6 +57,7 @@ class Core:
         self.cards = Cards(database, repo.key, clock)
         self.clock = clock
         self._ledger = ledger
+        self._said_fault = ""
         self._services = Services(
             settings=settings,
             repo=repo,
@@ -123,6 +124,7 @@ class Core:
             EditError: it does not apply; there is no proposal then.
             NoEngine: it was assessed but cannot be tried; it stays and is resumed later.
         """
+        self.require_ledger()
         proposal_id = new_id()
         self._workshop.expect_trial()
         with self.repo.claim(proposal_id):
@@ -136,6 +138,7 @@ class Core:
 
         `pattern` is a glob over tracked paths. An idea that does not apply is said and passed over.
         """
+        self.require_ledger()
         yield from self.mind.improve(rounds, pattern, cancel or Cancel())
 
     def change(
@@ -151,10 +154,12 @@ class Core:
         `approve_plan` is shown the plan before any code is written and gives it back, changed or
         not, or None to stop. What is said through `steering` reaches the model between stages.
         """
+        self.require_ledger()
         return self.mind.change(task, cancel or Cancel(), approve_plan, steering)
 
     def rollback(self, prefix: str, cancel: Cancel | None = None) -> Proposal:
         """Propose to take a landed proposal back; the person then answers as to any other."""
+        self.require_ledger()
         landed = self.inbox.get(prefix)
         proposal_id = new_id()
         with self.repo.claim(proposal_id):
@@ -170,6 +175,7 @@ class Core:
             StaleDigest: the branch moved and what would land is not what was shown.
             WrongDigest, Declined, Blocked, Conflict: as the inbox says.
         """
+        self.require_ledger()
         with self._services.answering, claimed(self.inbox.get(prefix).id, self._services) as held:
             proposal = held
             if proposal.state is State.APPROVED:
@@ -219,6 +225,22 @@ class Core:
         landed = [proposal for proposal in self.inbox.all() if proposal.landed is not None]
         return sorted(landed, key=lambda one: one.landed.at if one.landed else "", reverse=True)
 
+    def ledger_fault(self) -> LedgerLost | None:
+        """Return what keeps this ledger from being gone on with: an end that was lost, or None."""
+        try:
+            self._ledger.require_end()
+        except LedgerLost as error:
+            return error
+        return None
+
+    def require_ledger(self) -> None:
+        """Refuse to answer, land or begin anything while the ledger's end is missing.
+
+        Raises:
+            LedgerLost: a person must restore it, or accept that.
+        """
+        self._ledger.require_end()
+
     def verify(self) -> Verification:
         """Check the ledger's chain against itself, its witness and the branch's trailers."""
         return self._ledger.verify(self._anchors())
@@ -249,8 +271,15 @@ class Core:
     ) -> list[Proposal]:
         """Finish what a process that died left, close what expired, follow a branch that moved.
 
-        The proposals whose ids are in `skip` are left as they are.
+        The proposals whose ids are in `skip` are left as they are. While the ledger's end is
+        missing nothing is done; that is said once.
         """
+        fault = self.ledger_fault()
+        if fault is not None:
+            if str(fault) != self._said_fault:
+                self.events.publish(Said(str(fault), is_problem=True))
+            self._said_fault = str(fault)
+            return []
         cancel = cancel or Cancel()
         return resume(self._services, cancel, follow_branch=follow_branch, skip=skip)
 

@@ -20,7 +20,8 @@ MaiError                    1  internal
 │   └── AlreadyAnswered     8  already-answered
 ├── StoreError              1  store
 │   ├── StoreBusy           1  store-busy
-│   └── StoreCorrupt        1  store-corrupt
+│   ├── StoreCorrupt        1  store-corrupt
+│   └── LedgerLost          1  ledger-lost
 ├── GitError                1  git
 │   └── RepoBusy            1  repo-busy
 ├── SandboxError            1  sandbox
@@ -196,6 +197,12 @@ class StoreCorrupt(StoreError):
     """SQLite says that the file is not a sound database."""
 
     code = "store-corrupt"
+
+
+class LedgerLost(StoreError):
+    """The ledger does not reach as far as it once did; a person must restore or accept that."""
+
+    code = "ledger-lost"
 
 
 class GitError(MaiError):

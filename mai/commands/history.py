@@ -13,14 +13,16 @@ def history(repo: RepoOption = None, as_json: JsonOption = False) -> None:
     """List the changes that landed, newest first."""
     from mai.commands.output import answering, line, print_json
     from mai.commands.proposal_json import proposal_json
-    from mai.commands.session import opened
+    from mai.commands.session import fault_of, opened
     from mai.commands.show import mark_of
     from mai.text import one_line
 
     with answering(as_json, lambda: {"history": []}), opened(repo, resume=True) as core:
         entries = core.history()
         if as_json:
-            print_json({"history": [proposal_json(one) for one in entries], "error": None})
+            print_json(
+                {"history": [proposal_json(one) for one in entries], "error": fault_of(core)}
+            )
             return
         for one in entries:
             landed = one.landed

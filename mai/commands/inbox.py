@@ -13,21 +13,21 @@ def pending(repo: RepoOption = None, as_json: JsonOption = False) -> None:
     """List what waits for you."""
     from mai.commands.output import answering, line, print_json
     from mai.commands.proposal_json import proposal_json
-    from mai.commands.session import opened
+    from mai.commands.session import fault_of, opened
     from mai.commands.show import row, time_left
 
     with (
         answering(as_json, lambda: {"proposals": []}),
         opened(repo, resume=True, follow_branch=True) as core,
     ):
-        waiting = core.inbox.pending()
+        waiting, fault = core.inbox.pending(), fault_of(core)
         if as_json:
-            print_json({"proposals": [proposal_json(one) for one in waiting], "error": None})
+            print_json({"proposals": [proposal_json(one) for one in waiting], "error": fault})
             return
         for proposal in waiting:
             line(f"{row(proposal)}  {time_left(proposal)}")
         if not waiting:
-            line("Nothing waits for you.")
+            line("Nothing of what is left waits for you." if fault else "Nothing waits for you.")
 
 
 def show(
@@ -82,6 +82,7 @@ def approve(
         core.events.subscribe(seen)
         proposal = core.get(proposal_id)
         seen.proposal = proposal
+        core.require_ledger()  # before anybody reads a card that cannot be answered
         agreed = confirm(core, proposal, digest)
         report(core.approve(proposal.id, agreed.digest, by=agreed.by), as_json)
 

@@ -21,16 +21,27 @@ if TYPE_CHECKING:
 def opened(
     repo: Path | None, *, resume: bool = False, follow_branch: bool = False, **overrides: Any
 ) -> Iterator[Core]:
-    """Open the Core around `repo`; with `resume`, first finish what a dead process left."""
+    """Open the Core around `repo`; with `resume`, first finish what a dead process left.
+
+    Where the ledger's end is missing, that is said and nothing is finished.
+    """
     from mai.core import Core
 
     with Core.open(repo, **overrides) as core:
         if repo is None and not Path.cwd().is_relative_to(core.repo.root):
             note(f"This folder is in no git repository; I work on my own code in {core.repo.root}.")
         core.events.subscribe(_teller())
-        if resume:
+        if fault := core.ledger_fault():
+            note(str(fault))
+        elif resume:
             core.resume(follow_branch=follow_branch)
         yield core
+
+
+def fault_of(core: Core) -> dict[str, str] | None:
+    """Return the `error` of a command that only looks: what is missing from what it shows."""
+    fault = core.ledger_fault()
+    return fault.as_json() if fault else None
 
 
 @contextlib.contextmanager

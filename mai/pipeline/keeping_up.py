@@ -84,10 +84,13 @@ def outdated(services: Services) -> list[Proposal]:
 
 
 def refresh(proposal_id: str, services: Services, cancel: Cancel) -> Proposal:
-    """Return one proposal as it stands on its branch's tip now, judged again if need be."""
+    """Return one proposal as it stands on its branch's tip now, judged again if need be.
+
+    Where the ledger's end is missing it is returned as the ledger has it.
+    """
     expire(services)
     proposal = services.inbox.get(proposal_id)
-    if not _is_due(proposal, services, {}, follow_branch=True):
+    if services.ledger.loss() or not _is_due(proposal, services, {}, follow_branch=True):
         return proposal
     with claimed(proposal.id, services) as fresh:
         return _brought_on(fresh, services, cancel)

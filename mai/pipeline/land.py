@@ -32,6 +32,7 @@ def land(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
 def _executed(proposal: Proposal, services: Services) -> Landing:
     repo = services.repo
     with repo.landing_lock():
+        services.ledger.require_end()  # a plan that is in it may have been carried out long ago
         plan = _interrupted(proposal, services)
         if plan is None:
             if repo.tip(proposal.branch) != proposal.tip:

@@ -103,7 +103,9 @@ class Database:
         with self._translated():
             yield self._session().handle
 
-    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def rows(
+        self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()
+    ) -> list[tuple[Any, ...]]:
         """Return everything that one SELECT finds."""
         with self.reading() as handle:
             return handle.execute(sql, parameters).fetchall()

@@ -105,8 +105,13 @@ class Inbox:
         return self._decline(prefix, "withdrawn", by, "")
 
     def expire_due(self) -> list[Proposal]:
-        """Expire what nobody answered in time, and return those that this call expired."""
-        expired = []
+        """Expire what nobody answered in time, and return those that this call expired.
+
+        None do while the ledger's end is missing: whoever looks must still be shown what is there.
+        """
+        expired: list[Proposal] = []
+        if self._ledger.loss():
+            return expired
         for waiting in self.pending():
             if self._is_overdue(waiting):
                 with self._ledger.database.transaction():
@@ -126,11 +131,13 @@ class Inbox:
         Raises:
             UnknownId: nothing but `proposed` can happen to a proposal that is not there.
             AlreadyAnswered, Declined, Blocked, Conflict: its state does not allow the event.
+            LedgerLost: the ledger's end is missing, and nobody accepted that.
             StoreError: the data is not what the event needs. In every case nothing was added.
         """
         if not _ID.fullmatch(proposal_id):
             raise UnknownId("A proposal's id has 12 hexadecimal digits.")
         with self._ledger.database.transaction():
+            self._ledger.require_end()
             entries = list(self._ledger.entries(proposal_id))
             before = fold(entries) if entries else None
             if not is_allowed(before, kind):

@@ -12,12 +12,12 @@ from typing import Any
 
 from mai import crash
 from mai.digest import canonical_json
-from mai.errors import StoreCorrupt, StoreError
+from mai.errors import LedgerLost, StoreCorrupt, StoreError
 from mai.proposal import Json
 from mai.protocols import Clock
 from mai.store import codec
 from mai.store.db import Database
-from mai.store.verify import Link, Verification, check
+from mai.store.verify import Link, Verification, check, witness_faults
 from mai.store.witness import GENESIS, Witness
 from mai.text import one_line
 
@@ -107,6 +107,34 @@ class Ledger:
         """Whether entry `number` has that hash."""
         sql = "SELECT hash FROM ledger WHERE repo = ? AND number = ?"
         return self.database.rows(sql, [self.repo, number]) == [(entry_hash,)]
+
+    def loss(self) -> str | None:
+        """Return in one sentence how the chain's end contradicts its witness; None if it fits.
+
+        One query, so that every start can ask. What lies before the end, `verify` looks at.
+        """
+        # The witness first: entries that others add meanwhile may only put it behind.
+        is_there, seen = self._witness.exists(), self._witness.read()
+        number = seen[0] if seen else 0
+        rows = self.database.rows(
+            "SELECT number, hash FROM ledger WHERE repo = :repo AND number IN "
+            "(:number, (SELECT max(number) FROM ledger WHERE repo = :repo)) ORDER BY number",
+            {"repo": self.repo, "number": number},
+        )
+        hashes: dict[int, str] = {0: GENESIS, **dict(rows)}
+        return next(witness_faults(max(hashes), is_there, seen, hashes.get(number)), None)
+
+    def require_end(self) -> None:
+        """Refuse to go on from an end that is not the one this ledger once had.
+
+        Raises:
+            LedgerLost: it contradicts its witness, and nobody accepted the loss.
+        """
+        if sentence := self.loss():
+            raise LedgerLost(
+                f"{sentence} So nothing is answered or landed: `mai restore` lists the backups, "
+                "`mai audit accept` goes on without what is lost."
+            )
 
     def is_intact(self, entry: Entry) -> bool:
         """Whether what `entry` says is what its hash was made from."""

@@ -69,7 +69,7 @@ def check(
                 seen_hash = link.hash
         head = str(link.hash)
     is_whole = not problems
-    problems += _witness_faults(last, has_witness, seen, seen_hash)
+    problems += witness_faults(last, has_witness, seen, seen_hash)
     for commit, anchor in anchors.items():
         if anchor in missing_anchors and anchor not in accepted:
             problems.append(
@@ -106,9 +106,13 @@ def _faults(link: Link, last: int, head: str) -> Iterator[str]:
         yield f"Entry {number} was altered: its hash does not fit what it says."
 
 
-def _witness_faults(
+def witness_faults(
     last: int, has_witness: bool, seen: tuple[int, str] | None, seen_hash: object
 ) -> Iterator[str]:
+    """Yield in a sentence how a chain that ends at entry `last` contradicts its witness.
+
+    `seen_hash` is the hash of the chain's entry that has the number in the witness.
+    """
     if not has_witness:
         if last:
             yield "The witness file is missing, so a cut end would not show."
