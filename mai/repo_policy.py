@@ -5,9 +5,10 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from mai.errors import SettingsError
+from mai.globs import is_glob
 from mai.proposal import Level
 from mai.settings import sentence_of
 from mai.text import one_line
@@ -16,8 +17,9 @@ from mai.text import one_line
 class RepoPolicy(BaseModel):
     """A repo's `mai.toml`: an allow-list of keys that can only tighten.
 
-    `leave_alone` holds globs of paths that no proposal may touch; `risk` raises levels per rule;
-    `limits` lowers values (same names as in the user's settings) for every profile.
+    `leave_alone` holds globs, as in a `.gitignore`, of paths that no proposal may touch; `risk`
+    raises levels per rule; `limits` lowers values (same names as in the user's settings) for every
+    profile.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -27,6 +29,14 @@ class RepoPolicy(BaseModel):
     leave_alone: tuple[str, ...] = ()
     risk: Mapping[str, Level] = Field(default_factory=dict)
     limits: Mapping[str, float] = Field(default_factory=dict)
+
+    @field_validator("leave_alone")
+    @classmethod
+    def _are_globs(cls, globs: tuple[str, ...]) -> tuple[str, ...]:
+        for glob in globs:
+            if not is_glob(glob):
+                raise ValueError(f"{one_line(glob, 40)!r} is no pattern that a path could match")
+        return globs
 
     @classmethod
     def read(cls, data: bytes | None) -> RepoPolicy:

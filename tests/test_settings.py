@@ -112,7 +112,11 @@ def test_a_repos_policy_reads_what_is_on_its_list() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"auto_land_low = true", b"leave_alone = 3", b"= 1", b"\xff", b"headless_approval = 1"]
+    "text",
+    [
+        *(b"auto_land_low = true", b"leave_alone = 3", b"= 1", b"\xff", b"headless_approval = 1"),
+        *(b'leave_alone = [""]', b'leave_alone = ["db/**", "!"]', b'leave_alone = ["# all"]'),
+    ],
 )
 def test_a_policy_with_anything_else_is_refused(text: bytes) -> None:
     with pytest.raises(SettingsError, match=r"mai\.toml"):

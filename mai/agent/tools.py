@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,6 +19,7 @@ from mai.agent.feedback import clipped
 from mai.agent.mentions import is_secret
 from mai.edits.paths import checked_path
 from mai.errors import EditError, MaiError
+from mai.globs import matches
 from mai.protocols import Snapshot, Tool, ToolCall
 from mai.templating.blocks import Block, fenced
 from mai.text import one_line
@@ -193,12 +193,7 @@ class Toolbox:
             path
             for path in self._snapshot.paths()
             if not is_secret(path)
-            and (
-                wanted in {"", "."}
-                or path == wanted
-                or path.startswith(f"{wanted}/")
-                or fnmatchcase(path, wanted)
-            )
+            and (wanted in {"", "."} or path == wanted or matches(path, wanted))
         ]
 
     # --- beyond the commit -------------------------------------------------------------------

@@ -14,8 +14,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from mai.errors import SettingsError
+from mai.globs import matches, which
 from mai.protocols import Snapshot
-from mai.providers.globs import matches
 from mai.repo_policy import RepoPolicy
 
 MAX_FILE_BYTES = 256_000
@@ -94,12 +94,12 @@ def candidates(
     except SettingsError:
         # A `mai.toml` with a fault: what it wanted left alone is not known, so all of it is.
         return {}
-    kept = (*leave_alone, *style.excluded)
     return {
         path: data
         for path, data in files.items()
         if _is_ours(path, pattern)
-        and not any(matches(path, glob) for glob in kept)
+        and which(path, leave_alone) is None
+        and which(path, style.excluded) is None
         and may_touch(path)
     }
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Self
 
+from mai.globs import which
 from mai.proposal import Finding, Level
 from mai.repo_policy import RepoPolicy
 from mai.risk.paths import folded
@@ -57,15 +57,9 @@ class Policy:
         )
 
     def leaves_alone(self, path: str) -> str | None:
-        """Return the glob that forbids `path`, or None. `**` spans folders, so does `*`."""
-        for glob in self.leave_alone:
-            cleaned = folded(glob.removeprefix("./"))
-            candidates: tuple[str, ...] = (cleaned, cleaned.rstrip("/") + "/*")
-            if cleaned.startswith("**/"):
-                candidates += (cleaned[3:],)
-            if any(fnmatchcase(folded(path), candidate) for candidate in candidates):
-                return glob
-        return None
+        """Return the glob that forbids `path`, or None. Both are compared as `folded` has them."""
+        found = which(folded(path), tuple(map(folded, self.leave_alone)))
+        return next((glob for glob in self.leave_alone if folded(glob) == found), None)
 
 
 def known_rules() -> frozenset[str]:

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mai.errors import SettingsError
+from mai.globs import matches
 from mai.protocols import Message
 from mai.providers.diff import file_diff
 from mai.providers.endpoint import Endpoint
-from mai.providers.globs import matches
 from mai.providers.tokens import estimate, estimate_messages
 from tests.gitrepo import make_repo
 

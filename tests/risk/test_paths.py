@@ -151,7 +151,10 @@ def test_a_rename_that_only_changes_case_is_no_collision(score: Score) -> None:
     assert score({"A.py": "x = 1\n"}, {"a.py": "x = 1\n"}, files=files).level is Level.LOW
 
 
-@pytest.mark.parametrize("glob", ["vendor/**", "vendor/", "vendor", "**/*.lock.py", "*/x.lock.py"])
+@pytest.mark.parametrize(
+    "glob",
+    ["vendor/**", "vendor/", "vendor", "/vendor", "**/*.lock.py", "*/x.lock.py", "*.lock.py"],
+)
 def test_what_the_settings_leave_alone_is_blocked(score: Score, glob: str) -> None:
     policy = Policy(leave_alone=(glob,))
     assert score({}, {"vendor/x.lock.py": "x = 1\n"}, policy=policy).level is Level.BLOCKED
@@ -241,6 +244,12 @@ def test_a_package_beside_a_module_of_its_name_takes_its_place(score: Score) -> 
 @pytest.mark.parametrize("path", ["AGENTS.md", ".mcp.json", "sub/.claude/settings.json"])
 def test_what_tells_agents_what_to_do_is_high(score: Score, path: str) -> None:
     assert "path.agents" in rules(score({}, {path: "x\n"}), Level.HIGH)
+
+
+def test_a_later_pattern_takes_back_what_an_earlier_one_leaves_alone(score: Score) -> None:
+    policy = Policy(leave_alone=("*.py", "!mine.py"))
+    assert score({}, {"a/x.py": "x = 1\n"}, policy=policy).level is Level.BLOCKED
+    assert score({}, {"a/mine.py": "x = 1\n"}, policy=policy).level is Level.LOW
 
 
 @pytest.mark.parametrize("path", ["Vendor/x.py", "vendor/e\u0301.py"])
