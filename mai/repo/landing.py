@@ -20,13 +20,14 @@ from mai import crash
 from mai.errors import Conflict, EditError, GitError, RepoBusy
 from mai.proposal import Json, Landing
 from mai.repo import trees
-from mai.repo.checkout import Checkout
 from mai.repo.diffs import PathChange, path_changes
-from mai.repo.journal import Journal
 from mai.repo.objects import SUBMODULE, check_oid
-from mai.repo.obstacles import obstacle
 from mai.repo.refs import Person, check_branch
 from mai.repo.repository import Repo
+from mai.repo.signing import Signing, sign
+from mai.repo.work_tree.checkout import Checkout
+from mai.repo.work_tree.journal import Journal
+from mai.repo.work_tree.obstacles import obstacle
 from mai.text import one_line
 
 _ID = re.compile(r"[0-9a-z]{4,64}", re.ASCII)
@@ -83,13 +84,16 @@ def prepare(
     message: str,
     author: Person,
     at: datetime,
+    signing: Signing | None = None,
 ) -> LandingPlan:
     """Make the commit of `tree` on `tip`, on no branch yet, and return the plan that lands it.
 
     `author` is name and address; the committer is the user; both dates are `at`, which is aware.
+    With `signing` the user's key signs it.
 
     Raises:
         EditError: the tree is the tip's already, or changes a submodule.
+        RepoBusy: the key cannot sign at the moment.
         GitError: an object is missing or cannot be written.
     """
     if not _ID.fullmatch(proposal_id):
@@ -102,7 +106,7 @@ def prepare(
         if SUBMODULE in {entry.mode for entry in (change.old, change.new) if entry}:
             raise EditError(f"{one_line(change.path)} is a submodule, which Mai leaves alone.")
     text = trees.CommitText(tree, (tip,), message, author, repo.identity(), at)
-    raw = text.raw()
+    raw = sign(repo.store, text, signing) if signing else text.raw()
     (commit,) = trees.store(repo.store, "commit", [raw])
     # On the disk of the user's repository before the plan is written down anywhere.
     repo.enter(commit)

@@ -289,12 +289,13 @@ def _is_trusted(root: Path) -> bool:
     )
 
 
-def user_settings(git_dir: Path, pattern: str) -> str:
+def user_settings(git_dir: Path, pattern: str, *, is_own: bool = False) -> str:
     r"""Return what the user's configuration says of names like `pattern`: `name\nvalue\0` each.
 
     With a real `git_dir` the repository's own is read too, and `includeIf "gitdir:…"` holds. This
     one command sees the user's configuration; `git config` only parses, and runs nothing that it
-    names. Where it cannot be read it says nothing.
+    names. With `is_own`, what the repository's own configuration says is left out. Where it cannot
+    be read it says nothing.
     """
     home = os.environ.get("HOME") or pwd.getpwuid(os.geteuid()).pw_dir
     environment = {"GIT_CONFIG_NOSYSTEM": None, "GIT_CONFIG_GLOBAL": None, "HOME": home}
@@ -310,5 +311,6 @@ def user_settings(git_dir: Path, pattern: str) -> str:
         return ""
     fields = answer.output.decode("utf-8", "surrogateescape").split("\0")[:-1]
     # Mai's own settings are given on the command line and are not the user's.
+    left_out = {"command", "local", "worktree"} if is_own else {"command"}
     pairs = zip(fields[::2], fields[1::2], strict=False)
-    return "".join(f"{item}\0" for scope, item in pairs if scope != "command")
+    return "".join(f"{item}\0" for scope, item in pairs if scope not in left_out)

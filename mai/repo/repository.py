@@ -24,6 +24,7 @@ from mai.repo.objects import Objects, Snapshot, check_oid
 from mai.repo.place import Place
 from mai.repo.private import Private, prepare_private
 from mai.repo.refs import Person, Refs, check_branch
+from mai.repo.signing import Signing, signing_of
 from mai.repo.staged import staged_tree
 from mai.text import one_line
 
@@ -175,6 +176,10 @@ class Repo:
         if self._identity is None:
             self._identity = identity_of(self.place)
         return self._identity
+
+    def signing(self) -> Signing | None:
+        """Return how the user signs commits here, None where they do not."""
+        return signing_of(self.place)
 
     # --- reading -------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from mai.jobs import NewFile
 from mai.repo import LandingPlan, Repo, prepare
+from mai.repo.signing import Signing
 from tests.gitrepo import GitRepo
 
 MAI = ("Mai (scripted)", "mai@localhost")
@@ -21,6 +22,7 @@ def plan_of(
     *,
     proposal_id: str = "abcdef012345",
     branch: str = "main",
+    signing: Signing | None = None,
 ) -> LandingPlan:
     """Plan to land `changes` on the branch's tip."""
     tip = repo.tip(branch)
@@ -33,6 +35,7 @@ def plan_of(
         message=f"Land it\n\nMai-Proposal: {proposal_id}",
         author=MAI,
         at=AT,
+        signing=signing,
     )
 
 

@@ -1,7 +1,7 @@
 """Brings a landed commit into the work tree and the index, and changes nothing else there.
 
-`mai.repo.obstacles` has said before the branch moved that the touched paths are clean. A path that
-changed after that, or since an update was cut off, keeps what the user made of it.
+The module `obstacles` has said before the branch moved that the touched paths are clean. A path
+that changed after that, or since an update was cut off, keeps what the user made of it.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections.abc import Sequence
 
 from mai import crash
 from mai.errors import GitError
-from mai.repo.conversion import Conversion
 from mai.repo.diffs import PathChange
-from mai.repo.index import Index, changed
-from mai.repo.journal import TEMPORARY
 from mai.repo.objects import LINK, Objects, Snapshot, TreeEntry
 from mai.repo.place import Place
 from mai.repo.private import Private
-from mai.repo.worktree import Found, WorkTree
+from mai.repo.work_tree.conversion import Conversion
+from mai.repo.work_tree.files import Found, WorkTree
+from mai.repo.work_tree.index import Index, changed
+from mai.repo.work_tree.journal import TEMPORARY
 from mai.text import one_line
 
 # What the system says when something of the user's stands where a folder or a file goes.

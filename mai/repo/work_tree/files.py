@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mai.repo.journal import TEMPORARY
 from mai.repo.objects import LINK, TreeEntry
+from mai.repo.work_tree.journal import TEMPORARY
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _EXECUTABLE = 0o100755

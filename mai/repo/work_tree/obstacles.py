@@ -8,10 +8,10 @@ and the commit lands beside.
 from __future__ import annotations
 
 from mai.errors import GitError
-from mai.repo.checkout import Checkout
 from mai.repo.diffs import PathChange
-from mai.repo.index import Index
 from mai.repo.objects import LINK
+from mai.repo.work_tree.checkout import Checkout
+from mai.repo.work_tree.index import Index
 from mai.text import one_line
 
 
