@@ -6,7 +6,7 @@ The methods block; a front end with an event loop calls them in a thread. Progre
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -15,7 +15,7 @@ from mai import scratch
 from mai.errors import LedgerLost, UnsuitableRepo
 from mai.events import Cancel, EventBus, ProposalChanged, Said
 from mai.mind import Mind
-from mai.pipeline.keeping_up import claimed, expire, outdated, refresh, resume
+from mai.pipeline.keeping_up import claimed, expire, look_ahead, outdated, refresh, resume
 from mai.pipeline.propose import Submission, new_id, propose
 from mai.pipeline.rollback import take_back
 from mai.pipeline.run import follow, run
@@ -70,6 +70,7 @@ class Core:
             is_own_repo=self._workshop.is_own,
             cache_dir=folder / "cache" / "trials",
         )
+        self._looked_ahead: set[tuple[str, str]] = set()
         self.mind = Mind(self._services, database, self._workshop, self.submit)
 
     @classmethod
@@ -266,12 +267,13 @@ class Core:
         self,
         cancel: Cancel | None = None,
         *,
-        follow_branch: bool = True,
+        follow_branch: bool = False,
         skip: frozenset[str] = frozenset(),
     ) -> list[Proposal]:
-        """Finish what a process that died left, close what expired, follow a branch that moved.
+        """Finish what a process that died left, and close what expired.
 
-        The proposals whose ids are in `skip` are left as they are. While the ledger's end is
+        With `follow_branch` everything that waits is judged again where its branch moved: a trial
+        each. The proposals whose ids are in `skip` are left as they are. While the ledger's end is
         missing nothing is done; that is said once.
         """
         fault = self.ledger_fault()
@@ -283,9 +285,18 @@ class Core:
         cancel = cancel or Cancel()
         return resume(self._services, cancel, follow_branch=follow_branch, skip=skip)
 
-    def outdated(self) -> list[Proposal]:
-        """Return what waits for an answer although its branch moved, the oldest first."""
-        return outdated(self._services)
+    def outdated(self, proposals: Iterable[Proposal]) -> frozenset[str]:
+        """Return the ids of those of `proposals` that wait although their branch moved. Only looks.
+
+        A yes to one of them judges it again before it counts.
+        """
+        return frozenset(one.id for one in outdated(proposals, self._services))
+
+    def look_ahead(self, cancel: Cancel | None = None) -> Proposal | None:
+        """Judge the proposal that is likeliest to be approved next again, if all are outdated."""
+        if self.ledger_fault() is not None:
+            return None
+        return look_ahead(self._services, cancel or Cancel(), self._looked_ahead)
 
     def refresh(self, prefix: str, cancel: Cancel | None = None) -> Proposal:
         """Return one proposal as it stands on its branch's tip now, judged again if need be."""

@@ -17,7 +17,7 @@ def history(repo: RepoOption = None, as_json: JsonOption = False) -> None:
     from mai.commands.show import mark_of
     from mai.text import one_line
 
-    with answering(as_json, lambda: {"history": []}), opened(repo, resume=True) as core:
+    with answering(as_json, lambda: {"history": []}), opened(repo) as core:
         entries = core.history()
         if as_json:
             print_json(

@@ -9,30 +9,45 @@ import typer
 from mai.commands.options import IdArgument, JsonOption, RepoOption
 
 
-def pending(repo: RepoOption = None, as_json: JsonOption = False) -> None:
+def pending(
+    refresh: Annotated[
+        bool,
+        typer.Option("--refresh", help="First finish, and judge again, what is due: trials."),
+    ] = False,
+    repo: RepoOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """List what waits for you."""
-    from mai.commands.output import answering, line, print_json
+    from mai.commands.output import answering, line, note, print_json
     from mai.commands.proposal_json import proposal_json
     from mai.commands.session import fault_of, opened
-    from mai.commands.show import row, time_left
+    from mai.commands.show import row, time_left, unfinished
 
     with (
         answering(as_json, lambda: {"proposals": []}),
-        opened(repo, resume=True, follow_branch=True) as core,
+        opened(repo, resume=refresh, follow_branch=refresh) as core,
     ):
         waiting, fault = core.inbox.pending(), fault_of(core)
+        late = core.outdated(waiting)
         if as_json:
-            print_json({"proposals": [proposal_json(one) for one in waiting], "error": fault})
-            return
-        for proposal in waiting:
-            line(f"{row(proposal)}  {time_left(proposal)}")
-        if not waiting:
-            line("Nothing of what is left waits for you." if fault else "Nothing waits for you.")
+            listed = [{**proposal_json(one), "outdated": one.id in late} for one in waiting]
+            print_json({"proposals": listed, "error": fault})
+        else:
+            for proposal in waiting:
+                line(f"{row(proposal, is_outdated=proposal.id in late)}  {time_left(proposal)}")
+            if not waiting:
+                none_left = "Nothing of what is left waits for you."
+                line(none_left if fault else "Nothing waits for you.")
+        if sentence := unfinished(core.inbox.working()):
+            note(sentence)
 
 
 def show(
     proposal_id: IdArgument,
     story: Annotated[bool, typer.Option("--story", help="Every ledger entry of it.")] = False,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="First judge it again if its branch moved: a trial.")
+    ] = False,
     repo: RepoOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -44,7 +59,8 @@ def show(
     from mai.errors import GitError
 
     with answering(as_json, no_proposal), opened(repo) as core:
-        proposal = core.refresh(proposal_id)
+        proposal = core.refresh(proposal_id) if refresh else core.get(proposal_id)
+        is_outdated = proposal.id in core.outdated([proposal])
         diff: str | None = None
         try:
             diff = core.diff(proposal)
@@ -54,9 +70,9 @@ def show(
             note(f"Its diff cannot be shown any more: {error}")
         if as_json:
             more = {"diff": diff, **({"story": core.story(proposal)} if story else {})}
-            print_json({**proposal_json(proposal), **more})
+            print_json({**proposal_json(proposal), "outdated": is_outdated, **more})
             return
-        line(card(proposal, diff))
+        line(card(proposal, diff, is_outdated=is_outdated))
         for entry in core.story(proposal) if story else []:
             line(f"{entry['at']}  {entry['kind']:<11} {entry['hash'][:12]}")
 

@@ -114,12 +114,12 @@ class _Plain:
             self._core.submit(Submission(data), cancel)
 
     def do_pending(self, _: Call) -> None:
-        self._core.resume()
         line(answers.pending_text(self._core))
 
     def do_show(self, call: Call) -> None:
         proposal = answers.the_one(self._core, call.rest)
-        line(card(proposal, self._core.diff(proposal)))
+        is_outdated = proposal.id in self._core.outdated([proposal])
+        line(card(proposal, self._core.diff(proposal), is_outdated=is_outdated))
 
     def do_approve(self, call: Call) -> None:
         prefix, digest = read_answer(call.rest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,8 @@ MARKS = {
     Level.HIGH: "◆ HIGH",
     Level.BLOCKED: "■ BLOCKED",
 }
+OUTDATED = "◌"
+_NAMES_MOST = 5
 _STATE_MARKS = {State.PENDING: "●", State.LANDED: "✓", State.BLOCKED: "■", State.ROLLED_BACK: "↶"}
 
 
@@ -23,18 +26,27 @@ def mark_of(proposal: Proposal) -> str:
     return _STATE_MARKS.get(proposal.state, "✗" if proposal.state.is_end else "…")
 
 
-def row(proposal: Proposal) -> str:
-    """Return a proposal as one line of a list."""
+def row(proposal: Proposal, *, is_outdated: bool = False) -> str:
+    """Return a proposal as one line of a list. `is_outdated`: its branch moved since."""
     level = MARKS[proposal.level] if proposal.risk else ""
-    return (
-        f"{mark_of(proposal)} {proposal.id}  {proposal.state:<11} {level:<9} "
-        f"{one_line(proposal.title)}"
-    )
+    mark, state = (OUTDATED, "outdated") if is_outdated else (mark_of(proposal), proposal.state)
+    return f"{mark} {proposal.id}  {state:<11} {level:<9} {one_line(proposal.title)}"
 
 
-def card(proposal: Proposal, diff: str | None = None) -> str:
+def unfinished(working: Sequence[Proposal]) -> str:
+    """Return the sentence about proposals that are being judged or landed, or were left so."""
+    if not working:
+        return ""
+    names = ", ".join(one.short_id for one in working[:_NAMES_MOST])
+    names += ", …" if len(working) > _NAMES_MOST else ""
+    verb = "is" if len(working) == 1 else "are"
+    return f"{names} {verb} not finished. If nothing works on it: `mai pending --refresh`."
+
+
+def card(proposal: Proposal, diff: str | None = None, *, is_outdated: bool = False) -> str:
     """Return everything a person is asked to judge, as plain text."""
     lines = [f"{mark_of(proposal)} {one_line(proposal.title)}    {proposal.id} · {_head(proposal)}"]
+    lines += [_outdated(proposal)] * is_outdated
     if proposal.why:
         lines += ["", *(f"  {text}" for text in plain(proposal.why).splitlines())]
     lines += ["", *(f"  {_file(change)}" for change in proposal.files)]
@@ -76,6 +88,11 @@ def time_left(proposal: Proposal, now: datetime | None = None) -> str:
         return "expired"
     hours, minutes = divmod(int(seconds) // 60, 60)
     return f"{hours} h left" if hours else f"{minutes} min left"
+
+
+def _outdated(proposal: Proposal) -> str:
+    moved = f"{one_line(proposal.branch, 60)} moved since this was judged"
+    return f"{OUTDATED} outdated: {moved}. A yes, or `--refresh`, judges it again first."
 
 
 def _head(proposal: Proposal) -> str:

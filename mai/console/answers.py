@@ -48,7 +48,11 @@ def help_text() -> str:
 def pending_text(core: Core) -> str:
     """Return what waits for a person, a line each."""
     waiting = core.inbox.pending()
-    return "\n".join(_row(one) for one in waiting) or "Nothing waits for you."
+    late = core.outdated(waiting)
+    rows = [_row(one, is_outdated=one.id in late) for one in waiting[:_MOST_LISTED]]
+    if len(waiting) > _MOST_LISTED:
+        rows.append(f"… and {len(waiting) - _MOST_LISTED} more; `mai pending` has them.")
+    return "\n".join(rows) or "Nothing waits for you."
 
 
 def history_text(core: Core) -> str:
@@ -138,9 +142,10 @@ def ended(proposal: Proposal) -> str:
     return _ENDS.get(proposal.state, f"is {proposal.state}")
 
 
-def _row(proposal: Proposal) -> str:
+def _row(proposal: Proposal, *, is_outdated: bool) -> str:
     level = str(proposal.level) if proposal.risk else ""
-    return f"{_mark(proposal)} {proposal.short_id}  {level:<7} {one_line(proposal.title, 72)}"
+    mark, note = ("◌", "  outdated") if is_outdated else (_mark(proposal), "")
+    return f"{mark} {proposal.short_id}  {level:<7} {one_line(proposal.title, 72)}{note}"
 
 
 def _mark(proposal: Proposal) -> str:

@@ -91,7 +91,7 @@ class MaiApp(InboxApp):
         self._watcher = Watcher(core, self.post_message)
         self._watcher.start()
         core.keep_warm()
-        self.desk.at_once(Job("catching up", core.resume, holds_up=True))
+        self.desk.at_once(Job("catching up", partial(_catch_up, core), holds_up=True))
         for look in (
             surroundings.look_at_repo,
             surroundings.look_at_model,
@@ -193,7 +193,7 @@ class MaiApp(InboxApp):
 
         core = self._core
         if core is not None and "catching up" not in self.desk.running:
-            self.desk.at_once(Job("catching up", core.resume, holds_up=True))
+            self.desk.at_once(Job("catching up", partial(_catch_up, core), holds_up=True))
             look = partial(_look_around, surroundings.look_at_repo, core, self)
             self.desk.at_once(Job("looking around", look))
 
@@ -253,6 +253,11 @@ class MaiApp(InboxApp):
             prompt.focus()
         else:
             self._take(text)
+
+
+def _catch_up(core: Core, cancel: Cancel) -> None:
+    core.resume(cancel)
+    core.look_ahead(cancel)
 
 
 def _look_around(look: Callable[[Core, Tell], None], core: Core, app: MaiApp, _: Cancel) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from mai.agent.task import Plan, Steering
     from mai.console.app import MaiApp
     from mai.core import Core
+    from mai.proposal import Proposal
 
 _COALESCE_S = 0.1
 
@@ -33,6 +35,8 @@ class Handlers:
         self._core = core
         self._talk = Talk()
         self._steering: Steering | None = None
+        self._opened: Proposal | None = None
+        self._judging = threading.Lock()
 
     def take(self, text: str) -> None:
         """Carry out one line: a command, or something said.
@@ -182,6 +186,22 @@ class Handlers:
         proposal = self._core.get(proposal_id)
         diff, story = self._core.diff(proposal), self._core.story(proposal)
         self._app.post_message(Opened(proposal, diff, story, is_update=is_update))
+        if not is_update and self._core.outdated([proposal]):
+            self._judge_again(proposal)
+
+    def _judge_again(self, proposal: Proposal) -> None:
+        """Judge an outdated proposal again because a person looks at it; the screen follows.
+
+        One at a time: while one is judged, only what was opened last waits for its turn.
+        """
+        self._opened = proposal
+        while self._opened is not None and self._judging.acquire(blocking=False):
+            try:
+                due, self._opened = self._opened, None
+                if due is not None:
+                    self._core.refresh(due.id)
+            finally:
+                self._judging.release()
 
     def _answer(self, prefix: str, *, is_yes: bool, digest: str = "") -> None:
         def ask() -> None:

@@ -1,20 +1,25 @@
 """Keeping up: finish what a dead process left, close what expired, follow a branch that moved.
 
-Who works on a proposal holds its claim, which the kernel drops with the process. So a proposal
-that is due and can be claimed has nobody working on it.
+A process holds the claim of the proposal it works on, and the kernel drops it with the process. So
+a proposal that is due and can be claimed has no process working on it.
+
+Following a branch is lazy. A landing makes every other proposal outdated, and judging all of them
+again would cost a trial each, most of them for nothing: the next landing outdates them again. So a
+proposal is judged again when a person opens it, answers it or asks for `--refresh`; ahead of that,
+only the one that is likeliest to be approved next. A yes always judges its own proposal first.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from mai.errors import Conflict, MaiError, NoEngine, RepoBusy
 from mai.events import Cancel, ProposalChanged, Said
 from mai.pipeline.run import follow, run
 from mai.pipeline.services import Services
-from mai.proposal import Proposal, State
+from mai.proposal import Opinion, Proposal, State, Verdict
 
 _CLAIM_WAIT_S = 120.0
 _POLL_S = 0.05
@@ -39,7 +44,9 @@ def resume(
     tips: _Tips = {}
     stuck: list[str] = []
     missing: NoEngine | None = None
-    for proposal in services.inbox.all():
+    everything = services.inbox.all()
+    waiting = likeliest_first(one for one in everything if one.state is State.PENDING)
+    for proposal in [*(one for one in everything if one.state.is_working), *waiting]:
         if cancel.is_set or proposal.id in skip:
             continue
         follows = follow_branch and not services.answering
@@ -73,14 +80,58 @@ def _waiting(stuck: list[str], missing: NoEngine) -> str:
     return f"{names} {verb} for a sandbox to be tried in. {missing.sentence}"
 
 
-def outdated(services: Services) -> list[Proposal]:
-    """Return what waits for an answer although its branch moved, the oldest first."""
+def outdated(proposals: Iterable[Proposal], services: Services) -> list[Proposal]:
+    """Return those of `proposals` that wait for an answer although their branch moved."""
     tips: _Tips = {}
     return [
         proposal
-        for proposal in reversed(services.inbox.pending())
-        if _is_due(proposal, services, tips, follow_branch=True)
+        for proposal in proposals
+        if proposal.state is State.PENDING and _is_due(proposal, services, tips, follow_branch=True)
     ]
+
+
+def likeliest_first(proposals: Iterable[Proposal]) -> list[Proposal]:
+    """Return `proposals` by how likely a person is to approve them next, by what is known of them.
+
+    A lower level comes first, then a trial that passed, then a review without objections; among
+    equals the one that expires first.
+    """
+
+    def rank(proposal: Proposal) -> tuple[int, bool, bool, str]:
+        passed = proposal.trial is not None and proposal.trial.verdict is Verdict.PASS
+        objects = proposal.review is not None and proposal.review.verdict is Opinion.OBJECT
+        return (proposal.level.rank, not passed, objects, proposal.expires_at or "")
+
+    return sorted(proposals, key=rank)
+
+
+def look_ahead(services: Services, cancel: Cancel, tried: set[tuple[str, str]]) -> Proposal | None:
+    """Judge the likeliest proposal again where none that waits is up to date with its branch.
+
+    `tried` holds what was looked ahead to in this process, so that a branch that moved costs one
+    trial here, not one for every proposal that does not get through.
+
+    Raises:
+        MaiError: it could not be judged again; it waits as it was.
+    """
+    tips: _Tips = {}
+    waiting = services.inbox.pending()
+    late = [one for one in waiting if _is_due(one, services, tips, follow_branch=True)]
+    late_ids = {proposal.id for proposal in late}
+    fresh_branches = {one.branch for one in waiting if one.id not in late_ids}
+    for proposal in likeliest_first(late):
+        tip = tips[proposal.branch]
+        key = (proposal.branch, tip or proposal.id)  # a branch that is gone costs no trial
+        if proposal.branch in fresh_branches or key in tried:
+            continue
+        if cancel.is_set or services.answering:
+            return None
+        tried.add(key)
+        with contextlib.suppress(RepoBusy), services.repo.claim(proposal.id):
+            judged = _brought_on(services.inbox.get(proposal.id), services, cancel)
+            if tip is not None:
+                return judged
+    return None
 
 
 def refresh(proposal_id: str, services: Services, cancel: Cancel) -> Proposal:

@@ -49,6 +49,10 @@ class Inbox:
         """Return those that wait for an answer, the newest first."""
         return [proposal for proposal in self.all() if proposal.state is State.PENDING]
 
+    def working(self) -> list[Proposal]:
+        """Return those for which a stage is due, the newest first."""
+        return [proposal for proposal in self.all() if proposal.state.is_working]
+
     def get(self, prefix: str) -> Proposal:
         """Return the one proposal whose id begins with `prefix`.
 

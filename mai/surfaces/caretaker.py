@@ -66,7 +66,7 @@ class Caretaker:
             self._stopped.wait(_EVERY_S)
 
     def _look(self) -> None:
-        working = {one.id for one in self._core.inbox.all() if one.state.is_working}
+        working = {one.id for one in self._core.inbox.working()}
         self._finish(frozenset(working))
         self._ask_here()
         if not self._is_paused():
@@ -87,22 +87,17 @@ class Caretaker:
             self._not_before_s.pop(proposal_id, None)
 
     def _judge_again(self) -> None:
-        """Judge what waits on the tip of its branch, one by one, and let answers go first.
+        """Judge one outdated proposal again, unless an answer is being carried out.
 
-        A yes judges its own proposal again before it lands, so nothing depends on this being
-        done: it brings new questions sooner. After a landing everything else is outdated, and
-        doing all of it at once would keep the next yes waiting.
+        A yes judges its own proposal before it lands, so nothing depends on this: the next yes
+        only comes through sooner. Judging all that waits would cost a trial each per landing.
         """
-        for proposal in self._core.outdated():
-            if self._stopped.is_set() or self._is_paused() or self._idle_s() < _QUIET_S:
-                return
-            if self._not_before_s.get(proposal.id, 0.0) > time.monotonic():
-                continue
-            try:
-                self._core.refresh(proposal.id)
-            except MaiError as error:
-                get("surfaces").info("could not judge again", proposal=proposal.id, why=str(error))
-                self._not_before_s[proposal.id] = time.monotonic() + _RETRY_LAST_S
+        if self._stopped.is_set() or self._idle_s() < _QUIET_S:
+            return
+        try:
+            self._core.look_ahead()
+        except MaiError as error:
+            get("surfaces").info("could not judge again", why=str(error))
 
     def _ask_here(self) -> None:
         now_s = time.monotonic()

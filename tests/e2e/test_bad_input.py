@@ -178,7 +178,7 @@ def test_a_file_in_place_of_the_tests_folder_is_judged_to_the_end(workspace: Wor
     assert ran.code == 0, ran.out + ran.err
     assert ran.json["risk"]["level"] == "HIGH"
     assert ran.json["trial"]["changed"] == ["tests/test_core.py::test_double"]
-    assert "go on" not in workspace.mai("pending", "--json").err
+    assert "go on" not in workspace.mai("pending", "--refresh", "--json").err
 
 
 @pytest.mark.docker
@@ -186,11 +186,11 @@ def test_a_mai_toml_that_breaks_later_is_said_and_mended(workspace: Workspace) -
     proposal = workspace.submit(FIX).json
     workspace.repo.commit({"mai.toml": "leave_allone = ['x']\n"}, "Typo")
     assert_one_sentence(workspace.submit(COMMENT), 2)
-    waiting = workspace.mai("pending", "--json")
+    waiting = workspace.mai("pending", "--refresh", "--json")
     assert "leave_allone" in waiting.err
     assert [one["id"] for one in waiting.json["proposals"]] == [proposal["id"]]
     workspace.repo.commit({"mai.toml": None}, "Mended")
-    again = workspace.mai("pending", "--json")
+    again = workspace.mai("pending", "--refresh", "--json")
     assert again.err == ""
     assert [one["digest"] for one in again.json["proposals"]] == [proposal["digest"]]
     assert workspace.approve(proposal).code == 0
@@ -201,7 +201,7 @@ def test_another_repo_in_its_place_ends_what_waited(workspace: Workspace) -> Non
     proposal = workspace.submit(FIX).json
     shutil.rmtree(workspace.repo.root)
     make_repo(workspace.repo.root, {"other.txt": "another history\n"})
-    waiting = workspace.mai("pending", "--json")
+    waiting = workspace.mai("pending", "--refresh", "--json")
     assert waiting.json == {"proposals": [], "error": None}
     assert waiting.err == ""
     shown = workspace.mai("show", proposal["id"], "--json")
@@ -213,7 +213,8 @@ def test_another_repo_in_its_place_ends_what_waited(workspace: Workspace) -> Non
 def test_that_there_is_no_engine_is_said_once(workspace: Workspace, tmp_path: Path) -> None:
     nowhere = {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
     stuck = [workspace.submit(patch, environment=nowhere).json for patch in (FIX, COMMENT)]
-    ran = workspace.mai("pending", environment=nowhere)
+    assert "not finished" in workspace.mai("pending", environment=nowhere).err
+    ran = workspace.mai("pending", "--refresh", environment=nowhere)
     assert ran.code == 0
     assert ran.err.count("No container engine") == 1, ran.err
     for proposal in stuck:

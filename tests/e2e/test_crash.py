@@ -31,7 +31,7 @@ LANDING = [
 def test_a_kill_while_judging_loses_nothing(workspace: Workspace, point: str) -> None:
     killed = workspace.submit(FIX, environment={"MAI_CRASH_AT": point})
     assert killed.code == -signal.SIGKILL
-    waiting = workspace.mai("pending", "--json").json["proposals"]
+    waiting = workspace.mai("pending", "--refresh", "--json").json["proposals"]
     assert [one["title"] for one in waiting] == ["Change calc/core.py"]
     assert waiting[0]["trial"]["fixed"] == ["tests/test_core.py::test_mean"]
     commit = workspace.git("rev-parse", f"refs/mai/proposals/{waiting[0]['id']}")
@@ -46,6 +46,7 @@ def test_a_kill_while_landing_lands_it_once(workspace: Workspace, point: str) ->
     proposal = workspace.submit(FIX).json
     killed = workspace.approve(proposal, environment={"MAI_CRASH_AT": point})
     assert killed.code == -signal.SIGKILL
+    assert workspace.mai("pending", "--refresh", "--json").code == 0
     (landed,) = workspace.mai("history", "--json").json["history"]
     assert landed["id"] == proposal["id"]
     assert workspace.repo.head() == landed["landed"]["commit"]
@@ -63,6 +64,7 @@ def test_a_landing_that_the_person_reset_away_is_not_repeated(workspace: Workspa
     proposal = workspace.submit(FIX).json
     workspace.approve(proposal, environment={"MAI_CRASH_AT": "land:executed"})
     workspace.git("reset", "--quiet", "--hard", before)
+    assert workspace.mai("pending", "--refresh").code == 0
     (landed,) = workspace.mai("history", "--json").json["history"]
     assert landed["state"] == "landed"
     assert workspace.repo.head() == before
@@ -87,7 +89,8 @@ def test_a_kill_in_the_middle_of_a_trial_leaves_no_container(workspace: Workspac
         for stream in (process.stdout, process.stderr):
             assert stream is not None
             stream.close()
-        assert workspace.mai("pending", "--json").json["proposals"][0]["state"] == "pending"
+        listed = workspace.mai("pending", "--refresh", "--json").json["proposals"]
+        assert listed[0]["state"] == "pending"
         assert client.containers.list(all=True, filters=mine) == []
     finally:
         client.close()

@@ -20,8 +20,10 @@ _CHECK_MARKS = {"ok": "✓", "warn": "▲", "fail": "✗"}
 def pending(core: Core) -> str:
     """Return what waits for a person, a line each."""
     waiting = core.inbox.pending()
+    late = core.outdated(waiting)
     lines = [
-        f"● `{one.short_id}`  {LEVELS[one.level]}  {chat_line(one.title, 72)}"
+        f"{'◌' if one.id in late else '●'} `{one.short_id}`  {LEVELS[one.level]}  "
+        f"{chat_line(one.title, 72)}{'  outdated' if one.id in late else ''}"
         for one in waiting[:_MOST]
     ]
     return _listed(lines, len(waiting)) or "Nothing waits for you."
