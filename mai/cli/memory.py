@@ -11,7 +11,40 @@ import typer
 
 from mai.commands.options import JsonOption, RepoOption
 
-app = typer.Typer(help="What I remember of this repo.", no_args_is_help=True)
+_SHOWN = 20
+
+app = typer.Typer(help="What I remember of this repo.")
+
+
+@app.callback(invoke_without_command=True)
+def memory(
+    context: typer.Context,
+    repo: RepoOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what is remembered, the newest notes last."""
+    if context.invoked_subcommand is not None:
+        if repo is not None:  # `mai memory --repo DIR search` is about DIR as well
+            names = getattr(context.command, "commands", {})
+            context.default_map = {name: {"repo": str(repo)} for name in names}
+        return
+    from dataclasses import asdict
+
+    from mai.commands.output import answering, line, print_json
+    from mai.commands.session import opened
+
+    with answering(as_json, lambda: {"notes": []}), opened(repo) as core:
+        core.mind.learn()
+        notes = core.mind.notes.all()
+        if as_json:
+            print_json({"notes": [asdict(note) for note in notes], "error": None})
+            return
+        for note in notes[-_SHOWN:]:
+            line(f"{note.id:>5}  {_told(note)}")
+        if len(notes) > _SHOWN:
+            line(f"{len(notes) - _SHOWN} older notes: `mai memory search TEXT` finds them.")
+        if not notes:
+            line("I remember nothing of this repo yet.")
 
 
 @app.command(name="import")

@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, Optional
 
 import typer
 
@@ -23,7 +23,7 @@ from mai.commands import (
     serve,
     submit,
 )
-from mai.commands.options import RepoOption
+from mai.commands.options import JsonOption, RepoOption
 from mai.commands.output import Exit, note, print_json, settle_streams
 
 _USAGE = 2
@@ -58,6 +58,35 @@ app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(audit.app, name="audit")
 app.add_typer(memory.app, name="memory")
 app.add_typer(models.app, name="models")
+
+
+@app.command(name="help")
+def show_help(
+    context: typer.Context,
+    names: Annotated[
+        Optional[list[str]],  # noqa: UP045 - typer reads the annotation at run time
+        typer.Argument(metavar="[COMMAND]", help="The command to explain."),
+    ] = None,
+) -> None:
+    """Explain a command, or list them all."""
+    found, parent = context.find_root().command, context.find_root()
+    for name in names or ():
+        below = getattr(found, "commands", {}).get(name)  # only a group has some
+        if below is None:
+            note(f"There is no command {' '.join(names or ())}; `mai help` lists them all.")
+            raise Exit(_USAGE)
+        parent = type(context)(below, info_name=name, parent=parent)
+        found = below
+    typer.echo(found.get_help(parent))
+
+
+@app.command()
+def version(as_json: JsonOption = False) -> None:
+    """Print the version."""
+    if as_json:
+        print_json({"version": __version__, "error": None})
+    else:
+        typer.echo(f"mai {__version__}")
 
 
 def _say_version(wanted: bool) -> None:

@@ -7,19 +7,20 @@ how.
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mai.cli.planning import ask_plan
 from mai.commands.approval import confirm, who
 from mai.commands.output import is_terminal, line
-from mai.commands.session import cancellable
+from mai.commands.session import cancellable, say_which_repo
 from mai.commands.show import card
 from mai.console import answers
 from mai.console.commands import Call, read_answer, read_line, read_rounds
-from mai.errors import MaiError, UsageError
+from mai.errors import MaiError, NoModel, UsageError
 from mai.events import Cancel, Event, ProposalChanged, Said, StageFinished
 from mai.proposal import State
 from mai.text import plain
@@ -27,6 +28,8 @@ from mai.tui.talk import Talk
 
 if TYPE_CHECKING:
     from mai.core import Core
+
+_FENCE = re.compile(r"[ ]{0,3}(`{3,}|~{3,})[ ]*([^`\r\n]*)")
 
 
 def converse(repo: Path | None) -> None:
@@ -39,6 +42,7 @@ def converse(repo: Path | None) -> None:
 
     with Core.open(repo, tells_stderr=False) as core:
         core.events.subscribe(_tell)
+        say_which_repo(core, repo)
         core.keep_warm()
         line(
             f"Mai, on {core.repo.root.name}, branch {core.repo.branch()}. /help lists the commands."
@@ -52,7 +56,16 @@ def converse(repo: Path | None) -> None:
 
 
 def one_turn(core: Core, text: str) -> Iterator[str]:
-    """Yield the answer to `text` in pieces. Raises ProviderError."""
+    """Yield the answer to `text` in pieces.
+
+    Raises:
+        NoModel: no model thinks here, so there is no answer.
+        ProviderError: the model or its server failed.
+    """
+    if core.provider().name == "reflex":
+        from mai.providers.reflex import NO_MODEL
+
+        raise NoModel(NO_MODEL)
     yield from _reply(Talk(), core, text, Cancel())
 
 
@@ -181,17 +194,42 @@ def _reply(talk: Talk, core: Core, text: str, cancel: Cancel) -> Iterator[str]:
 
 
 def _lines() -> Iterator[str]:
-    """Yield what is typed or piped in, without empty lines; a person gets a sign to type after."""
-    if sys.stdin.isatty():
-        with contextlib.suppress(ImportError):
-            import readline  # noqa: F401 - `input` edits and remembers lines once it is there
-        with contextlib.suppress(EOFError):
-            while True:
-                text = input("› ").strip()
-                if text:
-                    yield text
-        line()
-        return
-    for raw in sys.stdin:
-        if text := raw.strip():
-            yield text
+    """Yield each message that is typed, pasted or piped in; empty ones are left out.
+
+    At a terminal a pasted block is one message. In a pipe a line is one, except that a fenced block
+    goes with the line that opens it.
+    """
+    typed = _typed_lines() if sys.stdin.isatty() else _piped_messages(sys.stdin)
+    for text in typed:
+        if text.strip():
+            yield text.strip()
+
+
+def _typed_lines() -> Iterator[str]:
+    with contextlib.suppress(ImportError):
+        import readline  # `input` edits and remembers lines once it is there
+
+        # The terminal then marks where a paste begins and ends, and `input` returns it whole.
+        readline.parse_and_bind("set enable-bracketed-paste on")
+    with contextlib.suppress(EOFError):
+        while True:
+            yield input("› ")
+    line()
+
+
+def _piped_messages(lines: Iterable[str]) -> Iterator[str]:
+    block: list[str] = []
+    fence = ""
+    for raw in lines:
+        opened = _FENCE.match(raw)
+        if fence:
+            block.append(raw)
+            if opened and opened[1].startswith(fence) and not opened[2]:
+                yield "".join(block)
+                block, fence = [], ""
+        elif opened:
+            block, fence = [raw], opened[1]
+        else:
+            yield raw
+    # A fence that never closes hides no line: each is a message, as it would be without it.
+    yield from block

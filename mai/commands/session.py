@@ -28,14 +28,19 @@ def opened(
     from mai.core import Core
 
     with Core.open(repo, **overrides) as core:
-        if repo is None and not Path.cwd().is_relative_to(core.repo.root):
-            note(f"This folder is in no git repository; I work on my own code in {core.repo.root}.")
+        say_which_repo(core, repo)
         core.events.subscribe(_teller())
         if fault := core.ledger_fault():
             note(str(fault))
         elif resume:
             core.resume(follow_branch=follow_branch)
         yield core
+
+
+def say_which_repo(core: Core, asked_for: Path | None) -> None:
+    """Say on stderr which repo is worked on, where the current folder is in none."""
+    if asked_for is None and not Path.cwd().is_relative_to(core.repo.root):
+        note(f"This folder is in no git repository; I work on my own code in {core.repo.root}.")
 
 
 def fault_of(core: Core) -> dict[str, str] | None:

@@ -1,6 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import readline
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -95,3 +102,46 @@ def test_a_patch_is_told_step_by_step(desktop: Desktop) -> None:
     steps = [line.partition(":")[0] for line in ran.out.splitlines() if ": done after" in line]
     assert steps == ["check", "assess", "trial", "review"]
     assert "waits for you. /show" in ran.out
+
+
+def test_a_fenced_block_in_a_pipe_is_one_message(desktop: Desktop) -> None:
+    block = "```python\n/aprove\n\n/quit\n```\n"
+    ran = desktop.workspace.mai("--plain", data=f"{block}/pending\n")
+    assert ran.code == 0
+    assert "Did you mean" not in ran.out
+    assert ran.out.count("No model thinks here") == 1
+    assert ran.out.endswith("Nothing waits for you.\n")
+
+
+def test_a_fence_that_never_closes_hides_no_line(desktop: Desktop) -> None:
+    ran = desktop.workspace.mai("--plain", data="```\n/pending\n/quit\nnever read\n")
+    assert ran.out.rstrip().endswith("Nothing waits for you.")
+    assert "never read" not in ran.out
+
+
+@pytest.mark.skipif(
+    "libedit" in (readline.__doc__ or ""), reason="libedit knows no bracketed paste"
+)
+def test_a_block_pasted_at_a_terminal_is_one_message(desktop: Desktop) -> None:
+    main, other = pty.openpty()
+    process = subprocess.Popen(
+        [str(Path(sys.executable).with_name("mai")), "--plain"],
+        cwd=desktop.workspace.repo.root,
+        env={**desktop.workspace.environment, "TERM": "xterm"},
+        stdin=other,
+        stdout=other,
+        stderr=other,
+        start_new_session=True,
+    )
+    os.close(other)
+    typed = [b"\x1b[200~first line\r\n/aprove\r\n/quit\x1b[201~\r", b"/quit\r"]
+    screen = b""
+    with contextlib.suppress(OSError):  # the terminal's other end closes when the process ends
+        while piece := os.read(main, 65536):
+            screen += piece
+            is_answered = b"I work on reflexes. I can" in screen
+            if typed and screen.count("› ".encode()) and (len(typed) > 1 or is_answered):
+                os.write(main, typed.pop(0))
+    os.close(main)
+    assert process.wait(timeout=60) == 0
+    assert b"Did you mean" not in screen
