@@ -12,11 +12,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from mai import scratch
-from mai.errors import LedgerLost, UnsuitableRepo
+from mai.errors import LedgerLost, StoreError, UnsuitableRepo
 from mai.events import Cancel, EventBus, ProposalChanged, Said
 from mai.mind import Mind
 from mai.pipeline.keeping_up import claimed, expire, look_ahead, outdated, refresh, resume
 from mai.pipeline.propose import Submission, new_id, propose
+from mai.pipeline.recover import recover
 from mai.pipeline.rollback import take_back
 from mai.pipeline.run import follow, run
 from mai.pipeline.services import Services
@@ -31,7 +32,7 @@ from mai.store.db import Database
 from mai.store.inbox import Inbox
 from mai.store.ledger import Ledger
 from mai.store.verify import Verification
-from mai.system.logs import configure
+from mai.system.logs import configure, get
 from mai.text import prose
 from mai.workshop import Workshop
 
@@ -94,10 +95,11 @@ class Core:
         settings = load(**overrides)
         repo = _open_repo(directory, settings)
         database = Database.open(settings.memory_db_path, backups_kept=settings.backups_kept)
-        database.backup_if_due(settings.backup_hours)
         configure(settings, tells_stderr=tells_stderr)
         scratch.reap()
-        return cls(settings, repo, database, clock or SystemClock())
+        core = cls(settings, repo, database, clock or SystemClock())
+        core.back_up()
+        return core
 
     def __enter__(self) -> Self:
         return self
@@ -113,8 +115,16 @@ class Core:
     def close(self) -> None:
         """Remove what this process has running and let go of the database."""
         self._workshop.close()
+        self.back_up()  # the first one as soon as there is something to lose
         self.repo.close()
         self._database.close()
+
+    def back_up(self) -> None:
+        """Back the database up if that is due. A full disk must not keep anybody from looking."""
+        try:
+            self._database.backup_if_due(self.settings.backup_hours)
+        except StoreError as error:
+            get("store").warning("no backup was made", why=str(error))
 
     # --- changes come in -------------------------------------------------------------------------
 
@@ -247,8 +257,22 @@ class Core:
         return self._ledger.verify(self._anchors())
 
     def accept_loss(self, by: str) -> Verification:
-        """Go on with a ledger whose end was lost, and record that `by` knows it."""
+        """Go on with a ledger whose end was lost, and record that `by` knows it.
+
+        What the branch shows to have landed since is read back first.
+        """
+        found = self.verify()
+        if found.is_whole and not found.ok:
+            self.recover()
         return self._ledger.accept_loss(by, self._anchors())
+
+    def recover(self) -> list[Proposal]:
+        """Record what the branch shows to have landed and the ledger lost; return it."""
+        return recover(self._services)
+
+    def only_kept(self) -> list[str]:
+        """Return the ids of proposals of which only the commit is left, the ledger having none."""
+        return sorted(self.repo.refs.kept().keys() - {one.id for one in self.inbox.all()})
 
     def _anchors(self) -> dict[str, str]:
         return {

@@ -21,6 +21,29 @@ class LandedCommit:
     trailers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class CommitStory:
+    """What a commit says of itself; `at` is when it was committed, ISO 8601."""
+
+    title: str
+    author: str
+    at: str
+
+
+def story(private: Private, commit: str) -> CommitStory:
+    """Return what `commit` says of itself."""
+    answer = private.git.run(
+        "rev-list",
+        "--max-count=1",
+        "--no-commit-header",
+        "--format=%s%x00%an%x00%cI",
+        commit,
+        "--",
+    )
+    title, author, at = answer.output.decode("utf-8", "replace").rstrip("\n").split("\0")
+    return CommitStory(title, author, at)
+
+
 def is_ancestor(private: Private, ancestor: str, commit: str) -> bool:
     """Whether `ancestor` is `commit` or came before it."""
     answer = private.git.run("merge-base", "--is-ancestor", ancestor, commit, accepted=(0, 1))

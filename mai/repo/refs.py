@@ -140,6 +140,15 @@ class Refs:
         if current != commit:
             self.move(ref, commit, current, "mai: keep", who)
 
+    def kept(self) -> dict[str, str]:
+        """Return the commit of each proposal that this repository keeps, by the proposal's id."""
+        listing = self.private.window.run(
+            "for-each-ref", "--format=%(refname)%00%(objectname)", "refs/mai/proposals/"
+        )
+        lines = listing.output.decode("utf-8", "surrogateescape").splitlines()
+        pairs = (line.removeprefix("refs/mai/proposals/").split("\0") for line in lines)
+        return {name: oid for name, oid in pairs}  # noqa: C416 - the pairs are lists
+
     def log_knows(self, branch: str, commit: str) -> bool:
         """Whether the branch's reflog says that it ever stood for `commit`."""
         path = self.place.common_dir / "logs" / "refs" / "heads" / check_branch(branch)

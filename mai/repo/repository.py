@@ -245,6 +245,10 @@ class Repo:
         """Return the newest commits of `branch` that carry Mai's trailers, newest first."""
         return history.landed(self.store, self.tip(branch), limit)
 
+    def story(self, commit: str) -> history.CommitStory:
+        """Return what a commit says of itself: title, author and time."""
+        return history.story(self.store, check_oid(commit))
+
     # --- making --------------------------------------------------------------------------
 
     def write_tree(self, base: str, changes: Mapping[str, NewFile | None]) -> str:

@@ -1,7 +1,8 @@
 """Backups of the database: consistent while others write, whole or not there at all.
 
 They lie in `backups/` beside the database, named `<stem>-20261120T225419123456Z.db` by the time in
-UTC, so that sorting by name is sorting by age.
+UTC. A name says only when a clock said it was made: which one is best, and which may go, is read
+from what is in them. A clock that was wrong once must not make the new ones vanish.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mai.errors import StoreCorrupt
-from mai.store import files
+from mai.store import contents, files
+from mai.store.contents import Contents, Kind
 
 _TIME = "%Y%m%dT%H%M%S%fZ"
 _PARTIAL = ".partial"
@@ -36,20 +38,28 @@ def made(database: Path) -> list[tuple[datetime, Path]]:
     return sorted(found)
 
 
-def newest(database: Path) -> Path | None:
-    """Return the newest backup of `database`, or None."""
-    return backups[-1][1] if (backups := made(database)) else None
+def best(database: Path) -> Contents | None:
+    """Return the backup that holds most, the later one of two that hold the same; None without."""
+    found = [contents.read(path) for _, path in reversed(made(database))]
+    sound = [one for one in found if one.kind is Kind.SOUND]
+    return max(sound, key=lambda one: (one.rows, one.memories), default=None)
 
 
 def is_due(database: Path, hours: float, now: datetime) -> bool:
-    """Whether the newest backup is `hours` old. One from the future counts as none."""
-    return not any(
-        timedelta(0) <= now - made_at < timedelta(hours=hours) for made_at, _ in made(database)
+    """Whether no backup that holds anything is younger than `hours`.
+
+    One from the future counts as none.
+    """
+    recent = (
+        path
+        for made_at, path in made(database)
+        if timedelta(0) <= now - made_at < timedelta(hours=hours)
     )
+    return not any(contents.read(path).has_something for path in recent)
 
 
 def make(database: Path, *, kept: int, now: datetime) -> Path:
-    """Copy `database` as it stands, check the copy, and leave the newest `kept` backups.
+    """Copy `database` as it stands, check the copy, and remove what `kept` better ones hold too.
 
     The caller holds the backup lock. The copy gets its name only once it is whole and on the disk.
 
@@ -72,9 +82,30 @@ def make(database: Path, *, kept: int, now: datetime) -> Path:
             files.sync(folder)
         finally:
             partial.unlink(missing_ok=True)
-        for _, old in made(database)[:-kept]:
+        for old in _superseded(database, path, kept):
             old.unlink(missing_ok=True)
     return path
+
+
+def _superseded(database: Path, newest: Path, kept: int) -> list[Path]:
+    """Return the backups that may go: everything in them is in better ones.
+
+    What `newest` holds too is a step on the way to the present: the `kept` last ones stay. A backup
+    with something that is not in the present one, such as from before another was restored, stays
+    until a backup of the same kind has all of it. What cannot be read is left alone.
+    """
+    found = [contents.read(path) for _, path in reversed(made(database)) if path != newest]
+    sound = [one for one in found if one.kind is Kind.SOUND]
+    steps = [one for one in sound if contents.holds(newest, one)]
+    steps.sort(key=lambda one: (one.rows, one.memories), reverse=True)  # stable: later ones first
+    others = [one for one in sound if one not in steps]
+    others.sort(key=lambda one: one.rows, reverse=True)
+    ends: list[Contents] = []
+    for one in others:
+        if not any(contents.holds(end.path, one) for end in ends):
+            ends.append(one)
+    gone = [*steps[max(0, kept - 1) :], *(one for one in others if one not in ends)]
+    return [one.path for one in gone]
 
 
 def _free_name(folder: Path, stem: str, now: datetime) -> Path:

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -15,8 +15,10 @@ import sqlite_utils
 
 from mai.errors import StoreBusy, StoreError
 from mai.protocols import Clock, SystemClock
-from mai.store import backups, files
+from mai.store import backups, contents, files, restoring
+from mai.store.contents import Contents
 from mai.store.faults import translated
+from mai.store.files import opening_lock, presence_lock
 from mai.store.migrations import APPLICATION_ID, MIGRATIONS, Migration
 
 BUSY_TIMEOUT_S = 10.0
@@ -45,6 +47,7 @@ class Database:
         self._process = os.getpid()
         self._sessions: dict[threading.Thread, _Session] = {}
         self._lock = threading.Lock()
+        self._presence = ExitStack()
         self._is_closed = False
 
     @classmethod
@@ -69,7 +72,10 @@ class Database:
         files.make_folder(path.parent)
         try:
             # SQLite's own busy timeout does not cover the switch to WAL, so openers take turns.
-            with files.locked(path.with_name(path.name + ".lock"), busy_timeout_s):
+            with files.locked(opening_lock(path), busy_timeout_s):
+                restoring.finish(path)
+                # Before anything is read: a restore waits until nobody has the database open.
+                database._presence.enter_context(files.shared(presence_lock(path)))
                 database._prepare()
         except BaseException:
             database.close()
@@ -130,6 +136,7 @@ class Database:
         for session in sessions.values():
             with suppress(sqlite3.Error):  # nothing is left to save: commits are on the disk
                 session.handle.close()
+        self._presence.close()
 
     # --- backups -----------------------------------------------------------------------------
 
@@ -138,16 +145,20 @@ class Database:
         with self._translated(), self._backup_lock(self._busy_timeout_s):
             return self._back_up()
 
-    def newest_backup(self) -> Path | None:
-        """Return the newest whole backup, or None."""
-        return backups.newest(self.path)
+    def best_backup(self) -> Contents | None:
+        """Return what the backup holds that holds most, or None."""
+        return backups.best(self.path)
 
     def backup_if_due(self, hours: float) -> Path | None:
-        """Make a backup if the newest is `hours` old and nobody else is making one right now."""
+        """Make a backup if there is something to lose and no backup is younger than `hours`.
+
+        None is made while another process makes one.
+        """
         with self._translated():
             try:
                 with self._backup_lock(timeout_s=0):
-                    if backups.is_due(self.path, hours, self._clock.now()):
+                    is_due = backups.is_due(self.path, hours, self._clock.now())
+                    if is_due and contents.read(self.path).has_something:
                         return self._back_up()
             except StoreBusy:
                 return None
@@ -164,7 +175,7 @@ class Database:
     # --- connections -------------------------------------------------------------------------
 
     def _translated(self) -> AbstractContextManager[None]:
-        return translated(self.path, self.newest_backup)
+        return translated(self.path, self.best_backup)
 
     def _session(self) -> _Session:
         thread = threading.current_thread()

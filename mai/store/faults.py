@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mai.errors import StoreBusy, StoreCorrupt, StoreError
+from mai.store.contents import Contents
 from mai.text import one_line
 
 # The low byte of an extended result code is the primary one (https://sqlite.org/rescode.html).
@@ -24,7 +25,9 @@ _REASONS = {
 }
 
 
-def _told(error: sqlite3.Error, path: Path, newest_backup: Callable[[], Path | None]) -> StoreError:
+def _told(
+    error: sqlite3.Error, path: Path, best_backup: Callable[[], Contents | None]
+) -> StoreError:
     code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
     if code in _BUSY:
         return StoreBusy(
@@ -32,15 +35,17 @@ def _told(error: sqlite3.Error, path: Path, newest_backup: Callable[[], Path | N
         )
     if code in _CORRUPT:
         what = "is not a database" if code == sqlite3.SQLITE_NOTADB else "is damaged"
-        backup = newest_backup()
-        remedy = f"the newest backup is {backup}" if backup else "there is no backup of it"
+        found = best_backup()
+        remedy = "there is no backup of it"
+        if found:
+            remedy = f"`mai restore` puts a backup in place, the best has {found.rows} entries"
         return StoreCorrupt(f"The file {path} {what}; {remedy}.")
     reason = _REASONS.get(code) or one_line(str(error))
     return StoreError(f"The database {path} cannot be used: {reason.rstrip('.')}.")
 
 
 @contextmanager
-def translated(path: Path, newest_backup: Callable[[], Path | None]) -> Iterator[None]:
+def translated(path: Path, best_backup: Callable[[], Contents | None]) -> Iterator[None]:
     """Turn every SQLite or file error raised inside into one of Mai's, about the file `path`.
 
     Raises:
@@ -51,4 +56,4 @@ def translated(path: Path, newest_backup: Callable[[], Path | None]) -> Iterator
     try:
         yield
     except sqlite3.Error as error:
-        raise _told(error, path, newest_backup) from error
+        raise _told(error, path, best_backup) from error

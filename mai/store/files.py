@@ -7,7 +7,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mai.errors import StoreBusy, StoreError
@@ -63,17 +63,67 @@ def locked(path: Path, timeout_s: float) -> Iterator[None]:
     Raises:
         StoreBusy: somebody else held it for `timeout_s` seconds.
     """
-    with os_errors(path):
-        handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, PRIVATE_FILE)
-    try:
+    with _opened(path) as handle:
         deadline = time.monotonic() + timeout_s
         while not _taken(handle, path):
             if time.monotonic() >= deadline:
                 raise StoreBusy(f"Another process holds {path}; nothing was changed, try again.")
             time.sleep(_POLL_S)
         yield
+
+
+def opening_lock(database: Path) -> Path:
+    """Return the lock that whoever opens, migrates or restores `database` holds meanwhile."""
+    return database.with_name(database.name + ".lock")
+
+
+def presence_lock(database: Path) -> Path:
+    """Return the lock that every process shares which has `database` open."""
+    return database.with_name(database.name + ".open")
+
+
+@contextmanager
+def shared(path: Path) -> Iterator[None]:
+    """Hold a lock on the file `path` that others may share, so that `alone` is refused."""
+    with _opened(path) as handle:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold the lock on the file `path` that nobody shares.
+
+    Raises:
+        StoreBusy: somebody does; the sentence names a process that does, where that is known.
+    """
+    with _opened(path) as handle:
+        if not _taken(handle, path):
+            holder = _holder(os.fstat(handle).st_ino)
+            which = f" (process {holder})" if holder else ""
+            raise StoreBusy(f"Another Mai is running{which}; end it first, nothing was changed.")
+        yield
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    with os_errors(path):
+        handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, PRIVATE_FILE)
+    try:
+        yield handle
     finally:
         os.close(handle)
+
+
+def _holder(inode: int) -> int | None:
+    """Return a process that holds a lock on the file with that inode, as Linux lists them."""
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/locks").read_text("ascii").splitlines():
+            fields = line.split()
+            # `1: FLOCK  ADVISORY  READ 3861 fd:01:129 0 EOF`; one that waits has `->` after `1:`.
+            if fields[1] == "FLOCK" and int(fields[5].rpartition(":")[2]) == inode:
+                return int(fields[4])
+    return None
 
 
 def _taken(handle: int, path: Path) -> bool:

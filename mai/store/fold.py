@@ -42,6 +42,8 @@ ALLOWED: Mapping[str, frozenset[State]] = {
     "approved": frozenset({State.PENDING}),
     "landing": frozenset({State.APPROVED}),
     "landed": frozenset({State.APPROVED}),
+    # A ledger that lost its end reads back from the branch what had landed since.
+    "recovered": _OPEN,
     # What goes wrong may do so until the branch has moved, after a yes too.
     "blocked": _OPEN,
     "failed": _OPEN,
@@ -200,6 +202,27 @@ def _landed(proposal: Proposal, entry: Entry) -> Proposal:
     return replace(proposal, state=State.LANDED, landed=landed)
 
 
+def _recovered(proposal: Proposal, entry: Entry) -> Proposal:
+    digest = decode(str, entry.data["digest"])
+    if not _DIGEST.fullmatch(digest):
+        raise Misfit("`recovered` has a digest that is none")
+    at = moment(decode(str, entry.data["at"])).isoformat()
+    landed = Landing(
+        commit=decode(str, entry.data["commit"]),
+        branch=decode(str, entry.data["branch"]),
+        at=at,
+        is_beside=decode(bool, entry.data.get("is_beside", False)),
+        note="read back from the branch",
+    )
+    return replace(
+        proposal,
+        state=State.LANDED,
+        digest=digest,
+        approval=Approval(decode(str, entry.data["by"]), at, digest),
+        landed=landed,
+    )
+
+
 def _ended(proposal: Proposal, entry: Entry) -> Proposal:
     message = _optional(entry.data, "message") or ""
     # What blocked it or failed it is part of the story: the report comes with the end.
@@ -242,6 +265,7 @@ _STEPS: Mapping[str, Callable[[Proposal, Entry], Proposal]] = {
     "approved": _approved,
     "landing": _landing,
     "landed": _landed,
+    "recovered": _recovered,
     "blocked": _ended,
     "failed": _ended,
     "rejected": _ended,

@@ -142,6 +142,23 @@ class Inbox:
             raise UnknownId("A proposal's id has 12 hexadecimal digits.")
         with self._ledger.database.transaction():
             self._ledger.require_end()
+            return self._record(proposal_id, kind, data)
+
+    def recover(
+        self, proposal_id: str, proposed: Mapping[str, Any] | None, landed: Mapping[str, Any]
+    ) -> Proposal:
+        """Record a landing that a ledger which lost its end has no entry of.
+
+        `proposed` is the proposal's first entry, where that was lost too. Raises what `record`
+        raises, but for the end that is missing.
+        """
+        with self._ledger.database.transaction():
+            if proposed is not None:
+                self._record(proposal_id, "proposed", proposed)
+            return self._record(proposal_id, "recovered", landed)
+
+    def _record(self, proposal_id: str, kind: str, data: Mapping[str, Any]) -> Proposal:
+        with self._ledger.database.transaction():
             entries = list(self._ledger.entries(proposal_id))
             before = fold(entries) if entries else None
             if not is_allowed(before, kind):
@@ -152,7 +169,7 @@ class Inbox:
                 after = step(before, self._ledger.append(kind, proposal_id, data))
             except Misfit as error:
                 raise StoreError(f"The event cannot be recorded: {error}.") from error
-            if kind == "landed":
+            if kind in {"landed", "recovered"}:
                 self._take_back(after)
             return after
 
@@ -172,11 +189,11 @@ class Inbox:
         """Record what `landed` took back. One that lies beside its branch took nothing back."""
         if landed.rolls_back is None or landed.landed is None or landed.landed.is_beside:
             return []
-        original = fold(self._ledger.entries(landed.rolls_back))
-        if original.state is not State.LANDED:
+        entries = list(self._ledger.entries(landed.rolls_back))
+        if not entries or (original := fold(entries)).state is not State.LANDED:
             return []
         data = {"by_proposal": landed.id, "commit": landed.landed.commit}
-        return [self.record(original.id, "rolled_back", data)]
+        return [self._record(original.id, "rolled_back", data)]
 
     def _decline(self, prefix: str, kind: str, by: str, reason: str) -> Proposal:
         with self._ledger.database.transaction():

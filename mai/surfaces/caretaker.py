@@ -14,6 +14,7 @@ from mai.text import one_line
 
 _EVERY_S = 2.0
 _QUIET_S = 3.0
+_BACKUP_EVERY_S = 600.0
 _RETRY_FIRST_S, _RETRY_LAST_S = 5.0, 120.0
 #: Unanswered for so long on a surface at a distance, the terminal asks too.
 ASK_HERE_AFTER_S = 300.0
@@ -39,6 +40,7 @@ class Caretaker:
         self._asks_after_s = asks_after_s
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mai-caretaker", daemon=True)
+        self._next_backup_s = time.monotonic() + _BACKUP_EVERY_S
         self._waits_s: dict[str, float] = {}
         self._not_before_s: dict[str, float] = {}
         self._waiting_since_s: dict[str, float] = {}
@@ -66,6 +68,9 @@ class Caretaker:
             self._stopped.wait(_EVERY_S)
 
     def _look(self) -> None:
+        if time.monotonic() >= self._next_backup_s:
+            self._next_backup_s = time.monotonic() + _BACKUP_EVERY_S
+            self._core.back_up()
         working = {one.id for one in self._core.inbox.working()}
         self._finish(frozenset(working))
         self._ask_here()

@@ -68,6 +68,8 @@ def data_of(kind: str, proposal_id: str) -> dict[str, Any]:
         "approved": {"by": "terminal:ana", "digest": DIGEST},
         "landing": {"plan": {"tree": "3" * 40}},
         "landed": {"commit": "6" * 40, "branch": "main", "is_beside": True, "note": "beside"},
+        "recovered": {"commit": "6" * 40, "branch": "main", "digest": DIGEST, "by": "terminal:ana"}
+        | {"at": START.isoformat()},
         "rolled_back": {"by_proposal": "f" * 12, "commit": "7" * 40},
         "reasoned": {"reason": "too clever", "by": "terminal:ana"},
         "noted": {"anything": [1, None, "x"]},

@@ -9,6 +9,7 @@ import pytest
 import sqlite_utils
 
 from mai.errors import StoreBusy, StoreCorrupt, StoreError
+from mai.store import contents
 from mai.store.db import Database
 from mai.store.files import locked
 from mai.store.ledger import Ledger
@@ -19,6 +20,11 @@ from tests.store.stories import START, HandClock, Store
 
 def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in (folder / "backups").iterdir())
+
+
+def best(database: Database) -> Path | None:
+    found = database.best_backup()
+    return found.path if found else None
 
 
 def entries_in(backup: Path, folder: Path) -> int:
@@ -36,7 +42,7 @@ def test_a_backup_is_one_whole_file_named_by_its_time(store: Store, folder: Path
     backup = store.database.backup()
     assert backup.name == "mai-20260102T030405678000Z.db"
     assert names_in(folder) == [backup.name]
-    assert store.database.newest_backup() == backup
+    assert best(store.database) == backup
     # Bytes 18 and 19 say which journal a reader needs: 1 is none beside it, 2 would be a WAL
     # (https://sqlite.org/fileformat2.html, section 1.3).
     assert backup.read_bytes()[18:20] == b"\x01\x01"
@@ -47,7 +53,7 @@ def test_two_backups_at_one_instant_do_not_overwrite_each_other(store: Store) ->
     first, second = store.database.backup(), store.database.backup()
     assert first != second
     assert first.exists()
-    assert store.database.newest_backup() == second
+    assert best(store.database) == second
 
 
 def test_only_the_newest_are_kept(folder: Path) -> None:
@@ -61,18 +67,83 @@ def test_only_the_newest_are_kept(folder: Path) -> None:
 
 
 def test_one_is_due_after_so_many_hours(store: Store) -> None:
-    assert store.database.backup_if_due(24) is not None
+    assert store.database.backup_if_due(24) is None  # there is nothing to lose
+    store.database.backup()
+    store.ledger.append("noted", "", {})
+    assert store.database.backup_if_due(24) is not None  # one that holds nothing counts as none
     store.clock.advance(hours=23, minutes=59)
     assert store.database.backup_if_due(24) is None
-    store.clock.advance(minutes=1)
-    assert store.database.backup_if_due(24) == store.database.newest_backup()
+    store.clock.advance(minutes=2)
+    assert store.database.backup_if_due(24) == best(store.database)
 
 
 def test_a_backup_from_a_future_that_was_set_back_does_not_stop_the_next(store: Store) -> None:
+    store.ledger.append("noted", "", {})
     store.clock.advance(days=300)
     store.database.backup()
     store.clock.at = START
     assert store.database.backup_if_due(24) is not None
+
+
+def test_a_clock_that_was_wrong_once_makes_no_new_backup_vanish(folder: Path) -> None:
+    clock = HandClock(START + timedelta(days=9000))
+    with closing(Database.open(folder / "mai.db", backups_kept=3, clock=clock)) as database:
+        ledger = Ledger(database, "repo", folder / "repo.witness", clock)
+        for days in (1, 1, 1, -9001, 1, 1, 1):
+            ledger.append("noted", "", {})
+            made = database.backup()
+            assert made.exists()
+            assert best(database) == made
+            assert len(names_in(folder)) <= 3
+            clock.advance(days=days)
+        # The last three that were made, whatever their names say.
+        assert sorted(
+            contents.read(folder / "backups" / name).rows for name in names_in(folder)
+        ) == [
+            5,
+            6,
+            7,
+        ]
+
+
+def test_what_only_an_older_backup_holds_is_not_pushed_out(folder: Path) -> None:
+    store = Store.open(folder)
+    for _ in range(9):
+        store.ledger.append("noted", "", {})
+        store.clock.advance(hours=1)
+        store.database.backup()
+    lost = best(store.database)
+    assert lost is not None
+    store.database.close()
+    (folder / "mai.db").unlink()
+    store = Store.open(folder)  # another life, with fewer entries for a long time
+    made = []
+    for _ in range(8):
+        store.ledger.append("noted", "", {"life": 2})
+        store.clock.advance(hours=1)
+        made.append(store.database.backup())
+        assert made[-1].exists()
+    store.database.close()
+    assert set(names_in(folder)) == {lost.name, *(path.name for path in made[-7:])}
+
+
+def test_what_is_no_backup_of_mais_is_neither_chosen_nor_removed(
+    store: Store, folder: Path
+) -> None:
+    store.ledger.append("noted", "", {})
+    whole = store.database.backup()
+    strangers = {}
+    for day, data in enumerate((b"", b"no database" * 99, whole.read_bytes()[:5000]), 10):
+        path = folder / "backups" / f"mai-203001{day}T000000000000Z.db"
+        path.write_bytes(data)
+        strangers[path] = data
+    for _ in range(9):
+        store.clock.advance(hours=1)
+        store.database.backup()
+    found = best(store.database)
+    assert found is not None
+    assert found.name.startswith("mai-20260102")
+    assert {path: path.read_bytes() for path in strangers} == strangers
 
 
 def test_half_a_backup_is_never_the_newest_and_goes_away(store: Store, folder: Path) -> None:
@@ -81,7 +152,7 @@ def test_half_a_backup_is_never_the_newest_and_goes_away(store: Store, folder: P
     partial.write_bytes(whole.read_bytes()[:100])
     for stranger in ("mai-99999999T999999999999Z.db", "other.txt"):
         (folder / "backups" / stranger).touch()
-    assert store.database.newest_backup() == whole
+    assert best(store.database) == whole
     store.database.backup()
     assert not partial.exists()
     assert (folder / "backups" / "other.txt").exists()
@@ -100,7 +171,7 @@ def test_a_damaged_database_does_not_push_sound_backups_out(folder: Path) -> Non
     with closing(Database.open(path, backups_kept=1)) as damaged:
         with pytest.raises(StoreCorrupt):
             damaged.backup()
-        assert damaged.newest_backup() == sound
+        assert best(damaged) == sound
     assert names_in(folder) == [sound.name]
 
 
@@ -121,12 +192,13 @@ def test_backups_are_consistent_while_another_process_writes(store: Store, folde
 
 
 def test_one_backup_is_made_at_a_time(folder: Path) -> None:
-    with closing(Database.open(folder / "mai.db", busy_timeout_s=0.1)) as database:
+    with closing(Store.open(folder, busy_timeout_s=0.1).database) as database:
+        Ledger(database, "repo", folder / "repo.witness", HandClock()).append("noted", "", {})
         with locked(folder / "mai.db.backup.lock", 1):
             assert database.backup_if_due(1) is None
             with pytest.raises(StoreBusy):
                 database.backup()
-        assert database.newest_backup() is None
+        assert best(database) is None
         assert database.backup_if_due(1) is not None
 
 
@@ -166,7 +238,7 @@ def test_a_migration_is_made_once_after_a_backup(
                 *((migration.name,) for migration in MIGRATIONS),
                 ("extra",),
             ]
-            backup = database.newest_backup()
+            backup = best(database)
     assert backup
     assert names_in(folder) == [backup.name]
     with closing(sqlite3.connect(backup)) as before:

@@ -52,7 +52,7 @@ def test_opening_again_changes_nothing_and_backs_nothing_up(folder: Path) -> Non
     database = Database.open(folder / "mai.db")
     database.close()
     assert (folder / "mai.db").read_bytes() == before
-    assert database.newest_backup() is None
+    assert database.best_backup() is None
 
 
 def test_many_processes_may_open_a_database_that_is_not_there_yet(folder: Path) -> None:
@@ -102,17 +102,18 @@ def test_a_file_that_is_not_ours_is_refused_and_left_as_it_is(
     assert path.read_bytes() == before
 
 
-def test_a_damaged_database_names_the_newest_backup(store: Store, folder: Path) -> None:
+def test_a_damaged_database_names_what_puts_a_backup_in_place(store: Store, folder: Path) -> None:
     for index in range(200):
         store.ledger.append("noted", "", {"index": index, "padding": "x" * 200})
-    backup = store.database.backup()
+    store.database.backup()
     store.database.close()
     path = folder / "mai.db"
     page = 4096
     path.write_bytes(path.read_bytes()[: 2 * page] + b"\xff" * (path.stat().st_size - 2 * page))
     with pytest.raises(StoreCorrupt) as raised, closing(Database.open(path)) as damaged:
         damaged.rows("SELECT * FROM ledger")
-    assert str(backup) in str(raised.value)
+    assert "`mai restore`" in str(raised.value)
+    assert "200 entries" in str(raised.value)
 
 
 def test_a_path_that_cannot_be_made_is_told_in_a_sentence(tmp_path: Path) -> None:

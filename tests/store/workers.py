@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mai.errors import AlreadyAnswered, MaiError
-from tests.store.stories import DIGEST, Store, id_of
+from mai.store import restoring
+from tests.store.stories import DIGEST, START, Store, id_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -103,10 +104,16 @@ def _open_as_nobody(folder: Path) -> None:
         _say(f"{type(error).__name__}: {error}")
 
 
+def _restore(folder: Path, backup: str) -> None:
+    """Put a backup in the database's place."""
+    restoring.restore(folder / "mai.db", Path(backup), START, 1)
+
+
 _WORKERS: dict[str, Callable[..., None]] = {
     "append": _append,
     "approve": _approve,
     "hold": _hold,
+    "restore": _restore,
     "fork": _fork,
     "open_as_nobody": _open_as_nobody,
 }
