@@ -12,8 +12,8 @@ def doctor(repo: RepoOption = None, as_json: JsonOption = False) -> None:
     from dataclasses import asdict
 
     from mai.commands.output import Exit, answering, line, print_json
+    from mai.doctor import diagnose
     from mai.settings import load
-    from mai.system.health import diagnose
 
     with answering(as_json, lambda: {"ok": False, "checks": []}):
         checks = diagnose(load(), repo or Path.cwd())

@@ -70,7 +70,7 @@ def history_text(core: Core) -> str:
 
 def doctor_text(core: Core) -> str:
     """Return what is installed, reachable or missing, with what mends it. Takes seconds."""
-    from mai.system.health import diagnose
+    from mai.doctor import diagnose
 
     lines: list[str] = []
     for check in diagnose(core.settings, core.repo.root):

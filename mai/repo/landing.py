@@ -249,4 +249,4 @@ def _land_beside(repo: Repo, plan: LandingPlan, reason: str) -> Landing:
             crash.point("landing:ref-moved")
             note = f"on {name} instead of {plan.branch}: {reason}"
             return Landing(plan.commit, name, plan.at, is_beside=True, note=note)
-    raise Conflict(f"Every branch from mai-{plan.proposal_id} on is taken; delete some of them.")
+    raise Conflict(f"Every branch from mai-{plan.proposal_id} on is taken; rename some of them.")

@@ -96,13 +96,13 @@ def _superseded(database: Path, newest: Path, kept: int) -> list[Path]:
     """
     found = [contents.read(path) for _, path in reversed(made(database)) if path != newest]
     sound = [one for one in found if one.kind is Kind.SOUND]
-    steps = [one for one in sound if contents.holds(newest, one)]
+    steps = [one for one in sound if contents.holds(newest, one.heads)]
     steps.sort(key=lambda one: (one.rows, one.memories), reverse=True)  # stable: later ones first
     others = [one for one in sound if one not in steps]
     others.sort(key=lambda one: one.rows, reverse=True)
     ends: list[Contents] = []
     for one in others:
-        if not any(contents.holds(end.path, one) for end in ends):
+        if not any(contents.holds(end.path, one.heads) for end in ends):
             ends.append(one)
     gone = [*steps[max(0, kept - 1) :], *(one for one in others if one not in ends)]
     return [one.path for one in gone]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -60,18 +61,21 @@ class Contents:
         return bool(self.rows or self.memories)
 
 
-def read(path: Path, *, checks_pages: bool = False) -> Contents:
+def read(path: Path, checks_pages: bool = False, patience_s: float | None = None) -> Contents:
     """Look into the file at `path`; with `checks_pages` also for damage that hides in its pages.
 
+    After `patience_s` seconds its pages are left alone: a large file takes longer than a look.
     Never raises: what cannot be read is said in what is returned.
     """
     try:
-        if not path.exists():
-            return Contents(path, Kind.MISSING, "it is missing")
-        if path.stat().st_size == 0 and not beside(path, "-wal").exists():
-            return Contents(path, Kind.EMPTY, "it is empty")
-        with closing(sqlite3.connect(_address(path), uri=True, timeout=_WAIT_S)) as connection:
-            return _look(path, connection, checks_pages=checks_pages)
+        is_there = path.exists()
+        if not is_there or (path.stat().st_size == 0 and not beside(path, "-wal").exists()):
+            kind = Kind.EMPTY if is_there else Kind.MISSING
+            return Contents(path, kind, f"it is {kind}")
+        with closing(connect(path)) as connection:
+            if checks_pages and (fault := _fault_in_pages(connection, patience_s)):
+                return Contents(path, Kind.DAMAGED, fault)
+            return _look(path, connection)
     except sqlite3.Error as error:
         is_damage = (getattr(error, "sqlite_errorcode", 0) & _PRIMARY) in _DAMAGE
         return Contents(path, Kind.DAMAGED if is_damage else Kind.UNREADABLE, _reason(error))
@@ -81,14 +85,13 @@ def read(path: Path, *, checks_pages: bool = False) -> Contents:
         return Contents(path, Kind.UNREADABLE, one_line(error.strerror or str(error)))
 
 
-def holds(path: Path, other: Contents) -> bool:
-    """Return whether the sound database at `path` has all that `other` has of every ledger."""
+def holds(path: Path, heads: Mapping[str, tuple[int, str]]) -> bool:
+    """Return whether the database at `path` has an entry of that number and hash for each repo."""
     sql = "SELECT 1 FROM ledger WHERE repo = ? AND number = ? AND hash = ?"
     try:
-        with closing(sqlite3.connect(_address(path), uri=True, timeout=_WAIT_S)) as connection:
+        with closing(connect(path)) as connection:
             return all(
-                connection.execute(sql, (repo, *head)).fetchone()
-                for repo, head in other.heads.items()
+                connection.execute(sql, (repo, *head)).fetchone() for repo, head in heads.items()
             )
     except sqlite3.Error:
         return False
@@ -99,13 +102,31 @@ def beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
-def _address(path: Path) -> str:
-    # Without a write-ahead log beside it the file is all there is, and nothing need be made there.
-    more = "" if beside(path, "-wal").exists() else "&immutable=1"
-    return f"{path.absolute().as_uri()}?mode=ro{more}"
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the database at `path` for reading alone."""
+    # Without a log or journal beside it the file is all there is, and nothing need be made there.
+    is_alone = not any(beside(path, suffix).exists() for suffix in ("-wal", "-journal"))
+    more = "&immutable=1" if is_alone else ""
+    address = f"{path.absolute().as_uri()}?mode=ro{more}"
+    return sqlite3.connect(address, uri=True, timeout=_WAIT_S)
 
 
-def _look(path: Path, connection: sqlite3.Connection, *, checks_pages: bool) -> Contents:
+def _fault_in_pages(connection: sqlite3.Connection, patience_s: float | None) -> str:
+    if patience_s is not None:
+        until_s = time.monotonic() + patience_s
+        connection.set_progress_handler(lambda: time.monotonic() > until_s, 10_000)
+    try:
+        said = one_line(str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]))
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_INTERRUPT:
+            raise
+        said = "ok"
+    finally:
+        connection.set_progress_handler(None, 0)
+    return "" if said == "ok" else said
+
+
+def _look(path: Path, connection: sqlite3.Connection) -> Contents:
     names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     if not names:
         return Contents(path, Kind.EMPTY, "it is empty")
@@ -114,10 +135,6 @@ def _look(path: Path, connection: sqlite3.Connection, *, checks_pages: bool) -> 
     applied = {number for (number,) in connection.execute("SELECT number FROM migrations")}
     if applied - {migration.number for migration in MIGRATIONS}:
         return Contents(path, Kind.NEWER, "it was written by a newer Mai")
-    if checks_pages:
-        verdict = one_line(str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]))
-        if verdict != "ok":
-            return Contents(path, Kind.DAMAGED, verdict)
     heads = {
         str(repo): (int(number), str(last))
         for repo, number, last in connection.execute(

@@ -24,7 +24,7 @@ from mai.text import one_line
 _ACCEPTED = "loss_accepted"
 _KIND = re.compile(r"[a-z][a-z_]{0,31}")
 _PROPOSAL = re.compile(r"[0-9a-z-]{0,64}")
-_COLUMNS = "number, at, proposal, kind, data, previous, hash"
+COLUMNS = "number, at, proposal, kind, data, previous, hash"
 _PAGE = 500
 
 
@@ -76,7 +76,7 @@ class Ledger:
             entry = Entry(number + 1, at, proposal_id, kind, codec.parse(text), previous, "")
             entry = replace(entry, hash=_hash(self.repo, entry))
             handle.execute(
-                f"INSERT INTO ledger (repo, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constants
+                f"INSERT INTO ledger (repo, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constants
                 (self.repo, entry.number, at, proposal_id, kind, text, previous, entry.hash),
             )
             self.database.after_commit(self._advance_witness)
@@ -90,7 +90,7 @@ class Ledger:
         """
         where, which = ("AND proposal = ?", [proposal_id]) if proposal_id is not None else ("", [])
         sql = (
-            f"SELECT {_COLUMNS} FROM ledger WHERE repo = ? AND number > ? {where} "  # noqa: S608 - constants
+            f"SELECT {COLUMNS} FROM ledger WHERE repo = ? AND number > ? {where} "  # noqa: S608 - constants
             f"ORDER BY number LIMIT {_PAGE}"
         )
         # Page by page, so that no read stays open while the caller does something else.
@@ -149,7 +149,7 @@ class Ledger:
         is_there, seen = self._witness.exists(), self._witness.read()
         with self.database.reading() as handle:
             rows = handle.execute(
-                f"SELECT {_COLUMNS} FROM ledger WHERE repo = ? ORDER BY number",  # noqa: S608 - constants
+                f"SELECT {COLUMNS} FROM ledger WHERE repo = ? ORDER BY number",  # noqa: S608 - constants
                 [self.repo],
             )
             accepted = self._accepted()
@@ -167,7 +167,7 @@ class Ledger:
         if not found.is_whole:
             raise StoreCorrupt(
                 "Entries of the ledger were altered, moved or taken out; a lost end can be "
-                "accepted, that cannot. `mai doctor` names the newest backup."
+                "accepted, that cannot. `mai restore` lists the backups."
             )
         if not found.ok:
             told = {"by": by, "lost": sorted(found.lost), "problems": list(found.problems)}
@@ -177,7 +177,7 @@ class Ledger:
 
     def _accepted(self) -> frozenset[str]:
         rows = self.database.rows(
-            f"SELECT {_COLUMNS} FROM ledger WHERE repo = ? AND kind = ?",  # noqa: S608 - constants
+            f"SELECT {COLUMNS} FROM ledger WHERE repo = ? AND kind = ?",  # noqa: S608 - constants
             [self.repo, _ACCEPTED],
         )
         entries = [self._entry(row) for row in rows if self._link(row).is_intact]
@@ -199,25 +199,35 @@ class Ledger:
         crash.point("ledger:committed")
         self._witness.advance(self._last, self.has)
 
-    def _entry(self, row: tuple[Any, ...]) -> Entry:
-        number, at, proposal, kind, data, previous, entry_hash = row
-        try:
-            # SQLite's columns take values of any type, whatever they were declared as.
-            if not isinstance(number, int) or not all(isinstance(cell, str) for cell in row[1:]):
-                raise ValueError("a column has another type")  # noqa: TRY301 - told below
-            return Entry(number, at, proposal, kind, codec.parse(data), previous, entry_hash)
-        except ValueError as error:
-            raise StoreCorrupt(
-                f"Entry {one_line(str(number), 20)} of the ledger cannot be read: "
-                "`mai audit verify` says more."
-            ) from error
-
     def _link(self, row: tuple[Any, ...]) -> Link:
-        try:
-            is_intact = self.is_intact(self._entry(row))
-        except StoreCorrupt:
-            is_intact = False
-        return Link(row[0], row[5], row[6], is_intact)
+        return link_of(self.repo, row)
+
+    def _entry(self, row: tuple[Any, ...]) -> Entry:
+        return _entry_of(row)
+
+
+def link_of(repo: str, row: tuple[Any, ...]) -> Link:
+    """Return what the form of `repo`'s chain rests on in one row of `COLUMNS`."""
+    try:
+        entry = _entry_of(row)
+        is_intact = entry.hash == _hash(repo, entry)
+    except StoreCorrupt:
+        is_intact = False
+    return Link(row[0], row[5], row[6], is_intact)
+
+
+def _entry_of(row: tuple[Any, ...]) -> Entry:
+    number, at, proposal, kind, data, previous, entry_hash = row
+    try:
+        # SQLite's columns take values of any type, whatever they were declared as.
+        if not isinstance(number, int) or not all(isinstance(cell, str) for cell in row[1:]):
+            raise ValueError("a column has another type")  # noqa: TRY301 - told below
+        return Entry(number, at, proposal, kind, codec.parse(data), previous, entry_hash)
+    except ValueError as error:
+        raise StoreCorrupt(
+            f"Entry {one_line(str(number), 20)} of the ledger cannot be read: "
+            "`mai audit verify` says more."
+        ) from error
 
 
 def _listed(value: object) -> list[object]:

@@ -7,23 +7,22 @@ import platform
 import re
 import shlex
 import shutil
-import sqlite3
 import subprocess
 import sys
-import time
-from contextlib import closing
 from pathlib import Path
 
 from mai.settings import Settings
 from mai.system.check import Check, Status
 from mai.system.resources import GIB, sample
+from mai.system.rights import opening
 from mai.text import one_line
 
 _GIT_LEAST = (2, 38)  # `git merge-tree --write-tree` came with it
 _PYTHON_LEAST = (3, 11)
 _COMMAND_TIMEOUT_S = 5
-_QUICK_CHECK_S = 5.0
-_HOUR_S = 3600.0
+_LOG_FILES = ("mai.jsonl",)
+#: What Mai itself made and needs no more. Images, volumes and files of others are theirs to remove.
+_FREE_ROOM = "mai sandbox reap"
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str] | None:
@@ -131,57 +130,6 @@ def _nearest(path: Path) -> Path:
     return path
 
 
-def database(settings: Settings, _repo_dir: Path) -> Check:
-    """Is the database sound, and may it be written?"""
-    path = settings.memory_db_path
-    near = _nearest(path)
-    if not os.access(near, os.W_OK) or not os.access(_nearest(path.parent), os.W_OK):
-        mend = f"sudo chown -R $USER {shlex.quote(str(near))}"
-        return Check("database", Status.FAIL, f"{near} cannot be written.", mend)
-    if not path.exists():
-        return Check("database", Status.OK, f"{path} will be made at first use.")
-    try:
-        said = _quick_check(path)
-    except sqlite3.Error as error:
-        said = one_line(str(error))
-    if said == "interrupted":
-        return Check("database", Status.OK, f"{path} opens; it is too large to check in full here.")
-    if said != "ok":
-        backups = _backups(path)
-        mend = f"cp {shlex.quote(str(backups[-1]))} {shlex.quote(str(path))}" if backups else ""
-        return Check("database", Status.FAIL, f"{path} is not sound: {said}.", mend)
-    return Check("database", Status.OK, f"{path} is sound.")
-
-
-def _quick_check(path: Path) -> str:
-    until = time.monotonic() + _QUICK_CHECK_S
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=1)) as connection:
-        connection.set_progress_handler(lambda: time.monotonic() > until, 10_000)
-        return one_line(str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]))
-
-
-def _backups(path: Path) -> list[Path]:
-    """Return the backups that the store made beside the database, oldest first."""
-    return sorted((path.parent / "backups").glob(f"{path.stem}-*Z.db"))
-
-
-def backup(settings: Settings, _repo_dir: Path) -> Check:
-    """Is there a backup that is not too old?"""
-    path = settings.memory_db_path
-    backups = _backups(path)
-    if not path.exists():
-        return Check("backup", Status.OK, "There is nothing to back up yet.")
-    if not backups:
-        text = "There is no backup yet; the running Mai makes one by itself."
-        return Check("backup", Status.WARN, text, "mai serve")
-    hours = (time.time() - backups[-1].stat().st_mtime) / _HOUR_S
-    text = f"{backups[-1]}, {hours:.1f} hours old."
-    # Twice the interval: Mai backs up while it runs, and need not run all day.
-    if hours > 2 * settings.backup_hours:
-        return Check("backup", Status.WARN, text, "mai serve")
-    return Check("backup", Status.OK, text)
-
-
 def disk(settings: Settings, _repo_dir: Path) -> Check:
     """Is there room for the database, its backups and the private repositories?"""
     folder = _nearest(settings.data_dir)
@@ -189,16 +137,15 @@ def disk(settings: Settings, _repo_dir: Path) -> Check:
     text = f"{free:.1f} GiB free at {folder}."
     if free < 1:
         status = Status.WARN if free > 0.1 else Status.FAIL  # noqa: PLR2004 - 100 MiB: backups fail
-        return Check("disk", status, text, "docker system prune")
+        return Check("disk", status, text, _FREE_ROOM)
     return Check("disk", Status.OK, text)
 
 
 def log(settings: Settings, _repo_dir: Path) -> Check:
     """May the log be written?"""
-    near = _nearest(settings.logs)
-    if not os.access(near, os.W_OK):
-        mend = f"sudo chown -R $USER {shlex.quote(str(near))}"
-        return Check("log", Status.WARN, f"{near} cannot be written: no log is kept.", mend)
+    if mend := opening(settings.logs, _LOG_FILES, "export MAI_LOG_DIR=…"):
+        text = f"{settings.logs} cannot be written: no log is kept."
+        return Check("log", Status.WARN, text, mend)
     return Check("log", Status.OK, f"{settings.logs}, level {settings.log_level}.")
 
 

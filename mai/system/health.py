@@ -1,4 +1,4 @@
-"""`mai doctor`: what is installed, reachable and missing, each with the command that mends it."""
+"""Runs the checks of `mai doctor` side by side, and lets none of them hold up or break the rest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from time import monotonic
 
 from mai.settings import Settings
-from mai.system import checks_discord, checks_here, checks_reach
 from mai.system.check import Check, Status
 from mai.system.redaction import Redactor
 from mai.text import one_line
@@ -22,34 +21,16 @@ _AGAIN = "mai doctor"
 
 Checker = Callable[[Settings, Path], Check]
 
-_CHECKERS: tuple[tuple[str, Checker], ...] = (
-    ("python", checks_here.python),
-    ("git", checks_here.git),
-    ("repository", checks_here.repository),
-    ("identity", checks_here.identity),
-    ("engine", checks_reach.engine),
-    ("sandbox image", checks_reach.image),
-    ("database", checks_here.database),
-    ("backup", checks_here.backup),
-    ("disk", checks_here.disk),
-    ("log", checks_here.log),
-    ("ruff", checks_here.ruff),
-    ("ollama", checks_reach.ollama),
-    ("lm studio", checks_reach.lm_studio),
-    ("discord", checks_discord.discord),
-    ("machine", checks_here.machine),
-)
-
 
 def diagnose(
-    settings: Settings, repo_dir: Path, checkers: Iterable[tuple[str, Checker]] = _CHECKERS
+    settings: Settings, repo_dir: Path, checkers: Iterable[tuple[str, Checker]]
 ) -> list[Check]:
-    """Return every check's outcome, in the order of the list above. Never raises.
+    """Return every check's outcome, in the order of `checkers`. Never raises.
 
     Args:
         settings: the settings as loaded.
         repo_dir: the folder whose repository is meant; it need not be one.
-        checkers: name and function of each check; a front end may add its own.
+        checkers: name and function of each check; `mai.doctor` has all.
     """
     named = list(checkers)
     redactor = Redactor.for_settings(settings)

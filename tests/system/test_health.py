@@ -4,13 +4,10 @@ import json
 import os
 import shlex
 import socket
-import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from mai import doctor
 from mai.settings import Settings, load
 from mai.system.check import Check, Status
 from mai.system.health import diagnose, worst
@@ -69,7 +67,7 @@ def serve() -> Iterator[Callable[[dict[str, Any]], str]]:
 
 
 def found(settings: Settings, repo_dir: Path) -> dict[str, Check]:
-    return {check.name: check for check in diagnose(settings, repo_dir)}
+    return {check.name: check for check in doctor.diagnose(settings, repo_dir)}
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -82,9 +80,9 @@ def git(folder: Path, *arguments: str) -> None:
 def test_everything_is_looked_at_once_and_each_fault_has_its_mend(
     settings: Settings, tmp_path: Path
 ) -> None:
-    checks = diagnose(settings, tmp_path)
+    checks = doctor.diagnose(settings, tmp_path)
     names = [check.name for check in checks]
-    assert len(set(names)) == len(names) == 15
+    assert len(set(names)) == len(names) == 16
     for check in checks:
         assert check.text.endswith(".")
         assert (check.status is Status.OK) == (check.mend == ""), check
@@ -170,66 +168,6 @@ def test_an_old_git_is_a_finding(
     check = found(settings, tmp_path)["git"]
     assert check.status is Status.FAIL
     assert "2.38" in check.text
-
-
-def database(path: Path) -> None:
-    path.parent.mkdir(exist_ok=True)
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("CREATE TABLE t (a TEXT)")
-        connection.executemany("INSERT INTO t VALUES (?)", [("x" * 500,)] * 200)
-        connection.commit()
-
-
-def test_database_states(settings: Settings, tmp_path: Path) -> None:
-    path = settings.memory_db_path
-    assert "will be made" in found(settings, tmp_path)["database"].text
-    database(path)
-    assert found(settings, tmp_path)["database"].text == f"{path} is sound."
-    with closing(sqlite3.connect(path)) as writer:  # a Mai at work does not disturb
-        writer.execute("BEGIN IMMEDIATE")
-        assert found(settings, tmp_path)["database"].status is Status.OK
-        writer.rollback()
-    data = bytearray(path.read_bytes())
-    data[4096:8192] = b"\xff" * 4096
-    path.write_bytes(data)
-    check = found(settings, tmp_path)["database"]
-    assert check.status is Status.FAIL
-    path.write_text("not a database at all, but long enough to be read as one" * 20)
-    assert found(settings, tmp_path)["database"].status is Status.FAIL
-    assert path.read_text().startswith("not a database")  # looking changes nothing
-
-
-def test_a_broken_database_is_mended_by_the_newest_backup(
-    settings: Settings, tmp_path: Path
-) -> None:
-    path = settings.memory_db_path
-    database(path)
-    folder = path.parent / "backups"
-    folder.mkdir()
-    for name in ("mai-20260101T000000000000Z.db", "mai-20260102T000000000000Z.db"):
-        (folder / name).write_bytes(path.read_bytes())
-    path.write_text("rubbish" * 1000)
-    check = found(settings, tmp_path)["database"]
-    assert "20260102" in check.mend
-    subprocess.run(shlex.split(check.mend), check=True)
-    assert found(settings, tmp_path)["database"].status is Status.OK
-
-
-def test_backup_states(settings: Settings, tmp_path: Path) -> None:
-    path = settings.memory_db_path
-    assert found(settings, tmp_path)["backup"].status is Status.OK
-    database(path)
-    assert found(settings, tmp_path)["backup"].status is Status.WARN
-    copy = path.parent / "backups" / "mai-20260101T000000000000Z.db"
-    copy.parent.mkdir()
-    copy.write_bytes(b"")
-    check = found(settings, tmp_path)["backup"]
-    assert check.status is Status.OK
-    assert check.text == f"{copy}, 0.0 hours old."
-    old = time.time() - 3600 * (2 * settings.backup_hours + 1)
-    os.utime(copy, (old, old))
-    assert found(settings, tmp_path)["backup"].status is Status.WARN
 
 
 def test_servers_that_answer_are_listed_with_their_models(

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Sequence
 
 from mai.core import Core
+from mai.doctor import diagnose
 from mai.errors import ProviderError
 from mai.proposal import Proposal, State
 from mai.protocols import ModelInfo, Provider
 from mai.surfaces.discord.wording import LEVELS
-from mai.system.health import diagnose
 from mai.text import chat_line, one_line
 
 _MOST = 20
