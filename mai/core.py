@@ -17,7 +17,7 @@ from mai.events import Cancel, EventBus, ProposalChanged, Said
 from mai.mind import Mind
 from mai.pipeline.keeping_up import claimed, expire, look_ahead, outdated, refresh, resume
 from mai.pipeline.propose import Submission, new_id, propose
-from mai.pipeline.recover import recover
+from mai.pipeline.recover import recover, require_landed
 from mai.pipeline.rollback import take_back
 from mai.pipeline.run import follow, run
 from mai.pipeline.services import Services
@@ -171,6 +171,7 @@ class Core:
     def rollback(self, prefix: str, cancel: Cancel | None = None) -> Proposal:
         """Propose to take a landed proposal back; the person then answers as to any other."""
         self.require_ledger()
+        require_landed(self._services)
         landed = self.inbox.get(prefix)
         proposal_id = new_id()
         with self.repo.claim(proposal_id):
@@ -187,6 +188,7 @@ class Core:
             WrongDigest, Declined, Blocked, Conflict: as the inbox says.
         """
         self.require_ledger()
+        require_landed(self._services)
         with self._services.answering, claimed(self.inbox.get(prefix).id, self._services) as held:
             proposal = held
             if proposal.state is State.APPROVED:

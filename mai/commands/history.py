@@ -48,7 +48,7 @@ def rollback(
     from mai.proposal import Level, State
 
     seen = Seen()
-    with answering(as_json, seen.as_json), opened(repo, resume=True) as core:
+    with answering(as_json, seen.as_json), opened(repo, resume=True, acts=True) as core:
         if yes and not is_terminal():
             require_headless(core.settings, Level.LOW)
         core.events.subscribe(seen)

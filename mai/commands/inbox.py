@@ -94,7 +94,7 @@ def approve(
     from mai.commands.submit import report
 
     seen = Seen()
-    with answering(as_json, seen.as_json), opened(repo) as core:
+    with answering(as_json, seen.as_json), opened(repo, acts=True) as core:
         core.events.subscribe(seen)
         proposal = core.get(proposal_id)
         seen.proposal = proposal
@@ -127,7 +127,7 @@ def _end(verb: str, proposal_id: str, reason: str, repo: RepoOption, as_json: bo
     from mai.commands.session import opened
     from mai.commands.show import row
 
-    with answering(as_json, no_proposal), opened(repo) as core:
+    with answering(as_json, no_proposal), opened(repo, acts=True) as core:
         if verb == "reject":
             proposal = core.reject(proposal_id, reason, by=who())
         else:

@@ -19,20 +19,27 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def opened(
-    repo: Path | None, *, resume: bool = False, follow_branch: bool = False, **overrides: Any
+    repo: Path | None,
+    *,
+    resume: bool = False,
+    follow_branch: bool = False,
+    acts: bool = False,
+    **overrides: Any,
 ) -> Iterator[Core]:
     """Open the Core around `repo`; with `resume`, first finish what a dead process left.
 
-    Where the ledger's end is missing, that is said and nothing is finished.
+    Where the ledger's end is missing, nothing is finished. A command that only looks says so here;
+    one that `acts` is refused by the core with the same sentence.
     """
     from mai.core import Core
 
     with Core.open(repo, **overrides) as core:
         say_which_repo(core, repo)
         core.events.subscribe(_teller())
-        if fault := core.ledger_fault():
+        fault = core.ledger_fault()
+        if fault and not acts:
             note(str(fault))
-        elif resume:
+        elif resume and not fault:
             core.resume(follow_branch=follow_branch)
         yield core
 

@@ -33,7 +33,7 @@ def submit(
     seen = Seen()
     with answering(as_json, seen.as_json):
         text = _read(file)
-        with opened(repo, resume=True) as core, cancellable() as cancel:
+        with opened(repo, resume=True, acts=True) as core, cancellable() as cancel:
             core.events.subscribe(seen)
             proposal = core.submit(Submission(text, title, why), cancel)
             if wait and not proposal.state.is_end:
@@ -61,7 +61,7 @@ def improve(
     made: list[Proposal] = []  # also told when the next one fails: they are kept
     with (
         answering(as_json, lambda: {"proposals": [proposal_json(one) for one in made]}),
-        opened(repo, resume=True) as core,
+        opened(repo, resume=True, acts=True) as core,
         cancellable() as cancel,
     ):
         for proposal in core.improve(rounds, path, cancel):
@@ -89,7 +89,7 @@ def change(
     seen = Seen()
     with (
         answering(as_json, seen.as_json),
-        opened(repo, resume=True) as core,
+        opened(repo, resume=True, acts=True) as core,
         cancellable() as cancel,
     ):
         core.events.subscribe(seen)

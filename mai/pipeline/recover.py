@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from mai.errors import GitError
+from mai.errors import GitError, LedgerLost
 from mai.pipeline.services import Services
 from mai.proposal import Proposal
 from mai.repo.history import LandedCommit
@@ -17,6 +17,29 @@ _MOST = 10_000
 _ID = re.compile(r"[0-9a-f]{12}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _AUTHOR = re.compile(r"Mai \((.*)\)")
+
+
+def require_landed(services: Services) -> None:
+    """Refuse to go on where the branch shows a landing of this ledger that it has no entry of.
+
+    The branch is the second witness: where the first one was put back together with the ledger,
+    such as with a copy of the whole folder, only the commits since then tell.
+
+    Raises:
+        LedgerLost: a person must restore the ledger, or accept that.
+    """
+    repo = services.repo
+    for commit in repo.lately_landed(repo.branch()):
+        head, proposal_id = commit.trailers.get("Mai-Ledger", ""), commit.trailers["Mai-Proposal"]
+        if not services.ledger.lacks(head) or not _ID.fullmatch(proposal_id):
+            continue
+        # What another Mai landed elsewhere is none of this ledger's: nothing of it is kept here.
+        if repo.refs.value(f"refs/mai/proposals/{proposal_id}"):
+            raise LedgerLost(
+                f"Commit {commit.commit[:12]} was landed by a ledger that went on further than "
+                "this one. So nothing is answered or landed: `mai restore` lists the backups, "
+                "`mai audit accept` goes on without what is lost."
+            )
 
 
 def recover(services: Services) -> list[Proposal]:

@@ -86,10 +86,22 @@ def _text(tree: str, *parents: str) -> CommitText:
 
 def landed(private: Private, tip: str, limit: int) -> list[LandedCommit]:
     """Return the newest `limit` commits up to `tip` that carry Mai's trailers, newest first."""
+    return _landed(private, tip, "--grep=^Mai-Proposal: ", limit)
+
+
+def lately_landed(private: Private, tip: str, depth: int) -> list[LandedCommit]:
+    """Return those of the newest `depth` commits that carry Mai's trailers, newest first.
+
+    However long the history is, this takes a moment.
+    """
+    return _landed(private, tip, "--topo-order", depth)
+
+
+def _landed(private: Private, tip: str, how: str, limit: int) -> list[LandedCommit]:
     answer = private.git.run(
         "rev-list",
         f"--max-count={int(limit)}",
-        "--grep=^Mai-Proposal: ",
+        how,
         "--no-commit-header",
         "--format=%H%x00%(trailers:only=true,unfold=true)%x00%x01",
         tip,

@@ -245,6 +245,10 @@ class Repo:
         """Return the newest commits of `branch` that carry Mai's trailers, newest first."""
         return history.landed(self.store, self.tip(branch), limit)
 
+    def lately_landed(self, branch: str, depth: int = 50) -> list[LandedCommit]:
+        """Return those of the newest `depth` commits of `branch` that carry Mai's trailers."""
+        return history.lately_landed(self.store, self.tip(branch), depth)
+
     def story(self, commit: str) -> history.CommitStory:
         """Return what a commit says of itself: title, author and time."""
         return history.story(self.store, check_oid(commit))

@@ -89,7 +89,7 @@ def ledger(settings: Settings, _repo_dir: Path) -> Check:
     problems, is_altered, unread = _ledger_problems(settings, found)
     if problems:
         more = f" ({len(problems)} problems)" if len(problems) > 1 else ""
-        mend = _RESTORE if is_altered or _is_held(settings) else _ACCEPT
+        mend = _RESTORE if is_altered or _is_held(settings, found) else _ACCEPT
         return Check("ledger", Status.FAIL, f"{problems[0]}{more}", mend)
     some = f"; {unread} too long to read here: `mai audit verify`" if unread else ""
     return Check("ledger", Status.OK, f"{found.rows} entries, unbroken{some}.")
@@ -128,16 +128,16 @@ def _links(path: Path, repo: str, until_s: float) -> list[Link]:
     return links
 
 
-def _is_held(settings: Settings) -> bool:
-    """Whether a backup has an entry that a witness saw and the database has not."""
-    path = settings.memory_db_path
-    seen = {repo: line for repo, one in _witnesses(settings).items() if (line := one.read())}
-    lost = {repo: line for repo, line in seen.items() if not contents.holds(path, {repo: line})}
-    sound = [one.path for one in restoring.choices(path) if one.kind is Kind.SOUND]
+def _is_held(settings: Settings, found: Contents) -> bool:
+    """Whether a backup goes on where a ledger of the database ends too early."""
+    lost = {
+        repo: found.heads.get(repo, (0, ""))[0]
+        for repo, witness in _witnesses(settings).items()
+        if (line := witness.read()) and not contents.holds(found.path, {repo: line})
+    }
+    sound = [one for one in restoring.choices(found.path) if one.kind is Kind.SOUND]
     return any(
-        line[0] and contents.holds(one, {repo: line})
-        for one in sound
-        for repo, line in lost.items()
+        one.heads.get(repo, (0, ""))[0] > last for one in sound for repo, last in lost.items()
     )
 
 

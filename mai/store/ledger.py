@@ -136,6 +136,12 @@ class Ledger:
                 "`mai audit accept` goes on without what is lost."
             )
 
+    def lacks(self, head: str) -> bool:
+        """Whether no entry has the hash `head`, and nobody accepted its loss."""
+        sql = "SELECT 1 FROM ledger WHERE repo = ? AND previous = ?"
+        is_there = bool(self.database.rows(sql, [self.repo, head])) or self.head() == head
+        return not is_there and head not in self._accepted()
+
     def is_intact(self, entry: Entry) -> bool:
         """Whether what `entry` says is what its hash was made from."""
         return entry.hash == _hash(self.repo, entry)

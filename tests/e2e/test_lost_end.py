@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mai.proposal import Proposal
+from mai.errors import LedgerLost
+from mai.pipeline.recover import require_landed
+from mai.proposal import Proposal, State
 from tests.surfaces.serving import core_of, new_file, waiting
 from tests.workspace import COMMENT, Workspace
 
@@ -69,3 +71,38 @@ def test_an_empty_file_does_not_say_that_nothing_waits(
     ran = workspace.mai("pending")
     assert "Nothing waits for you" not in ran.out
     assert "its end was cut off" in ran.err
+
+
+def test_the_branch_tells_where_the_witness_was_put_back_too(workspace: Workspace) -> None:
+    """A copy of the whole folder came back: ledger and witness fit, and both are old."""
+    data = Path(workspace.environment["MEMORY_DB_PATH"]).parent
+    with core_of(workspace) as core:
+        first, second = (waiting(core, new_file(name)) for name in ("one.py", "two.py"))
+    shutil.copytree(data, workspace.folder / "copy", symlinks=True)
+    with core_of(workspace) as core:
+        core.approve(first.id, first.digest, by="terminal:ana")
+        core.reject(second.id, "no", by="terminal:ana")
+    shutil.rmtree(data)
+    (workspace.folder / "copy").rename(data)
+    head = workspace.repo.head()
+    ran = workspace.mai("approve", second.id, "--digest", second.digest, "--json")
+    assert ran.json["error"]["code"] == "ledger-lost"
+    assert workspace.repo.head() == head
+    with core_of(workspace) as core:
+        with pytest.raises(LedgerLost, match="went on further"):
+            core.rollback(first.id)
+        assert core.accept_loss("terminal:ana").ok
+        assert core.get(first.id).state is State.LANDED
+        require_landed(core._services)
+
+
+def test_what_another_mai_landed_elsewhere_stops_nobody(workspace: Workspace) -> None:
+    message = (
+        "Theirs\n\nMai-Proposal: 0123456789ab\nMai-Digest: sha256:" + "a" * 64 + "\n"
+        "Mai-Ledger: " + "b" * 64 + "\nApproved-by: terminal:bob at 2026-01-01T00:00:00+00:00"
+    )
+    workspace.repo.commit({"theirs.py": "x = 1\n"}, message)
+    with core_of(workspace) as core:
+        mine = waiting(core, new_file("mine.py"))
+        assert core.approve(mine.id, mine.digest, by="terminal:ana").state is State.LANDED
+        assert core.recover() == []
