@@ -25,6 +25,7 @@ MaiError                    1  internal
 ├── GitError                1  git
 │   └── RepoBusy            1  repo-busy
 ├── SandboxError            1  sandbox
+│   └── UnfitTree           1  unfit-tree
 ├── ProviderError           1  provider
 │   ├── ProviderUnreachable 1  provider-unreachable
 │   │   ├── ProviderDied    1  provider-died
@@ -221,6 +222,12 @@ class SandboxError(MaiError):
     """The engine answered, but a container could not be made, run or read."""
 
     code = "sandbox"
+
+
+class UnfitTree(SandboxError):
+    """A tree that no container can be given, today or tomorrow."""
+
+    code = "unfit-tree"
 
 
 class ProviderError(MaiError):

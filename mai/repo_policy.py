@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tomllib
 from collections.abc import Mapping
 
@@ -37,6 +38,13 @@ class RepoPolicy(BaseModel):
             if not is_glob(glob):
                 raise ValueError(f"{one_line(glob, 40)!r} is no pattern that a path could match")
         return globs
+
+    @field_validator("test_command")
+    @classmethod
+    def _check_command(cls, command: str | list[str] | None) -> str | list[str] | None:
+        if isinstance(command, str):
+            shlex.split(command)  # a ValueError says which quote is open
+        return command
 
     @classmethod
     def read(cls, data: bytes | None) -> RepoPolicy:

@@ -21,6 +21,7 @@ _TURNED = 0xFFFFFFFF
 _ENTRY = struct.Struct(">IHQ")
 _CACHE = "/__pycache__/"
 _PIECE_BYTES = 1 << 20
+_LONGEST_TARGET = 4089
 _LINK, _EXECUTABLE = 0o120000, 0o100755
 
 
@@ -141,7 +142,7 @@ def _stays_inside(target: str, depth: int) -> bool:
     A `..` after a name could climb out of the folder that another link leads to, so `..` is only
     allowed in front.
     """
-    if not target or target.startswith("/") or "\0" in target:
+    if not target or target.startswith("/") or "\0" in target or len(target) > _LONGEST_TARGET:
         return False
     parts = PurePosixPath(target).parts
     climbs = next((n for n, part in enumerate(parts) if part != ".."), len(parts))

@@ -20,6 +20,7 @@ from mai.events import Cancel, ProposalChanged, Said
 from mai.pipeline.run import follow, run
 from mai.pipeline.services import Services
 from mai.proposal import Opinion, Proposal, State, Verdict
+from mai.system.logs import record_fault
 
 _CLAIM_WAIT_S = 120.0
 _POLL_S = 0.05
@@ -58,7 +59,7 @@ def resume(
         with contextlib.suppress(RepoBusy), services.repo.claim(proposal.id):
             fresh = services.inbox.get(proposal.id)
             if fresh.state.is_working:
-                sentence = f"I go on with {fresh.short_id} where a stopped process left it."
+                sentence = f"I go on with {fresh.short_id} where it was left."
                 services.events.publish(Said(sentence))
             try:
                 changed.append(_brought_on(fresh, services, cancel))
@@ -67,6 +68,10 @@ def resume(
                 stuck.append(fresh.short_id)
             except MaiError as error:
                 sentence = f"{fresh.short_id}: {error.sentence}"
+                services.events.publish(Said(sentence, is_problem=True))
+            except Exception as error:  # noqa: BLE001 - one that waits must not stop every command
+                where = record_fault(error)
+                sentence = f"{fresh.short_id}: a fault of mine; the details are in {where}."
                 services.events.publish(Said(sentence, is_problem=True))
             tips.clear()  # what was brought on may have landed
     if missing is not None:

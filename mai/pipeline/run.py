@@ -11,7 +11,19 @@ import time
 from dataclasses import asdict
 
 from mai import crash
-from mai.errors import Cancelled, Conflict, UnsuitableRepo
+from mai.errors import (
+    Cancelled,
+    Conflict,
+    GitError,
+    MaiError,
+    NoEngine,
+    ProviderError,
+    SandboxError,
+    SettingsError,
+    StoreError,
+    Undecided,
+    UnsuitableRepo,
+)
 from mai.events import Cancel, ProposalChanged, Said, StageFinished, StageStarted
 from mai.pipeline.approve import ask, may_land_alone
 from mai.pipeline.assess import assess
@@ -21,7 +33,8 @@ from mai.pipeline.review import review
 from mai.pipeline.services import Outcome, Services, Stage
 from mai.pipeline.trial import trial
 from mai.proposal import Proposal, State
-from mai.system.logs import get
+from mai.system.logs import get, record_fault
+from mai.text import one_line
 
 STAGES: dict[State, tuple[str, Stage]] = {
     State.PROPOSED: ("check", check),
@@ -32,6 +45,22 @@ STAGES: dict[State, tuple[str, Stage]] = {
     State.APPROVED: ("land", land),
 }
 
+#: What says nothing of the proposal: the machine, the repo or a person can change it, and then the
+#: stage is run again. Whatever else a stage raises, it would raise each time, and that is an end.
+_PASSING = (
+    Cancelled,
+    Conflict,
+    GitError,
+    NoEngine,
+    ProviderError,
+    SandboxError,
+    SettingsError,
+    StoreError,
+    Undecided,
+    UnsuitableRepo,
+    MemoryError,
+    OSError,
+)
 #: A branch that moves under every attempt to land is somebody else's to stop.
 _MOST_MOVES = 5
 _BY_SETTING = "setting:auto-land-low"
@@ -114,7 +143,7 @@ def _step(
     started = time.monotonic()
     outcome: Outcome | None = None
     try:
-        outcome = stage(proposal, services, cancel)
+        outcome = _ran(name, stage, proposal, services, cancel)
         crash.point(f"{name}:done")
         proposal = _record(proposal, outcome, services)
         crash.point(f"{name}:recorded")
@@ -133,6 +162,28 @@ def _step(
         _note(services, services.inbox.get(proposal.rolls_back))
     _note(services, proposal)
     return proposal
+
+
+def _ran(
+    name: str, stage: Stage, proposal: Proposal, services: Services, cancel: Cancel
+) -> Outcome:
+    """Run a stage; what would fail the same way each time ends the proposal with the reason.
+
+    Not so once there is a yes: a landing is finished or said, never given up.
+    """
+    try:
+        return stage(proposal, services, cancel)
+    except _PASSING:
+        raise
+    except Exception as error:
+        if proposal.state is State.APPROVED:
+            raise
+        if isinstance(error, MaiError):
+            return Outcome.stopped("failed", error)
+        record_fault(error)
+        what = f"{type(error).__name__}: {one_line(str(error), 200)}"
+        sentence = f"A fault of mine at {name}; the log has the details. {what}"
+        return Outcome.stopped("failed", MaiError(sentence))
 
 
 def _record(proposal: Proposal, outcome: Outcome, services: Services) -> Proposal:

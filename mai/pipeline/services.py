@@ -14,6 +14,7 @@ from mai.proposal import Proposal
 from mai.protocols import Clock, Reviewer, Sandbox
 from mai.repo.repository import Repo
 from mai.repo_policy import RepoPolicy
+from mai.sandbox.limits import PROFILES, tightened
 from mai.settings import Settings
 from mai.store.inbox import Inbox
 from mai.store.ledger import Ledger
@@ -60,7 +61,9 @@ class Services:
 
     def policy(self, commit: str) -> RepoPolicy:
         """Read the `mai.toml` that `commit` has. Raises SettingsError where it cannot be used."""
-        return RepoPolicy.read(self.repo.snapshot(commit).read("mai.toml"))
+        policy = RepoPolicy.read(self.repo.snapshot(commit).read("mai.toml"))
+        tightened(PROFILES["trusted"], policy.limits)  # refuses limits that there are none of
+        return policy
 
 
 @dataclass(frozen=True, slots=True)

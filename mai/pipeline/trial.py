@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import PurePosixPath
 
-from mai.errors import TrialFailed, Undecided
+from mai.errors import TrialFailed, Undecided, UnfitTree
 from mai.events import Cancel
 from mai.jobs import Job, Limits, Prepared, RunResult, TreeFile
 from mai.pipeline import verdict
@@ -21,6 +21,7 @@ from mai.proposal import Finding, Level, Proposal, RiskReport, TrialReport, Verd
 from mai.protocols import Sandbox, Snapshot
 from mai.repo_policy import RepoPolicy
 from mai.sandbox.limits import tightened
+from mai.sandbox.packing import say_left_out
 
 _OWN_CODE = "path.own-code"
 #: What shells, `env` and the sandbox itself end with where a command cannot be run or found.
@@ -52,6 +53,8 @@ def trial(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
             report = runs.judge()
         except Undecided as error:
             raise Undecided(_kept(proposal, error)) from error
+        except UnfitTree as error:
+            report = TrialReport(Verdict.ERROR, image=head.image, message=error.sentence)
     risk = proposal.risk or RiskReport(Level.HIGH)
     if report.changed:
         risk = risk.with_findings(*(_edited(test_id) for test_id in report.changed))
@@ -77,6 +80,7 @@ class _Runs:
     seconds: float = 0.0
     cpu_s: float = 0.0
     peak_memory_bytes: int = 0
+    left_out: set[str] = field(default_factory=set)
 
     def judge(self) -> TrialReport:
         """Run what must be run and compare."""
@@ -244,6 +248,7 @@ class _Runs:
             image=(image or self.head_image).image,
         )
         result = self.sandbox.run(job, self.cancel)
+        self.left_out |= set(result.left_out)
         self.seconds += result.seconds
         self.cpu_s += result.cpu_s
         self.peak_memory_bytes = max(self.peak_memory_bytes, result.peak_memory_bytes)
@@ -278,7 +283,12 @@ class _Runs:
             seconds=round(self.seconds, 3),
             image=self.head_image.image,
             profile=self.limits.profile,
-            message=" ".join(filter(None, (message, self._what_is_missing()))),
+            message=" ".join(
+                filter(
+                    None,
+                    (message, self._what_is_missing(), say_left_out(sorted(self.left_out))),
+                )
+            ),
             output=head.output,
             peak_memory_bytes=self.peak_memory_bytes,
             cpu_s=round(self.cpu_s, 3),

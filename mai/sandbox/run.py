@@ -71,6 +71,7 @@ def carry_out(
     result = _judge(received, job, ending, overdue)
     return RunResult(
         image=image,
+        left_out=packed.left_out,
         seconds=time.monotonic() - started,
         output=plain(received.output.text()),
         **result,

@@ -21,7 +21,7 @@ from mai.sandbox.dependencies import read_dependencies
 from mai.sandbox.engine import Engine, connect
 from mai.sandbox.image import ensure_image
 from mai.sandbox.limits import limits_for
-from mai.sandbox.packing import pack
+from mai.sandbox.packing import pack, say_left_out
 from mai.sandbox.pool import Pool, Shape, pool_size
 from mai.sandbox.reap import reap
 from mai.sandbox.records import Listener
@@ -222,6 +222,8 @@ class DockerSandbox:
         limits = self.limits_for(Level.LOW)
         job = Job(files=files, limits=limits, command=tuple(argv), image=image)
         result = self.run(job, cancel, listener or Printer())
+        if result.left_out:
+            sys.stderr.write(f"{say_left_out(result.left_out)}\n")
         if result.limit is not Verdict.PASS:
             sys.stderr.write(f"{result.message}\n")
             return 124 if result.limit is Verdict.TIMEOUT else 137
