@@ -23,8 +23,9 @@ from typing import Any
 # Discord's limits are 4,096 characters for a description and 6,000 for all of a message's embeds.
 _DESCRIPTION, _SUBJECT, _AUTHOR, _TRAILER, _TRAILERS_MOST = 3900, 120, 60, 120, 8
 _BODY, _BODY_LINES = 1000, 15
-_TRIES, _LONGEST_WAIT_S, _TIMEOUT_S = 5, 60.0, 20.0
-_TOO_MANY = 429
+#: The workflow's job has five minutes; the checkout before this takes some of them.
+_PATIENCE_S, _UNREACHABLE_S, _LONGEST_WAIT_S, _TIMEOUT_S = 200.0, 20.0, 60.0, 20.0
+_TOO_MANY, _SERVER_ERROR = 429, 500
 #: Where tests listen; to anybody else the secret would go in the clear.
 _LOOPBACK = ("http://127.0.0.1:", "http://localhost:", "http://[::1]:")
 _TRAILER_LINE = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)[ \t]*:[ \t]+(\S.*)")
@@ -76,25 +77,34 @@ def message_of(event: Event) -> dict[str, Any]:
 def send(webhook: str, message: Mapping[str, Any]) -> str:
     """POST `message`; return what went wrong in a sentence, nothing where it was taken.
 
-    It is sent again only where Discord says that it was not taken: too many requests.
+    It is sent again, for as long as the job has time, where Discord has too much to do, fails or
+    cannot be reached. A failing server may have taken it: twice is better than not at all.
     """
     if not webhook.startswith(("https://", *_LOOPBACK)):
         return "WEBHOOK is no https URL."
     data = json.dumps(message).encode()
     headers = {"Content-Type": "application/json", "User-Agent": "discord_sync (mai, 1)"}
-    for _ in range(_TRIES):
+    began_s = time.monotonic()
+    pause_s = 1.0
+    while True:
         request = urllib.request.Request(webhook, data, headers, method="POST")  # noqa: S310 - checked above
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_S):  # noqa: S310 - likewise
                 return ""
         except urllib.error.HTTPError as error:
             with error:
-                if error.code != _TOO_MANY:
+                if error.code != _TOO_MANY and error.code < _SERVER_ERROR:
                     return f"Discord answers {error.code}; was the webhook deleted?"
-                time.sleep(_wait_s(error))
+                problem = f"Discord answers {error.code}, again and again."
+                wait_s, patience_s = _wait_s(error, pause_s), _PATIENCE_S
         except (OSError, HTTPException, ValueError) as error:
-            return f"Discord cannot be reached: {type(error).__name__}."
-    return "Discord says that it gets too many messages."
+            reason = getattr(error, "reason", error)
+            problem = f"Discord cannot be reached: {type(reason).__name__}."
+            wait_s, patience_s = pause_s, _UNREACHABLE_S
+        if time.monotonic() + wait_s > began_s + patience_s:
+            return problem
+        time.sleep(wait_s)
+        pause_s = min(pause_s * 2, _LONGEST_WAIT_S)
 
 
 # --- what is said ----------------------------------------------------------------------------
@@ -124,7 +134,10 @@ def _colour(event: Event) -> int:
 
 
 def _lines(event: Event) -> Iterator[str]:
-    """Yield a paragraph for each commit, the newest last, as many as fit; then how many did not."""
+    """Yield a paragraph for each commit, the newest last. Where not all fit, the oldest are left.
+
+    GitHub lists the oldest first.
+    """
     commits = list(event.get("commits") or ())
     if event.get("forced"):
         before, after = str(event.get("before", ""))[:10], str(event.get("after", ""))[:10]
@@ -136,19 +149,22 @@ def _lines(event: Event) -> Iterator[str]:
     told = [_commit(commit, has_body=True) for commit in commits]
     if sum(len(paragraph) + 2 for paragraph in told) > room:  # then rather all of the subjects
         told = [_commit(commit, has_body=False) for commit in commits]
-    for place, paragraph in enumerate(told):
-        if len(paragraph) + 2 > room:
-            yield f"… and {len(commits) - place} more."
-            return
+    kept: list[str] = []
+    for paragraph in reversed(told):
         room -= len(paragraph) + 2
-        yield paragraph
+        if room < 0:
+            break
+        kept.insert(0, paragraph)
+    if len(kept) < len(told):
+        yield f"{len(told) - len(kept)} earlier ones, and then:"
+    yield from kept
 
 
 def _commit(commit: Mapping[str, Any], *, has_body: bool) -> str:
     message = str(commit.get("message") or "")
     subject = _cut(_plain(message.partition("\n")[0]), _SUBJECT) or "(no message)"
     author = _cut(_plain((commit.get("author") or {}).get("name") or "somebody"), _AUTHOR)
-    head = f"`{str(commit.get('id', ''))[:10]}` **{subject}**\n{author}{_when(commit)}"
+    head = f"`{str(commit.get('id', ''))[:10]}` **{subject}**\n{_start(author)}{_when(commit)}"
     named = [f"{name}: {_cut(_plain(value), _TRAILER)}" for name, value in trailers(message)]
     if len(named) > _TRAILERS_MOST:
         named = [*named[:_TRAILERS_MOST], f"… and {len(named) - _TRAILERS_MOST} more"]
@@ -172,8 +188,9 @@ def _body(message: str) -> list[str]:
 
 
 def _start(line: str) -> str:
-    """Return `line` without the marks that would make a heading, a quote or small print of it."""
-    return "\\" + line if line[0] in "#->" else line
+    """Return `line` without the marks that make a heading, a quote, a list or small print of it."""
+    line = re.sub(r"^(\d+)\.", r"\1\\.", line)
+    return "\\" + line if line[:1] in {"#", "-", ">", "+"} else line
 
 
 def _paragraphs(message: str) -> list[str]:
@@ -215,7 +232,7 @@ def _plain(text: object) -> str:
     """Return `text` as one line that Discord shows as it stands: no tags, no Markdown, no links."""
     line = "".join(sign if unicodedata.category(sign)[0] != "C" else " " for sign in str(text))
     line = " ".join(line.split())
-    line = re.sub(r"([\\*~`|\[\]<>]|\b_|_\b)", r"\\\1", line)
+    line = re.sub(r"([\\*~`|\[\]<>]|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", line)
     line = re.sub(r"@(?=\S)", "@" + _ZERO_WIDTH_SPACE, line)
     return line.replace("://", ":" + _ZERO_WIDTH_SPACE + "//")
 
@@ -224,11 +241,11 @@ def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip("\\") + "…"
 
 
-def _wait_s(error: urllib.error.HTTPError) -> float:
+def _wait_s(error: urllib.error.HTTPError, default_s: float) -> float:
     try:
-        wait_s = float(error.headers.get("Retry-After", "1"))
-    except ValueError:
-        wait_s = 1.0
+        wait_s = float(error.headers.get("Retry-After", default_s))
+    except ValueError:  # a date
+        wait_s = default_s
     return min(max(wait_s, 0.0), _LONGEST_WAIT_S)
 
 
