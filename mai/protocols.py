@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol, runtime_checkable
@@ -215,6 +215,15 @@ class KnowsBlobs(Protocol):
 
     def blob_id(self, path: str) -> str | None:
         """Return git's id of the file's content, None where there is no such regular file."""
+        ...
+
+
+@runtime_checkable
+class ReadsMany(Protocol):
+    """A snapshot that reads many files quicker than one by one."""
+
+    def read_many(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield path and content of those `paths` that are regular files."""
         ...
 
 

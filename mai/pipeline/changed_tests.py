@@ -1,4 +1,4 @@
-"""Which files are tests, and which of the base's tests did the change itself edit?
+"""Which of the base's tests did the change itself edit?
 
 A test that a change edits cannot also be the witness for it. The harness runs the base's version
 against the new code; what fails there and was edited is shown to the person as `changed` instead
@@ -13,17 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from mai.protocols import Snapshot
+from mai.suite import Suite
 
-_TEST_FOLDERS = frozenset({"test", "tests", "testing"})
 _SOURCE = PurePosixPath("src")
-
-
-def is_test_path(path: str) -> bool:
-    """Whether `path` is part of the tests: test modules, conftest, all inside a test folder."""
-    pure = PurePosixPath(path)
-    if pure.name == "conftest.py" or _TEST_FOLDERS & set(pure.parts[:-1]):
-        return True
-    return pure.suffix == ".py" and (pure.stem.startswith("test_") or pure.stem.endswith("_test"))
 
 
 def edited_tests(base: Snapshot, head: Snapshot, test_ids: Iterable[str]) -> frozenset[str]:
@@ -76,6 +68,7 @@ class _Pairs:
 
     def __init__(self, base: Snapshot, head: Snapshot) -> None:
         self.base, self.head = base, head
+        self.suite = Suite(base)
         self._parsed: dict[str, tuple[_Module | None, _Module | None]] = {}
 
     def modules(self, path: str) -> tuple[_Module | None, _Module | None]:
@@ -121,7 +114,7 @@ def _is_helper_edited(path: str, names: set[str], pairs: _Pairs) -> bool:
         imports = [found for name in used | {"*"} for found in module.imports.get(name, ())]
         for step in {(place, found) for found in imports for place in _places(importer, found)}:
             helper, found = step
-            if step in seen or not is_test_path(helper) or pairs.base.read(helper) is None:
+            if step in seen or not pairs.suite.holds(helper) or pairs.base.read(helper) is None:
                 continue
             seen.add(step)
             old, new = pairs.modules(helper)

@@ -14,7 +14,7 @@ from mai.errors import TrialFailed, Undecided, UnfitTree
 from mai.events import Cancel
 from mai.jobs import Job, Limits, Prepared, RunResult, TreeFile
 from mai.pipeline import verdict
-from mai.pipeline.changed_tests import edited_tests, is_test_path
+from mai.pipeline.changed_tests import edited_tests
 from mai.pipeline.services import Outcome, Services
 from mai.pipeline.trial_cache import TrialCache
 from mai.proposal import Finding, Level, Proposal, RiskReport, TrialReport, Verdict
@@ -22,6 +22,7 @@ from mai.protocols import Sandbox, Snapshot
 from mai.repo_policy import RepoPolicy
 from mai.sandbox.limits import tightened
 from mai.sandbox.packing import say_left_out
+from mai.suite import Suite
 
 _OWN_CODE = "path.own-code"
 #: What shells, `env` and the sandbox itself end with where a command cannot be run or found.
@@ -81,6 +82,11 @@ class _Runs:
     cpu_s: float = 0.0
     peak_memory_bytes: int = 0
     left_out: set[str] = field(default_factory=set)
+    _suite: Suite = field(init=False)
+
+    def __post_init__(self) -> None:
+        # The base says what is a test: a change does not choose its own witnesses.
+        self._suite = Suite(self.services.repo.snapshot(self.proposal.tip))
 
     def judge(self) -> TrialReport:
         """Run what must be run and compare."""
@@ -209,11 +215,12 @@ class _Runs:
         Where the head has a file in place of a folder of tests, or the reverse, the tests win.
         """
         repo = self.services.repo
-        tests = {path for path in repo.snapshot(self.proposal.tip).paths() if is_test_path(path)}
+        is_witness = self._suite.is_witness
+        tests = {path for path in repo.snapshot(self.proposal.tip).paths() if is_witness(path)}
         folders = {folder for path in tests for folder in _folders_of(path)}
         for file in repo.tree_files(self.proposal.tree):
             in_the_way = file.path in folders or not tests.isdisjoint(_folders_of(file.path))
-            if not is_test_path(file.path) and not in_the_way:
+            if not is_witness(file.path) and not in_the_way:
                 yield file
         for file in repo.tree_files(self.proposal.tip):
             if file.path in tests:
@@ -268,7 +275,7 @@ class _Runs:
 
     def _touches_tests(self) -> bool:
         return any(
-            is_test_path(path)
+            self._suite.holds(path)
             for change in self.proposal.files
             for path in (change.path, change.old_path or change.path)
         )

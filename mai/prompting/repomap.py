@@ -18,6 +18,7 @@ from pathlib import PurePosixPath
 from mai.prompting.outlines import Outline, Outlines, outline, shared, syntax_tree
 from mai.protocols import KnowsBlobs, Snapshot
 from mai.providers.tokens import most_tokens
+from mai.suite import Suite
 
 __all__ = ["definitions", "repo_map", "syntax_tree", "words"]
 
@@ -47,6 +48,7 @@ class _Entry:
     outline: Outline
     words_of_path: frozenset[str]
     words_defined: frozenset[str]
+    is_test: bool
 
 
 def repo_map(snapshot: Snapshot, task: str, room_tokens: int, outlines: Outlines = shared) -> str:
@@ -55,8 +57,9 @@ def repo_map(snapshot: Snapshot, task: str, room_tokens: int, outlines: Outlines
     Where a line does not fit, its path alone may; lines are left out from the end, and the result
     may be empty.
     """
+    suite = Suite(snapshot)
     entries = [
-        _Entry(path, found, words(path), words(" ".join(found.definitions)))
+        _Entry(path, found, words(path), words(" ".join(found.definitions)), suite.holds(path))
         for path, found in _outlined(snapshot, outlines)
     ]
     worth = _worth(entries, task)
@@ -129,7 +132,7 @@ def _own_worth(
     worth += _NAMED_DEFINITION * len(names & defined)
     if entry.path in task or PurePosixPath(entry.path).name in task:
         return worth + _NAMED_FILE
-    is_test = bool(_TEST_WORDS & entry.words_of_path) and not _TEST_WORDS & wanted
+    is_test = entry.is_test and not _TEST_WORDS & wanted
     return worth * _TEST_SHARE if is_test else worth
 
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from mai.risk import equality, sensitive, swallowing
 from mai.risk.capabilities import Agreement, Collector, TooManyUsesError
 from mai.risk.facts import Facts
-from mai.risk.kinds import is_test
 from mai.risk.names import Resolver
 from mai.risk.shape import bodies_of, guards_of, limits_of
 from mai.risk.tests import promises_of
@@ -18,7 +17,13 @@ from mai.risk.walk import Walker
 
 
 def analyse(
-    path: str, source: bytes, *, in_full: bool, renamed: Mapping[str, str] | None = None
+    path: str,
+    source: bytes,
+    *,
+    in_full: bool,
+    renamed: Mapping[str, str] | None = None,
+    is_test: bool = False,
+    is_held: bool = False,
 ) -> Facts:
     """Return the facts of one Python file.
 
@@ -28,6 +33,8 @@ def analyse(
         in_full: also fingerprint data flows and function bodies and count checks, which only a
             comparison with another version needs.
         renamed: what modules were called before the change, by what they are called now.
+        is_test: whether it is part of the tests and of nothing else.
+        is_held: whether it lies among the tests.
     """
     try:
         with warnings.catch_warnings():
@@ -35,11 +42,11 @@ def analyse(
             tree = ast.parse(source, type_comments=False)
         survey = Walker(_package_of(path), renamed).walk(tree)
         resolver = Resolver(survey)
-        collector = Collector(survey, resolver, in_full=in_full, is_test=is_test(path))
+        collector = Collector(survey, resolver, in_full=in_full, is_test=is_test)
         text = source.decode("utf-8", "replace")
         uses = collector.collect(
             has_telling_text=bool(sensitive.ANY.search(text)),
-            agreements=_agreements(tree, text, is_a_test=is_test(path)),
+            agreements=_agreements(tree, text, is_a_test=is_test),
         )
         lines = source.count(b"\n") + 1
         if not in_full:
@@ -51,7 +58,7 @@ def analyse(
             bodies=bodies_of(tree),
             guards=guards_of(tree),
             limits=limits_of(tree),
-            tests=promises_of(tree) if is_test(path) else {},
+            tests=promises_of(tree) if is_held else {},
         )
     except (SyntaxError, ValueError) as error:
         # Newer syntax is no fault of the file: say which Python it was.

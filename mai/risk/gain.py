@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from mai.proposal import Finding, Level
 from mai.risk.facts import Facts, Use
-from mai.risk.kinds import is_test
 from mai.risk.moves import Version, brought_along, is_import
 from mai.risk.paths import MAXIMUM_MESSAGE
 from mai.risk.rules import RULE
@@ -207,7 +206,7 @@ def _how(
     return "file"
 
 
-def finding_of(gained: Gained) -> Finding | None:
+def finding_of(gained: Gained, *, is_test: bool) -> Finding | None:
     """Return the finding for one gain, None for what only counts in combinations."""
     use = gained.use
     if use.rule.startswith("mark."):
@@ -215,7 +214,7 @@ def finding_of(gained: Gained) -> Finding | None:
     rule = RULE[use.rule]
     identity, level = _weigh(use, gained.how)
     why = _WHY[gained.how]
-    if level is Level.MEDIUM and _is_in_tests(gained) and _is_everyday_there(gained):
+    if level is Level.MEDIUM and is_test and _is_everyday_there(gained):
         level, why = Level.LOW, "tests do this in folders of their own"
     where = f" in {use.function}" if use.function else (" on import" if use.at_import else "")
     target = f" with {use.target[:60]!r}" if use.target and use.target not in use.name else ""
@@ -275,9 +274,3 @@ def _is_everyday_there(gained: Gained) -> bool:
         and use.rule.startswith(_EVERYDAY_AGAIN_IN_TESTS)
         and ("://" not in use.target or _NOWHERE.match(use.target) is not None)
     )
-
-
-def _is_in_tests(gained: Gained) -> bool:
-    """Whether the use stands in a test. A file judged by itself must be named like one."""
-    path = gained.path.rpartition("/")[2] if gained.how == "whole" else gained.path
-    return is_test(path)

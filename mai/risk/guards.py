@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 from mai.proposal import Finding
 from mai.risk.facts import Facts
-from mai.risk.kinds import is_test
 from mai.risk.moves import Version
 from mai.risk.paths import finding
+from mai.suite import Suite
 
 
-def judge_guards(version: Version) -> Iterator[Finding]:
+def judge_guards(version: Version, suite: Suite) -> Iterator[Finding]:
     """Yield checks that are gone from functions that are still there."""
-    if version.base is None or version.head is None or is_test(version.path):
+    if version.base is None or version.head is None or suite.is_test(version.path):
         return
     yield from _judge_limits(version.path, version.base, version.head)
     total_before, total_after = _total(version.base), _total(version.head)

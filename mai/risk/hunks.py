@@ -86,7 +86,7 @@ def judge_hunks(
                     )
                     yield unreadable(file.path, message)
                 versions.append(Version(file.path, base or Facts(), head or Facts()))
-    yield from judge_gains(versions, lambda _: True)
+    yield from judge_gains(versions, lambda _: True, parser.suite)
 
 
 def version_of_lines(parser: Parser, path: str, before: bytes, after: bytes) -> Version | None:

@@ -19,6 +19,7 @@ from mai.errors import Cancelled
 from mai.events import Cancel
 from mai.risk.facts import Facts
 from mai.risk.worker import HEADER, LENGTH
+from mai.suite import Suite, unknown
 
 _PACKAGE_PARENT = str(Path(__file__).resolve().parent.parent.parent)
 # Appended, not put first: the standard library wins over anything that lies beside Mai.
@@ -35,9 +36,16 @@ class Parser:
     Args:
         timeout_s: wall-clock seconds that one file may take.
         cancel: a request to stop, looked at while waiting.
+        suite: says which files are tests; without it none is known to be one.
     """
 
-    def __init__(self, timeout_s: float = 30.0, cancel: Cancel | None = None) -> None:
+    def __init__(
+        self,
+        timeout_s: float = 30.0,
+        cancel: Cancel | None = None,
+        suite: Suite | None = None,
+    ) -> None:
+        self.suite = suite or unknown()
         self._timeout_s = timeout_s
         self._cancel = cancel
         self._process: subprocess.Popen[bytes] | None = None
@@ -73,7 +81,13 @@ class Parser:
         Raises:
             Cancelled: the request to stop came.
         """
-        header = {"path": path, "in_full": in_full, "renamed": dict(renamed or {})}
+        header = {
+            "path": path,
+            "in_full": in_full,
+            "renamed": dict(renamed or {}),
+            "is_test": self.suite.is_test(path),
+            "is_held": self.suite.holds(path),
+        }
         for is_last in (False, True):
             was_fresh = self._process is None
             try:

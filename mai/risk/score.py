@@ -24,6 +24,7 @@ from mai.risk.reach import judge_reach
 from mai.risk.renames import renames_of
 from mai.risk.report import FileReport, report_of
 from mai.risk.unmove import Sides, put_back
+from mai.suite import Suite
 
 _MAXIMUM_BYTES = 8 * 2**20
 _UNREADABLE_BEFORE = (
@@ -59,7 +60,8 @@ def score_change(
     versions: list[Version] = []
     sources: list[Sides] = []
     renamed = renames_of(change.files)
-    with Parser(cancel=cancel) as parser:
+    suite = Suite(change.base, change.head)
+    with Parser(cancel=cancel, suite=suite) as parser:
         for file in change.files:
             if cancel is not None and cancel.is_set:
                 raise Cancelled(stage="assess")
@@ -81,6 +83,8 @@ def score_change(
                 findings.extend(_problems(version))
                 versions.append(version)
                 sources.append(Sides(file.path, file.old_path or file.path, before, after))
+        versions.extend(_newly_loaded(parser, change, versions))
+        sources.extend(Sides(each.path, each.path, None, None) for each in versions[len(sources) :])
         project = Project(change.base)
         judged = list(_judge_versions(parser, change, project, versions, renamed))
         findings.extend(
@@ -98,6 +102,15 @@ def score_change(
     return report_of(metadata.softened(findings, described), policy)
 
 
+def _newly_loaded(parser: Parser, change: Change, versions: Sequence[Version]) -> Iterator[Version]:
+    """Yield the test files that the change makes part of the application, as wholly new to it."""
+    changed = {each.path for each in versions}
+    for path in sorted(parser.suite.newly_loaded(changed) - changed):
+        facts = _facts(parser, path, change.head.read(path) or b"", in_full=True)
+        if facts is not None:
+            yield Version(path, None, facts)
+
+
 def _judge_versions(
     parser: Parser,
     change: Change,
@@ -111,7 +124,7 @@ def _judge_versions(
         lambda path, data: _facts(parser, path, data, in_full=True),
         renamed,
     )
-    yield from judge_gains(versions, project.has, packages_of(change.base.paths()))
+    yield from judge_gains(versions, project.has, parser.suite, packages_of(change.base.paths()))
 
 
 def _alike(
@@ -266,7 +279,7 @@ def _judge_whole(parser: Parser, path: Path) -> Iterator[Finding]:
         return
     version = Version(shown, None, facts)
     yield from _problems(version)
-    yield from judge_gains([version], None)
+    yield from judge_gains([version], None, parser.suite)
 
 
 def _from_here(path: Path) -> str:

@@ -10,16 +10,18 @@ from typing import Any
 from mai.proposal import Finding, Level
 from mai.risk.facts import Facts
 from mai.risk.gain import Gained
-from mai.risk.kinds import is_test
 from mai.risk.moves import Version
 from mai.risk.paths import finding
+from mai.suite import Suite
 
 Promise = Mapping[str, Any]
 Promises = Mapping[str, Promise]
 Row = Sequence[Any]
 
 
-def judge_tests(versions: Sequence[Version], gained: Sequence[Gained]) -> Iterator[Finding]:
+def judge_tests(
+    versions: Sequence[Version], gained: Sequence[Gained], suite: Suite
+) -> Iterator[Finding]:
     """Yield where tests were dropped, weakened, skipped, hooked or ended early."""
     kept = {
         name.rpartition(".")[2]
@@ -53,13 +55,13 @@ def judge_tests(versions: Sequence[Version], gained: Sequence[Gained]) -> Iterat
         heirs = _heirs(base, gone, new)
         for name in gone:
             yield from _dropped(version.path, name, base[name], heirs.get(name), surplus)
-        yield from _file(version, base.get("", {}), head.get("", {}))
+        yield from _file(version, base.get("", {}), head.get("", {}), suite)
         for name, entry in head.items():
             if name in base and name:
                 yield from _test(version.path, name, base[name], entry, surplus)
             elif name and entry["skips"] and entry["print"] not in stood:
                 yield _new_skip(version.path, name, entry)
-    yield from _exits(gained)
+    yield from _exits(gained, suite)
 
 
 def _heirs(base: Promises, gone: Sequence[str], new: Promises) -> dict[str, str]:
@@ -109,7 +111,7 @@ def _dropped(
         yield replace(found, level=Level.MEDIUM, message=message)
 
 
-def _file(version: Version, base: Promise, head: Promise) -> Iterator[Finding]:
+def _file(version: Version, base: Promise, head: Promise, suite: Suite) -> Iterator[Finding]:
     rows = base.get("hooks", ())
     before, prints = {row[0] for row in rows}, {row[2] for row in rows}
     for name, line, fingerprint in head.get("hooks", ()):
@@ -126,7 +128,7 @@ def _file(version: Version, base: Promise, head: Promise) -> Iterator[Finding]:
         # A fixture of a new file changes no test that stood.
         elif version.base is not None and fingerprint not in prints:
             yield _lowered(found)
-    if not is_test(version.path):
+    if not suite.holds(version.path):
         return
     found = finding(
         "test-tampering.skip",
@@ -225,11 +227,11 @@ def _without(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
     return found
 
 
-def _exits(gained: Sequence[Gained]) -> Iterator[Finding]:
+def _exits(gained: Sequence[Gained], suite: Suite) -> Iterator[Finding]:
     for gain in gained:
         use = gain.use
         is_exit = use.rule == "mark.exit" and (use.function or use.at_import)
-        if is_test(gain.path) and (is_exit or use.name == "atexit.register"):
+        if suite.holds(gain.path) and (is_exit or use.name == "atexit.register"):
             yield finding(
                 "test-tampering.exit",
                 gain.path,

@@ -61,9 +61,7 @@ def main() -> None:
         request = json.loads(_exactly(reader, header_bytes))
         source = _exactly(reader, source_bytes)
         _limit(resource.RLIMIT_CPU, math.ceil(time.process_time()) + cpu_s(source_bytes))
-        facts = analyse(
-            request["path"], source, in_full=request["in_full"], renamed=request["renamed"]
-        )
+        facts = analyse(source=source, **request)
         answer = json.dumps(facts.as_json(), separators=(",", ":")).encode()
         writer.write(LENGTH.pack(len(answer)) + answer)
         writer.flush()

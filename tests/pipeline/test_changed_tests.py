@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from mai.pipeline.changed_tests import edited_tests, is_test_path
+from mai.pipeline.changed_tests import edited_tests
 
 
 class Tree:
@@ -186,21 +186,3 @@ def test_parametrised_ids_lead_to_their_function() -> None:
     base = Tree({"test_p.py": "def test_x(n):\n    assert n\n"})
     head = Tree({"test_p.py": "def test_x(n):\n    assert not n\n"})
     assert edited_tests(base, head, ["test_p.py::test_x[a::b-1]"]) == {"test_p.py::test_x[a::b-1]"}
-
-
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        ("tests/data/a.json", True),
-        ("pkg/tests/helper.py", True),
-        ("test_a.py", True),
-        ("pkg/a_test.py", True),
-        ("conftest.py", True),
-        ("pkg/testing.py", False),
-        ("contest.py", False),
-        ("pkg/latest.py", False),
-        ("test_data.json", False),
-    ],
-)
-def test_which_paths_are_tests(path: str, expected: bool) -> None:
-    assert is_test_path(path) is expected

@@ -30,7 +30,8 @@ MANAGER = "import contextlib\n\n\n@contextlib.contextmanager\ndef session():\n"
 )
 def test_what_swallows_a_tests_failure_is_medium(score: Score, code: str) -> None:
     assert rules(score({}, {"app.py": code}), Level.MEDIUM) == {"test-tampering.swallow"}
-    assert score({}, {"tests/helpers.py": code}).level is Level.LOW
+    head = {"tests/helpers.py": code, "tests/test_x.py": "import helpers\n"}
+    assert score({}, head).level is Level.LOW
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from typing import Any
 from mai.pipeline.reach.graph import distances
 from mai.pipeline.reach.kept import KeptFacts
 from mai.repo.objects import Snapshot
+from mai.suite import Suite
 
 #: They say how all tests run, or what is there when they do.
 _SETTINGS = frozenset(
@@ -26,7 +27,6 @@ _SETTINGS = frozenset(
 _REQUIREMENTS = re.compile(r"[\w.-]*(?:requirements|constraints)[\w.-]*\.(?:txt|in)")
 #: What Python imports besides `.py`, and what that is built from.
 _NATIVE = frozenset({".c", ".cpp", ".h", ".pth", ".pyc", ".pyd", ".pyi", ".pyw", ".pyx", ".so"})
-_TESTS = ("test_*.py", "*_test.py")
 #: How far a file is that only names the changed one; how much nearer is a test with its name.
 _NAMED, _NAMESAKE = 4, 3
 
@@ -64,7 +64,8 @@ def reach(base: Snapshot, head: Snapshot, changed: Iterable[str], kept: Path) ->
     """
     changed = frozenset(changed)
     trees = KeptFacts(kept).of((base, head))
-    tests = {path for tree in trees for path in tree if _is_test_file(path)}
+    suite = Suite(base)
+    tests = {path for tree in trees for path in tree if suite.is_collected(path)}
     if why := next((f"{path} changes" for path in sorted(changed) if _concerns_all(path)), ""):
         return Reached(dict.fromkeys(tests, 0), everything_because=why)
     sources = {path for path in changed if path.endswith(".py")}
@@ -81,11 +82,6 @@ def reach(base: Snapshot, head: Snapshot, changed: Iterable[str], kept: Path) ->
         if any(_is_namesake(path, source) for source in changed):
             near[path] -= _NAMESAKE
     return Reached(near, frozenset(tests - near.keys()))
-
-
-def _is_test_file(path: str) -> bool:
-    name = PurePosixPath(path)
-    return any(name.match(pattern) for pattern in _TESTS)
 
 
 def _concerns_all(path: str) -> bool:
