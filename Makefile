@@ -2,10 +2,10 @@
 SHELL := /bin/bash
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench
+.PHONY: help run test test-all check format bench
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 run: ## Open the console, after preparing whatever is missing (ARGS="…" goes to mai)
 	@.ci/setup run
@@ -14,6 +14,9 @@ run: ## Open the console, after preparing whatever is missing (ARGS="…" goes t
 
 test: ## Run every check and every test (ARGS="…" goes to pytest)
 	@.ci/run $(ARGS)
+
+test-all: ## Run every check and every test, those that take many minutes too
+	@.ci/run -m "long or not long" $(ARGS)
 
 check: ## Run the checks without the tests: format, lint, types, layers
 	@.ci/run --no-tests

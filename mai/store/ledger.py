@@ -79,6 +79,7 @@ class Ledger:
                 f"INSERT INTO ledger (repo, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constants
                 (self.repo, entry.number, at, proposal_id, kind, text, previous, entry.hash),
             )
+            crash.point("ledger:written")
             self.database.after_commit(self._advance_witness)
         return entry
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import signal
+from typing import Any
 
 import docker
 import pytest
 
-from tests.workspace import FIX, Workspace
+from tests.workspace import CALC, COMMENT, FIX, Workspace
 
 pytestmark = pytest.mark.docker
 
 STAGES = ("check", "assess", "trial", "review", "approve")
-SUBMITTING = ["propose:recorded", *(f"{s}:{w}" for s in STAGES for w in ("done", "recorded"))]
+SUBMITTING = [
+    "ledger:committed#1",
+    "propose:recorded",
+    *(f"{s}:{w}" for s in STAGES for w in ("done", "recorded")),
+]
 LANDING = [
     "land:planned",
     "landing:prepared",
@@ -38,6 +44,74 @@ def test_a_kill_while_judging_loses_nothing(workspace: Workspace, point: str) ->
     assert commit == waiting[0]["commit"]
     assert workspace.approve(waiting[0]).code == 0
     assert workspace.mai("audit", "verify", "--json").json["ok"] is True
+
+
+#: Where each of these writes something down: its beginning, a stage in the middle, its end.
+JUDGING = ["ledger:written#1", "trial:done", "approve:recorded"]
+
+
+def what_waits(workspace: Workspace) -> list[dict[str, Any]]:
+    """Let the next start finish what the killed one left, and return what waits then."""
+    found = workspace.mai("pending", "--refresh", "--json")
+    assert found.code == 0, found.err
+    waiting: list[dict[str, Any]] = found.json["proposals"]
+    refs = workspace.git("for-each-ref", "--format=%(refname:lstrip=3)", "refs/mai/proposals")
+    assert {one["id"] for one in waiting} <= set(refs.split())
+    assert workspace.mai("audit", "verify", "--json").json["ok"] is True
+    return waiting
+
+
+@pytest.mark.parametrize("point", ["propose:recorded", *JUDGING])
+def test_a_kill_while_improving_loses_no_idea_that_was_written_down(
+    workspace: Workspace, point: str
+) -> None:
+    transcript = workspace.folder / "transcript.jsonl"
+    code = CALC["calc/core.py"].replace("(len(xs) - 1)", "len(xs)")
+    idea = f"Title: Divide\nWhy: It is wrong.\n\ncalc/core.py\n```python\n{code}```\n"
+    transcript.write_text(json.dumps({"text": idea}) + "\n")
+    scripted = {
+        "MAI_PROVIDER": "scripted",
+        "MAI_TRANSCRIPT": str(transcript),
+        "MAI_REVIEWER": "none",
+    }
+    arguments = ("improve", "--path", "calc/core.py", "--json")
+    killed = workspace.mai(*arguments, environment={**scripted, "MAI_CRASH_AT": point})
+    assert killed.code == -signal.SIGKILL, killed.err
+    titles = [one["title"] for one in what_waits(workspace)]
+    assert titles == ([] if point == "ledger:written#1" else ["Divide"])
+
+
+@pytest.mark.parametrize("point", ["propose:recorded", *JUDGING])
+def test_a_kill_while_a_rollback_is_judged_takes_back_nothing_twice(
+    workspace: Workspace, point: str
+) -> None:
+    landed = workspace.submit(COMMENT).json
+    assert workspace.approve(landed).code == 0
+    head = workspace.repo.head()
+    killed = workspace.mai("rollback", landed["id"], environment={"MAI_CRASH_AT": point})
+    assert killed.code == -signal.SIGKILL
+    waiting = what_waits(workspace)
+    if point == "ledger:written#1":
+        assert waiting == []
+        assert workspace.mai("rollback", landed["id"], "--json").code == 0
+        waiting = what_waits(workspace)
+    assert [one["rolls_back"] for one in waiting] == [landed["id"]]
+    assert workspace.repo.head() == head
+    assert workspace.approve(waiting[0]).code == 0
+    assert workspace.mai("show", landed["id"], "--json").json["state"] == "rolled_back"
+    assert (workspace.repo.root / "README.md").read_text() == CALC["README.md"]
+
+
+@pytest.mark.parametrize("point", ["ledger:committed#1", *JUDGING])
+def test_a_kill_while_judging_again_keeps_the_question(workspace: Workspace, point: str) -> None:
+    proposal = workspace.submit(COMMENT).json
+    workspace.repo.commit({"by-hand.md": "x\n"}, "By hand")
+    killed = workspace.mai("pending", "--refresh", environment={"MAI_CRASH_AT": point})
+    assert killed.code == -signal.SIGKILL
+    (waiting,) = what_waits(workspace)
+    assert (waiting["id"], waiting["tip"]) == (proposal["id"], workspace.repo.head())
+    assert waiting["digest"] == proposal["digest"]
+    assert workspace.approve(waiting).code == 0
 
 
 @pytest.mark.parametrize("point", LANDING)

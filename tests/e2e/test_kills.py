@@ -26,7 +26,55 @@ def landed_and_taken_back(workspace: Workspace) -> tuple[str, dict[str, Any]]:
         return landed.id, taking_back(core, core.get(landed.id)).as_json()
 
 
-@pytest.mark.parametrize("point", ["ledger:committed", *LANDING])
+ANSWERING = ["ledger:written", "ledger:committed"]
+
+
+@pytest.mark.parametrize("point", ANSWERING)
+@pytest.mark.parametrize(
+    ("command", "state"), [("reject", State.REJECTED), ("withdraw", State.WITHDRAWN)]
+)
+def test_a_kill_while_saying_no_says_it_or_not(
+    workspace: Workspace, command: str, state: State, point: str
+) -> None:
+    with core_of(workspace) as core:
+        proposal = waiting(core, new_file("added.py"))
+    killed = workspace.mai(command, proposal.id, environment={"MAI_CRASH_AT": point})
+    assert killed.code == -signal.SIGKILL
+    with core_of(workspace) as core:
+        core.resume()
+        is_said = point == "ledger:committed"
+        assert core.get(proposal.id).state is (state if is_said else State.PENDING)
+        assert core.verify().ok
+    again = workspace.mai(command, proposal.id)
+    assert again.code == (7 if is_said else 0), again.err
+
+
+@pytest.mark.parametrize("point", [*(f"ledger:written#{n}" for n in (1, 2, 3)), *ANSWERING])
+def test_a_kill_while_a_yes_is_written_down_lands_it_once_or_asks_again(
+    workspace: Workspace, point: str
+) -> None:
+    with core_of(workspace) as core:
+        proposal = waiting(core, new_file("added.py"))
+    before = workspace.repo.head()
+    killed = workspace.approve(proposal.as_json(), environment={"MAI_CRASH_AT": point})
+    assert killed.code == -signal.SIGKILL
+    with core_of(workspace) as core:
+        core.resume()
+        if core.get(proposal.id).state is State.PENDING:  # the yes never counted
+            assert point in {"ledger:written", "ledger:written#1"}
+            assert workspace.repo.head() == before
+            core.approve(proposal.id, proposal.digest, by="terminal:ana")
+        assert core.get(proposal.id).state is State.LANDED
+        assert core.verify().ok
+    assert workspace.git("rev-list", "--count", f"{before}..HEAD") == "1"
+    assert workspace.git("status", "--porcelain") == ""
+
+
+#: The landing and what it takes back are the third and the fourth entry, in one transaction.
+TAKING_BACK = ["ledger:committed", "ledger:written#3", "ledger:written#4", *LANDING]
+
+
+@pytest.mark.parametrize("point", TAKING_BACK)
 def test_a_kill_while_taking_back_takes_back_once(workspace: Workspace, point: str) -> None:
     original, reverse = landed_and_taken_back(workspace)
     before = workspace.repo.head()
