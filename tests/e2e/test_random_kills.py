@@ -121,8 +121,10 @@ class Machine:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        # The first of each kind is let go to its end, to know how long it takes.
-        wait_s = None if usual_s is None else self.chance.uniform(0.1, 1.05) * usual_s
+        # The first of each kind is let go to its end, to know how long it takes. A process spends
+        # its first half on starting, so most are killed later; some end before that.
+        share = self.chance.betavariate(4.0, 1.5) * 1.15
+        wait_s = None if usual_s is None else share * usual_s
         try:
             out, _ = process.communicate(data.encode(), timeout=wait_s)
         except subprocess.TimeoutExpired:
