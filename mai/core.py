@@ -7,6 +7,7 @@ The methods block; a front end with an event loop calls them in a thread. Progre
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -233,10 +234,9 @@ class Core:
         entries = self._ledger.entries(proposal.id)
         return [{"at": e.at, "kind": e.kind, "data": e.data, "hash": e.hash} for e in entries]
 
-    def history(self) -> list[Proposal]:
-        """Return what landed, newest first, taken back or not."""
-        landed = [proposal for proposal in self.inbox.all() if proposal.landed is not None]
-        return sorted(landed, key=lambda one: one.landed.at if one.landed else "", reverse=True)
+    def history(self, most: int | None = None) -> list[Proposal]:
+        """Return what landed, the newest `most` first, taken back or not."""
+        return self.inbox.landed(most)
 
     def ledger_fault(self) -> LedgerLost | None:
         """Return what keeps this ledger from being gone on with: an end that was lost, or None."""
@@ -255,15 +255,20 @@ class Core:
         self._ledger.require_end()
 
     def verify(self) -> Verification:
-        """Check the ledger's chain against itself, its witness and the branch's trailers."""
-        return self._ledger.verify(self._anchors())
+        """Check the ledger's chain against itself, its witness and the branch's trailers.
+
+        What is kept beside it for lists is compared with it too.
+        """
+        found = self._ledger.verify(self._anchors())
+        faults = self.inbox.faults() if found.is_whole else []
+        return replace(found, ok=found.ok and not faults, problems=(*found.problems, *faults))
 
     def accept_loss(self, by: str) -> Verification:
         """Go on with a ledger whose end was lost, and record that `by` knows it.
 
         What the branch shows to have landed since is read back first.
         """
-        found = self.verify()
+        found = self._ledger.verify(self._anchors())
         if found.is_whole and not found.ok:
             self.recover()
         return self._ledger.accept_loss(by, self._anchors())

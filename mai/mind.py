@@ -30,7 +30,11 @@ if TYPE_CHECKING:
     from mai.agent.tools import Toolbox
     from mai.memory.notes import Note, Notes
 
-_NOT_AGAIN = frozenset({State.REJECTED, State.ROLLED_BACK, State.BLOCKED, State.FAILED})
+_NOT_AGAIN = frozenset({State.REJECTED, State.ROLLED_BACK, State.BLOCKED, State.FAILED}) | {
+    state for state in State if not state.is_end
+}
+#: What ended longer ago was learnt from when it was among the newest.
+_LEARNT_FROM = 2_000
 _DOES_NOT_APPLY = 5
 _MOST_MEMORIES = 6
 
@@ -77,11 +81,7 @@ class Mind:
         from mai.agent.draft import drafts
 
         means = self._means(cancel)
-        avoid = frozenset(
-            proposal.title
-            for proposal in self._services.inbox.all()
-            if not proposal.state.is_end or proposal.state in _NOT_AGAIN
-        )
+        avoid = self._services.inbox.titles(_NOT_AGAIN)
         found = drafts(
             means.provider,
             means.snapshot,
@@ -228,7 +228,7 @@ class Mind:
         """Write down what became of proposals since the last time."""
         from mai.memory.recall import learn
 
-        learn(self.notes, self._services.inbox.all())
+        learn(self.notes, self._services.inbox.recent(_LEARNT_FROM))
 
     def remember(self, text: str) -> str:
         """Write a fact down, and say so."""

@@ -8,21 +8,28 @@ import typer
 
 from mai.commands.options import IdArgument, JsonOption, RepoOption
 
+_SHOWN = 200
 
-def history(repo: RepoOption = None, as_json: JsonOption = False) -> None:
+
+def history(
+    everything: Annotated[bool, typer.Option("--all", help="Not only the newest 200.")] = False,
+    repo: RepoOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """List the changes that landed, newest first."""
     from mai.commands.output import answering, line, print_json
     from mai.commands.proposal_json import proposal_json
     from mai.commands.session import fault_of, opened
     from mai.commands.show import mark_of
+    from mai.proposal import State
     from mai.text import one_line
 
     with answering(as_json, lambda: {"history": []}), opened(repo) as core:
-        entries = core.history()
+        entries = core.history(None if everything else _SHOWN)
+        older = core.inbox.count(State.LANDED, State.ROLLED_BACK) - len(entries)
         if as_json:
-            print_json(
-                {"history": [proposal_json(one) for one in entries], "error": fault_of(core)}
-            )
+            listed = [proposal_json(one) for one in entries]
+            print_json({"history": listed, "older": older, "error": fault_of(core)})
             return
         for one in entries:
             landed = one.landed
@@ -31,6 +38,8 @@ def history(repo: RepoOption = None, as_json: JsonOption = False) -> None:
             line(f"{mark_of(one)} {one.id}  {landed.commit[:10]}  {when}  {title}")
         if not entries:
             line("Nothing has landed yet.")
+        if older:
+            line(f"… and {older} before these; `mai history --all` has them.")
 
 
 def rollback(

@@ -13,6 +13,7 @@ from typing import Any
 from mai.errors import MaiError
 
 _WORTH_A_BAR = 40
+_LONG_LIST = 200
 
 
 class Exit(Exception):
@@ -39,13 +40,16 @@ def settle_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def print_json(value: Any) -> None:
+def print_json(value: dict[str, Any]) -> None:
     """Print one JSON object, in ASCII where stdout or a file's name knows no better."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    # Indenting makes Python's encoder ten times slower, which counts for a list of thousands.
+    is_long = any(isinstance(part, list) and len(part) > _LONG_LIST for part in value.values())
+    indent = None if is_long else 2
+    text = json.dumps(value, indent=indent, ensure_ascii=False, default=str)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
-        text = json.dumps(value, indent=2, default=str)
+        text = json.dumps(value, indent=indent, default=str)
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 

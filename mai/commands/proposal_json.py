@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from mai.events import Event, ProposalChanged
 from mai.proposal import Proposal
+from mai.store.codec import encode_json
 
 _KEYS = (
     "id",
@@ -26,7 +28,7 @@ _KEYS = (
 
 def proposal_json(proposal: Proposal) -> dict[str, Any]:
     """Return the object for `proposal`; the contract's keys first, then what else is known."""
-    whole = proposal.as_json()
+    whole = json.loads(encode_json(proposal))
     first = {key: whole.pop(key) for key in _KEYS}
     return {**first, **whole}
 

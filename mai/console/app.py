@@ -201,10 +201,11 @@ class MaiApp(InboxApp):
 
     def _open_core(self) -> None:
         try:
+            from mai.console.watch import ENDED_MOST
             from mai.core import Core
 
             core = Core.open(self._directory, tells_stderr=False)
-            proposals = core.inbox.all()
+            proposals = core.inbox.recent(ENDED_MOST)
         except MaiError as error:
             self.post_message(messages.CoreFailed(error))
         except Exception as error:  # noqa: BLE001 - a fault must end the console with a sentence

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _TICK_S = 1.0
 _TICKS_PER_SAMPLE = 2
+#: The console lists so many of those that have ended; `mai history` has all that landed.
+ENDED_MOST = 500
 #: However quiet it is, catch up this often: a ref may change without a file that is watched.
 _CARE_EVERY_S = 60.0
 
@@ -63,7 +65,7 @@ class Watcher:
 
     def _look(self) -> None:
         try:
-            proposals = self._core.inbox.all()
+            proposals = self._core.inbox.recent(ENDED_MOST)
         except MaiError as error:  # a busy database is looked at again in a second
             self._tell(Learnt(problem=str(error)))
             return

@@ -45,9 +45,8 @@ def resume(
     tips: _Tips = {}
     stuck: list[str] = []
     missing: NoEngine | None = None
-    everything = services.inbox.all()
-    waiting = likeliest_first(one for one in everything if one.state is State.PENDING)
-    for proposal in [*(one for one in everything if one.state.is_working), *waiting]:
+    waiting = likeliest_first(services.inbox.pending() if follow_branch else ())
+    for proposal in [*services.inbox.working(), *waiting]:
         if cancel.is_set or proposal.id in skip:
             continue
         follows = follow_branch and not services.answering

@@ -10,6 +10,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 from pydantic import TypeAdapter
+from pydantic_core import PydanticSerializationError
 
 from mai.digest import canonical_json
 from mai.proposal import Json
@@ -74,6 +75,27 @@ def decode(kind: type[T], value: object) -> T:
     """
     adapter: TypeAdapter[T] = _adapter(cast("Hashable", kind))
     return adapter.validate_python(value)
+
+
+def encode_json(value: DataclassInstance) -> str:
+    """Return a dataclass as the JSON text that `decode_json` reads back. The quick way."""
+    adapter = _adapter(type(value))
+    try:
+        return adapter.dump_json(value).decode()
+    except PydanticSerializationError:  # a lone surrogate: UTF-8 has none, JSON's escapes have
+        return _canonical(adapter.dump_python(value, mode="python"))
+
+
+def decode_json(kind: type[T], stored: str) -> T:
+    """Return the `kind` that `encode_json` made `stored` of.
+
+    Raises:
+        ValueError: it does not have the shape of `kind`.
+    """
+    adapter: TypeAdapter[T] = _adapter(cast("Hashable", kind))
+    if "\\u" in stored:
+        return adapter.validate_python(json.loads(stored))
+    return adapter.validate_json(stored)
 
 
 @cache

@@ -109,6 +109,25 @@ class Database:
         with self._translated():
             yield self._session().handle
 
+    @contextmanager
+    def reading_at_once(self) -> Iterator[sqlite_utils.Database]:
+        """Let this thread's reads inside see one state of the database, whatever others commit."""
+        with self.reading() as handle:
+            if handle.conn.in_transaction:
+                yield handle
+                return
+            handle.execute("BEGIN")
+            try:
+                yield handle
+            finally:
+                with suppress(sqlite3.Error):  # SQLite may have ended it itself
+                    handle.execute("ROLLBACK")  # nothing was written
+
+    def iterate(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """Yield what one SELECT finds, without holding all of it. Inside `reading_at_once`."""
+        with self.reading() as handle:
+            yield from handle.execute(sql, parameters)
+
     def rows(
         self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()
     ) -> list[tuple[Any, ...]]:

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from mai.errors import Declined, StoreCorrupt, StoreError, UnknownId
 from mai.proposal import Proposal, State
 from mai.protocols import Clock
 from mai.store.answers import checked_digest, refusal
-from mai.store.fold import Misfit, fold, is_allowed, moment, retold, step
+from mai.store.fold import Misfit, fold, is_allowed, moment, step
 from mai.store.ledger import Entry, Ledger
-from mai.store.witness import GENESIS
+from mai.store.snapshot import Head, Snapshot
 from mai.text import one_line
 
 _ID = re.compile(r"[0-9a-f]{12}")
 _PREFIX = re.compile(r"[0-9a-f]{1,12}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Folded:
-    """Every proposal as of entry `number`, whose hash is `head`."""
-
-    number: int = 0
-    head: str = GENESIS
-    proposals: Mapping[str, Proposal] = field(default_factory=dict)
+_WORKING = frozenset(state for state in State if state.is_working)
+_LANDED = frozenset({State.LANDED, State.ROLLED_BACK})
+_ENDED = frozenset(state for state in State if state.is_end)
+_EVERY = frozenset(State)
 
 
 class Inbox:
@@ -36,22 +32,72 @@ class Inbox:
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._folded = _Folded()
+        self._snapshot = Snapshot(ledger, ledger.beside(".seal"))
+        self._known = Head()
+        self._lists: dict[tuple[object, ...], list[Proposal]] = {}
         self._lock = threading.Lock()
 
     # --- looking -----------------------------------------------------------------------------
 
     def all(self) -> list[Proposal]:
-        """Return every proposal, the newest first."""
-        return list(reversed(self._caught_up().values()))
+        """Return every proposal, the newest first. Where there are many, this takes long."""
+        return self._listed(_EVERY)
 
     def pending(self) -> list[Proposal]:
         """Return those that wait for an answer, the newest first."""
-        return [proposal for proposal in self.all() if proposal.state is State.PENDING]
+        return self._listed({State.PENDING})
 
     def working(self) -> list[Proposal]:
         """Return those for which a stage is due, the newest first."""
-        return [proposal for proposal in self.all() if proposal.state.is_working]
+        return self._listed(_WORKING)
+
+    def recent(self, most: int) -> list[Proposal]:
+        """Return all that have not ended and the newest `most` that have, the newest first."""
+        still = self._listed(_WORKING | {State.PENDING})
+        both = [*still, *self._listed(_ENDED, most=most)]
+        return sorted(both, key=lambda one: one.created_at, reverse=True)
+
+    def in_state(self, *states: State, most: int | None = None) -> list[Proposal]:
+        """Return those in one of `states`, the newest first and `most` of them."""
+        return self._listed(frozenset(states), most=most)
+
+    def landed(self, most: int | None = None) -> list[Proposal]:
+        """Return what landed, taken back or not: the latest landing first, `most` of them."""
+        return self._listed(_LANDED, by_landing=True, most=most)
+
+    def count(self, *states: State) -> int:
+        """Return how many proposals are in one of `states`."""
+        counts = self._snapshot.head().counts
+        return sum(counts.get(state.value, 0) for state in states)
+
+    def titles(self, states: Collection[State]) -> frozenset[str]:
+        """Return the titles of the proposals in `states`."""
+        return self._snapshot.titles(states)
+
+    def changed_after(self, number: int) -> list[Proposal]:
+        """Return those about which an entry numbered above `number` says something."""
+        return self._snapshot.rows(_EVERY, after=number)
+
+    def position(self) -> int:
+        """Return the number of the newest entry that says something of a proposal, or a later."""
+        return self._snapshot.head().number
+
+    def faults(self) -> list[str]:
+        """Return, in sentences, where what is kept for lists differs from the ledger."""
+        return self._snapshot.faults()
+
+    def _listed(
+        self, states: Collection[State], *, by_landing: bool = False, most: int | None = None
+    ) -> list[Proposal]:
+        """Return what the snapshot has; asked again, nothing is read unless something happened."""
+        key = (frozenset(states), by_landing, most)
+        with self._lock:
+            head = self._snapshot.head()
+            if head != self._known:
+                self._known, self._lists = head, {}
+            if key not in self._lists:
+                self._lists[key] = self._snapshot.rows(states, by_landing=by_landing, most=most)
+            return list(self._lists[key])
 
     def get(self, prefix: str) -> Proposal:
         """Return the one proposal whose id begins with `prefix`.
@@ -166,9 +212,12 @@ class Inbox:
                     raise UnknownId(f"There is no proposal {proposal_id}.")
                 raise refusal(before, entries)
             try:
-                after = step(before, self._ledger.append(kind, proposal_id, data))
+                entry = self._ledger.append(kind, proposal_id, data)
+                after = step(before, entry)
             except Misfit as error:
                 raise StoreError(f"The event cannot be recorded: {error}.") from error
+            first = entries[0].number if entries else entry.number
+            self._snapshot.add(entry, after, first)
             if kind in {"landed", "recovered"}:
                 self._take_back(after)
             return after
@@ -179,8 +228,8 @@ class Inbox:
         Earlier versions recorded the two one after the other, and a crash came between.
         """
         found = []
-        for proposal in self.all():
-            if proposal.rolls_back and proposal.state is State.LANDED:
+        for proposal in self._snapshot.rollbacks():
+            if proposal.state is State.LANDED:
                 with self._ledger.database.transaction():
                     found += self._take_back(proposal)
         return found
@@ -237,21 +286,3 @@ class Inbox:
                     "the strength of it: `mai audit verify` says more."
                 )
         return entries
-
-    def _caught_up(self) -> dict[str, Proposal]:
-        """Fold what was added since the last look, by whomever.
-
-        The last entry folded must still be there: a transaction that was rolled back, or a backup
-        put in the database's place, makes it start over.
-        """
-        with self._lock:
-            folded = self._folded
-            if folded.number and not self._ledger.has(folded.number, folded.head):
-                folded = _Folded()
-            number, head, proposals = folded.number, folded.head, dict(folded.proposals)
-            for entry in self._ledger.entries(after=number):
-                if _ID.fullmatch(entry.proposal):
-                    proposals[entry.proposal] = retold(proposals.get(entry.proposal), entry)
-                number, head = entry.number, entry.hash
-            self._folded = _Folded(number, head, proposals)
-            return proposals

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ _KIND = re.compile(r"[a-z][a-z_]{0,31}")
 _PROPOSAL = re.compile(r"[0-9a-z-]{0,64}")
 COLUMNS = "number, at, proposal, kind, data, previous, hash"
 _PAGE = 500
+_PLAIN = re.compile(r"[ !#-\[\]-~]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,10 @@ class Ledger:
         self._witness = Witness(witness)
         self._clock = clock
 
+    def beside(self, suffix: str) -> Path:
+        """Return where a file of this chain lies that is not in the database, as the witness."""
+        return self._witness.path.with_suffix(suffix)
+
     def append(self, kind: str, proposal_id: str, data: Mapping[str, Any]) -> Entry:
         """Add an entry in one transaction of its own, or as part of the one that is open.
 
@@ -69,7 +75,7 @@ class Ledger:
         except ValueError as error:
             raise StoreError(f"A `{kind}` entry cannot be recorded: {error}.") from error
         with self.database.transaction() as handle:
-            number, previous = self._last()
+            number, previous = self.last()
             if number == 0:
                 self._witness.begin()
             at = self._clock.now().astimezone(UTC).isoformat(timespec="milliseconds")
@@ -100,9 +106,18 @@ class Ledger:
                 yield self._entry(row)
             after = rows[-1][0]
 
+    def by_proposal(self) -> Iterator[Entry]:
+        """Yield every entry, those about one proposal together and in order."""
+        rows = self.database.iterate(
+            f"SELECT {COLUMNS} FROM ledger INDEXED BY ledger_proposal "  # noqa: S608 - constants
+            "WHERE repo = ? ORDER BY proposal, number",
+            [self.repo],
+        )
+        return map(self._entry, rows)
+
     def head(self) -> str:
         """Return the hash of the last entry: 64 hexadecimal digits, zeros when there is none."""
-        return self._last()[1]
+        return self.last()[1]
 
     def has(self, number: int, entry_hash: str) -> bool:
         """Whether entry `number` has that hash."""
@@ -179,7 +194,7 @@ class Ledger:
         if not found.ok:
             told = {"by": by, "lost": sorted(found.lost), "problems": list(found.problems)}
             self.append(_ACCEPTED, "", told)
-            self._witness.start_over(*self._last())
+            self._witness.start_over(*self.last())
         return self.verify(anchors)
 
     def _accepted(self) -> frozenset[str]:
@@ -195,7 +210,8 @@ class Ledger:
         for entry in self.entries():
             yield {**_facts(self.repo, entry), "hash": entry.hash}
 
-    def _last(self) -> tuple[int, str]:
+    def last(self) -> tuple[int, str]:
+        """Return the number and hash of the last entry: 0 and zeros where there is none."""
         rows = self.database.rows(
             "SELECT number, hash FROM ledger WHERE repo = ? ORDER BY number DESC LIMIT 1",
             [self.repo],
@@ -204,7 +220,7 @@ class Ledger:
 
     def _advance_witness(self) -> None:
         crash.point("ledger:committed")
-        self._witness.advance(self._last, self.has)
+        self._witness.advance(self.last, self.has)
 
     def _link(self, row: tuple[Any, ...]) -> Link:
         return link_of(self.repo, row)
@@ -215,12 +231,7 @@ class Ledger:
 
 def link_of(repo: str, row: tuple[Any, ...]) -> Link:
     """Return what the form of `repo`'s chain rests on in one row of `COLUMNS`."""
-    try:
-        entry = _entry_of(row)
-        is_intact = entry.hash == _hash(repo, entry)
-    except StoreCorrupt:
-        is_intact = False
-    return Link(row[0], row[5], row[6], is_intact)
+    return Link(row[0], row[5], row[6], _is_hash(repo, row))
 
 
 def _entry_of(row: tuple[Any, ...]) -> Entry:
@@ -235,6 +246,28 @@ def _entry_of(row: tuple[Any, ...]) -> Entry:
             f"Entry {one_line(str(number), 20)} of the ledger cannot be read: "
             "`mai audit verify` says more."
         ) from error
+
+
+def _is_hash(repo: str, row: tuple[Any, ...]) -> bool:
+    """Whether a row's hash is that of its other columns, without parsing its data.
+
+    The text that was hashed is put together as `canonical_json` writes it. Columns that would be
+    escaped there cannot be Mai's, so nothing but the very row that was appended gives its text.
+    """
+    number, at, proposal, kind, data, previous, entry_hash = row
+    plain = (at, proposal, kind, data, previous, entry_hash)
+    if type(number) is not int or not all(type(cell) is str for cell in plain):
+        return False
+    if not _PLAIN.fullmatch(f"{at}{kind}{previous}{proposal}"):
+        return False
+    text = (
+        f'{{"at":"{at}","data":{data},"kind":"{kind}","number":{number},"previous":"{previous}",'
+        f'"proposal":"{proposal}","repo":{json.dumps(repo, ensure_ascii=False)}}}'
+    )
+    try:
+        return bool(hashlib.sha256(text.encode()).hexdigest() == entry_hash)
+    except UnicodeEncodeError:
+        return False
 
 
 def _listed(value: object) -> list[object]:

@@ -112,6 +112,44 @@ def _memory(database: sqlite_utils.Database) -> None:
         database.execute(statement)
 
 
+_SNAPSHOT = (
+    # What `mai.store.snapshot` keeps of the fold: derived from the ledger, and sealed.
+    """
+    CREATE TABLE proposals (
+        repo TEXT NOT NULL,
+        id TEXT NOT NULL,
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        landed_at TEXT NOT NULL,
+        rolls_back TEXT NOT NULL,
+        data TEXT NOT NULL,
+        seal TEXT NOT NULL,
+        PRIMARY KEY (repo, id)
+    )
+    """,
+    "CREATE INDEX proposals_state ON proposals (repo, state, first)",
+    "CREATE INDEX proposals_landed ON proposals (repo, landed_at, first) WHERE landed_at != ''",
+    "CREATE INDEX proposals_back ON proposals (repo, rolls_back) WHERE rolls_back != ''",
+    "CREATE INDEX proposals_last ON proposals (repo, last)",
+    """
+    CREATE TABLE snapshots (
+        repo TEXT NOT NULL PRIMARY KEY,
+        version INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        hash TEXT NOT NULL,
+        counts TEXT NOT NULL,
+        seal TEXT NOT NULL
+    )
+    """,
+)
+
+
+def _snapshot(database: sqlite_utils.Database) -> None:
+    for statement in _SNAPSHOT:
+        database.execute(statement)
+
+
 @dataclass(frozen=True, slots=True)
 class Migration:
     """One step. `apply` runs inside a transaction that the caller commits."""
@@ -125,4 +163,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "ledger", _ledger),
     Migration(2, "cards", _cards),
     Migration(3, "memory", _memory),
+    Migration(4, "snapshot", _snapshot),
 )

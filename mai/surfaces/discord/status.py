@@ -50,7 +50,7 @@ class Status:
 
     async def text(self) -> str:
         """Return what Mai does, what waits, and what it uses, as lines for a message."""
-        proposals = await self._desk.look(self._desk.core.inbox.all)
+        proposals = await self._desk.look(self._desk.core.inbox.pending)
         lines = [f"**{self._doing(proposals, is_paused=await self._desk.is_paused())}**"]
         waiting = [one for one in proposals if one.state is State.PENDING]
         lines += [f"● {one.short_id}  {chat_line(one.title, 60)}" for one in waiting[:5]]
@@ -65,7 +65,7 @@ class Status:
         return "\n".join(lines)
 
     async def _tell(self) -> None:
-        proposals = await self._desk.look(self._desk.core.inbox.all)
+        proposals = await self._desk.look(self._desk.core.inbox.pending)
         doing = self._doing(proposals, is_paused=await self._desk.is_paused())
         if doing != self._presence:
             activity = discord.CustomActivity(name=doing[:120])

@@ -16,6 +16,7 @@ from mai.surfaces.discord.reading import touched
 _ALONE_MOST = 3
 #: A proposal older than this is not asked about any more.
 _WHY_FOR = timedelta(days=2)
+_LOOKED_AT_MOST = 1_000
 
 
 class Sweep:
@@ -76,7 +77,10 @@ class Sweep:
     async def _reasons(self) -> None:
         """Read the reasons that were given while nobody listened; ask where a kill prevented it."""
         core = self._desk.core
-        refused = [one for one in await self._desk.look(core.inbox.all) if self._lacks_why(one)]
+        rejected = await self._desk.look(
+            lambda: core.inbox.in_state(State.REJECTED, most=_LOOKED_AT_MOST)
+        )
+        refused = [one for one in rejected if self._lacks_why(one)]
         known = await self._desk.look(core.cards.all) if refused else {}
         cards = [
             card

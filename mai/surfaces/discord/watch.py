@@ -15,6 +15,8 @@ from mai.surfaces.discord.reach import Kind, Trouble
 from mai.text import chat_line
 
 _LOOK_EVERY_S = 1.0
+#: Of what has ended, only so many are looked at each time: nothing happens to older ones.
+_ENDED_MOST = 1_000
 _REMIND_AT_MOST = timedelta(hours=1)
 _REMIND_SHARE = 0.25
 
@@ -37,7 +39,7 @@ class Watch:
         await self._know_what_was_shown()
         while True:
             try:
-                proposals = await self._desk.look(self._desk.core.inbox.all)
+                proposals = await self._desk.look(self._newest)
                 self._compare(proposals)
                 await self._remind(proposals)
             except MaiError as error:  # a busy database is looked at again in a second
@@ -53,7 +55,12 @@ class Watch:
         """Take for shown what the cards of an earlier process show."""
         core = self._desk.core
         cards = await self._desk.look(core.cards.all)
-        for proposal in await self._desk.look(core.inbox.all):
+        listed = await self._desk.look(self._newest)
+        known = {proposal.id for proposal in listed}
+        for card in (card for mine in cards.values() for card in mine):
+            if card.state is not CardState.CLOSED and card.proposal not in known:
+                self._show(card.proposal)  # it ended long ago, and its card may not say so
+        for proposal in listed:
             mine = cards.get(proposal.id, [])
             if proposal.state.is_end and mine:
                 ok = all(_shows_end(card, proposal) for card in mine)
@@ -67,6 +74,9 @@ class Watch:
                 )
             if ok:
                 self._seen[proposal.id] = _look_of(proposal)
+
+    def _newest(self) -> list[Proposal]:
+        return self._desk.core.inbox.recent(_ENDED_MOST)
 
     def _compare(self, proposals: list[Proposal]) -> None:
         for proposal in reversed(proposals):  # the oldest first: it ends first
