@@ -31,10 +31,8 @@ def require_landed(services: Services) -> None:
     repo = services.repo
     for commit in repo.lately_landed(repo.branch()):
         head, proposal_id = commit.trailers.get("Mai-Ledger", ""), commit.trailers["Mai-Proposal"]
-        if not services.ledger.lacks(head) or not _ID.fullmatch(proposal_id):
-            continue
-        # What another Mai landed elsewhere is none of this ledger's: nothing of it is kept here.
-        if repo.refs.value(f"refs/mai/proposals/{proposal_id}"):
+        # What another Mai landed, elsewhere or in another work tree, this ledger never knew.
+        if services.ledger.lacks(head) and services.inbox.knows(proposal_id):
             raise LedgerLost(
                 f"Commit {commit.commit[:12]} was landed by a ledger that went on further than "
                 "this one. So nothing is answered or landed: `mai restore` lists the backups, "
@@ -45,8 +43,8 @@ def require_landed(services: Services) -> None:
 def recover(services: Services) -> list[Proposal]:
     """Record every landing that the branch shows and the ledger has no entry of.
 
-    A proposal that the ledger does not know counts only where this repository keeps its commit:
-    of a commit that another Mai landed elsewhere it has none.
+    A proposal that the ledger does not know counts only where this repository keeps its commit and
+    the branch's reflog has the landing: it may have been landed elsewhere, or in another work tree.
     """
     repo, inbox = services.repo, services.inbox
     branch = repo.branch()
@@ -58,12 +56,16 @@ def recover(services: Services) -> list[Proposal]:
         proposal_id = commit.trailers["Mai-Proposal"]
         if not _is_complete(commit.trailers):
             continue
-        if proposal_id not in known and proposal_id in kept:
+        if proposal_id not in known:
+            if proposal_id not in kept or not repo.refs.log_knows(
+                name, commit.commit, "mai: land "
+            ):
+                continue
             proposed = _proposed(commit, kept[proposal_id], branch, services)
-        elif proposal_id in known and not known[proposal_id].state.is_end:
-            proposed = None
-        else:
+        elif known[proposal_id].state.is_end:
             continue
+        else:
+            proposed = None
         landed = _landed(commit, name, services) | {"is_beside": name != branch}
         proposal = inbox.recover(proposal_id, proposed, landed)
         known[proposal_id] = proposal

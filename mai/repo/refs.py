@@ -149,11 +149,17 @@ class Refs:
         pairs = (line.removeprefix("refs/mai/proposals/").split("\0") for line in lines)
         return {name: oid for name, oid in pairs}  # noqa: C416 - the pairs are lists
 
-    def log_knows(self, branch: str, commit: str) -> bool:
-        """Whether the branch's reflog says that it ever stood for `commit`."""
+    def log_knows(self, branch: str, commit: str, said: str = "") -> bool:
+        """Whether the branch's reflog says that it ever stood for `commit`.
+
+        With `said`, only where the message with which it came to that begins so.
+        """
         path = self.place.common_dir / "logs" / "refs" / "heads" / check_branch(branch)
         log = read_small(path, limit_bytes=256 * 1024 * 1024) or ""
-        return any(line.split(" ", 2)[1:2] == [commit] for line in log.splitlines())
+        return any(
+            line.split(" ", 2)[1:2] == [commit] and line.partition("\t")[2].startswith(said)
+            for line in log.splitlines()
+        )
 
     def in_the_way(self, branch: str) -> str | None:
         """Say why git itself would rather not have `branch` moved, None where nothing is.

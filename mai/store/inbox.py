@@ -107,6 +107,10 @@ class Inbox:
         """
         return fold(self._ledger.entries(self._resolved(prefix)))
 
+    def knows(self, proposal_id: str) -> bool:
+        """Whether anything was ever recorded of the proposal of exactly that id."""
+        return next(self._ledger.entries(proposal_id), None) is not None
+
     def last(self, proposal_id: str, kind: str) -> Entry | None:
         """Return the proposal's latest entry of that kind, such as the plan of a `landing`."""
         entries = [entry for entry in self._ledger.entries(proposal_id) if entry.kind == kind]

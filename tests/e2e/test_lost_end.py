@@ -12,6 +12,7 @@ import pytest
 from mai.errors import LedgerLost
 from mai.pipeline.recover import require_landed
 from mai.proposal import Proposal, State
+from tests.gitrepo import GitRepo
 from tests.surfaces.serving import core_of, new_file, waiting
 from tests.workspace import COMMENT, Workspace
 
@@ -106,3 +107,18 @@ def test_what_another_mai_landed_elsewhere_stops_nobody(workspace: Workspace) ->
         mine = waiting(core, new_file("mine.py"))
         assert core.approve(mine.id, mine.digest, by="terminal:ana").state is State.LANDED
         assert core.recover() == []
+
+
+def test_a_linked_work_tree_has_an_inbox_of_its_own(workspace: Workspace) -> None:
+    """Its branch holds what was landed from the other one, whose refs it shares."""
+    with core_of(workspace) as core:
+        landed = waiting(core, new_file("one.py"))
+        core.approve(landed.id, landed.digest, by="terminal:ana")
+    linked = workspace.folder / "linked"
+    workspace.git("worktree", "add", "--quiet", "-b", "feature", str(linked))
+    other = Workspace(workspace.folder, GitRepo(linked), workspace.environment)
+    with core_of(other) as core:
+        mine = waiting(core, new_file("two.py"))
+        assert core.approve(mine.id, mine.digest, by="terminal:ana").state is State.LANDED
+        assert core.recover() == []
+        assert [one.id for one in core.history()] == [mine.id]
