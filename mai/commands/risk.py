@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from mai.commands.options import JsonOption, RepoOption
 
 if TYPE_CHECKING:
+    from mai.commands.risk_files import Passed
     from mai.proposal import Finding, RiskReport
 
 
@@ -22,7 +22,6 @@ _AGAINST = {
     "empty tree": "Judged against the empty tree: there is no commit yet",
     "hunks": "Judged by its hunks alone: the files they change are not here",
 }
-_CODE = frozenset({".py", ".pyi", ".pyw", ".ipynb"})
 
 
 def risk(
@@ -71,7 +70,8 @@ def _sarif(judged: dict[str, Any]) -> dict[str, Any]:
     from mai.risk.sarif import sarif
 
     found = (Finding(**each) for file in judged["files"] for each in file["findings"])
-    return sarif(found, __version__)
+    not_read = [(each["path"], each["why"]) for each in judged.get("not_read", ())]
+    return sarif(found, __version__, not_read)
 
 
 def _level(text: str | None) -> Any:
@@ -113,50 +113,39 @@ def _judge(
     }
 
 
-def _files(paths: list[Path], stdin: Path) -> Iterator[Path]:
-    """Yield the files named, and for a folder the code in it: no links, no hidden folders.
-
-    `-` stands for standard input, which goes to the file `stdin` first.
-    """
-    from mai.errors import UsageError
-    from mai.text import one_line
+def _files(paths: list[Path], stdin: Path) -> Iterator[Path | Passed]:
+    """Yield what is named; `-` stands for standard input, which goes to the file `stdin` first."""
+    from mai.commands.risk_files import find
 
     for path in paths:
-        if path.is_dir():
-            yield from _inside(path)
-        elif str(path) == "-":
+        if str(path) == "-":
             stdin.write_bytes(sys.stdin.buffer.read())
             yield stdin
-        elif path.is_file():
-            yield path
         else:
-            raise UsageError(f"There is no file {one_line(str(path))}.")
-
-
-def _inside(folder: Path) -> Iterator[Path]:
-    for place, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "__pycache__")))
-        for name in sorted(names):
-            file = Path(place, name)
-            if file.suffix in _CODE and file.is_file() and not file.is_symlink():
-                yield file
+            yield from find(path)
 
 
 def _judge_paths(paths: list[Path]) -> dict[str, Any]:
     from mai import scratch
     from mai.commands.output import progress
+    from mai.commands.risk_files import Passed
     from mai.proposal import Level
     from mai.repo_policy import RepoPolicy
     from mai.risk.policy import Policy
-    from mai.risk.score import score_paths
+    from mai.risk.score import passed_by, score_paths
     from mai.settings import load
 
     policy = Policy.of(load(), RepoPolicy())
     with scratch.folder("risk") as folder:
         stdin = folder / "stdin.py"
-        files = list(_files(paths, stdin))
+        found = list(_files(paths, stdin))
+        files = [each for each in found if isinstance(each, Path)]
+        passed = [each for each in found if isinstance(each, Passed)]
         with progress(len(files)) as step:
             reports = list(score_paths(files, policy, progress=step))
+    reports += [passed_by(each.path, each.why, policy) for each in passed if not each.is_known]
+    not_read = [(report.path, report.unread) for report in reports if report.unread]
+    not_read += [(each.path, each.why) for each in passed if each.is_known]
     judged = [
         {
             "path": _shown(report.path, stdin),
@@ -172,6 +161,8 @@ def _judge_paths(paths: list[Path]) -> dict[str, Any]:
         "level": Level.highest(report.level for report in reports),
         "score": sum(report.score for report in reports),
         "files": judged,
+        "read": len(reports) + sum(each.is_known for each in passed) - len(not_read),
+        "not_read": [{"path": _shown(path, stdin), "why": why} for path, why in not_read],
         "error": None,
     }
 
@@ -217,6 +208,10 @@ def _print(judged: dict[str, Any]) -> None:
     if "context" in judged:
         commit = f" {judged['commit'][:12]}" if judged["commit"] else ""
         line(f"{_AGAINST[judged['context']]}{commit}.")
+    if "read" in judged:
+        line(f"{judged['read']} files read." if judged["read"] != 1 else "1 file read.")
+        for each in judged["not_read"]:
+            line(f"Not read: {path_line(each['path'])}: {one_line(each['why'])}.")
     line(f"{MARKS[judged['level']]}")
 
 

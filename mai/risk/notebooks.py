@@ -14,7 +14,7 @@ _MAGIC = ("!", "%")
 
 def is_notebook(path: str) -> bool:
     """Whether `path` names a Jupyter notebook."""
-    return path.endswith(".ipynb")
+    return path.lower().endswith(".ipynb")
 
 
 def code_of(data: bytes) -> bytes | None:

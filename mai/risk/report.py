@@ -16,12 +16,13 @@ _MAXIMUM_ALIKE = 8
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """What one file says, judged as if wholly new."""
+    """What one file says, judged as if wholly new. `unread` says why it could not be, if so."""
 
     path: Path
     level: Level
     score: int
     findings: tuple[Finding, ...]
+    unread: str = ""
 
 
 def ordered(findings: Iterable[Finding], policy: Policy) -> tuple[Finding, ...]:

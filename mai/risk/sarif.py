@@ -20,10 +20,13 @@ _LEVELS = {Level.LOW: "note", Level.MEDIUM: "warning", Level.HIGH: "error", Leve
 _SEVERITY = {Level.LOW: "2.0", Level.MEDIUM: "5.0", Level.HIGH: "8.0", Level.BLOCKED: "9.5"}
 
 
-def sarif(findings: Iterable[Finding], version: str) -> dict[str, Any]:
+def sarif(
+    findings: Iterable[Finding], version: str, not_read: Iterable[tuple[str, str]] = ()
+) -> dict[str, Any]:
     """Return a SARIF log with one run; `version` is Mai's.
 
-    Columns count from 1 there. A finding about a path alone has no region.
+    Columns count from 1 there. A finding about a path alone has no region. What was `not_read`,
+    with its reason, becomes notifications of the run.
     """
     findings = list(findings)
     ids = sorted({finding.rule for finding in findings})
@@ -37,6 +40,8 @@ def sarif(findings: Iterable[Finding], version: str) -> dict[str, Any]:
         "columnKind": "unicodeCodePoints",
         "results": [_result(finding, ids) for finding in findings],
     }
+    if notices := [_notice(path, why) for path, why in not_read]:
+        run["invocations"] = [{"executionSuccessful": True, "toolExecutionNotifications": notices}]
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
@@ -68,6 +73,15 @@ def _result(finding: Finding, ids: list[str]) -> dict[str, Any]:
         "locations": [{"physicalLocation": location}],
         "partialFingerprints": {"mai/v1": _fingerprint(finding)},
         "properties": {"level": finding.level.value, "capability": finding.capability},
+    }
+
+
+def _notice(path: str, why: str) -> dict[str, Any]:
+    location = {"physicalLocation": {"artifactLocation": {"uri": _uri(path)}}}
+    return {
+        "level": "warning",
+        "message": {"text": f"Not read: {why}."},
+        "locations": [location],
     }
 
 

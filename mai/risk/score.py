@@ -8,10 +8,10 @@ from pathlib import Path
 
 from mai.errors import Cancelled
 from mai.events import Cancel
-from mai.proposal import FileChange, Finding, RiskReport
+from mai.proposal import FileChange, Finding, Level, RiskReport
 from mai.protocols import Snapshot
 from mai.risk import metadata, notebooks, paths, text, tree, undo
-from mai.risk.content import judge_content
+from mai.risk.content import judge_content, unjudged
 from mai.risk.facts import Facts
 from mai.risk.hunks import PatchedFile, judge_hunks, unreadable, version_of_lines
 from mai.risk.judge import judge_gains
@@ -248,8 +248,9 @@ def score_paths(
 ) -> Iterator[FileReport]:
     """Yield a report per file, each judged as if wholly new, in the order given.
 
-    Rules that compare with a tree (shadowing, case, modes) are off. A file that cannot be read is
-    BLOCKED with the reason.
+    Rules that compare with a tree (shadowing, case, modes) are off, and no file is known to be a
+    test. A file that cannot be read is BLOCKED with the reason, and one of a kind that cannot be
+    judged is MEDIUM at least.
 
     Args:
         files: paths of files on disk; what is a folder is skipped.
@@ -260,19 +261,38 @@ def score_paths(
         for path in files:
             if progress is not None:
                 progress(path)
-            findings = list(_judge_whole(parser, path))
-            report = report_of(findings, policy)
-            yield FileReport(path, report.level, report.score, report.findings)
+            try:
+                data = path.read_bytes()
+            except OSError as error:
+                why = f"it cannot be read: {error.strerror}"
+                found = [paths.finding("text.unreadable", str(path), f"{_begun(why)}.")]
+            else:
+                why = unjudged(str(path), data)
+                found = list(_judge_whole(parser, str(path), data))
+                if why and not any(each.level >= Level.MEDIUM for each in found):
+                    found.append(unreadable(str(path), f"{_begun(why)}, so it cannot be judged."))
+                why = why or _too_large(found)
+            report = report_of([*paths.judge_name(_from_here(path)), *found], policy)
+            yield FileReport(path, report.level, report.score, report.findings, why)
 
 
-def _judge_whole(parser: Parser, path: Path) -> Iterator[Finding]:
-    shown = str(path)
-    yield from paths.judge_name(_from_here(path))
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        yield paths.finding("text.unreadable", str(path), f"It cannot be read: {error.strerror}.")
-        return
+def passed_by(path: Path, why: str, policy: Policy) -> FileReport:
+    """Return what is said of a path below a folder that was not read."""
+    found = unreadable(str(path), f"{_begun(why)}, so it was not judged.")
+    report = report_of([found], policy)
+    return FileReport(path, report.level, report.score, report.findings, why)
+
+
+def _begun(clause: str) -> str:
+    return clause[:1].upper() + clause[1:]
+
+
+def _too_large(found: Sequence[Finding]) -> str:
+    is_too_large = any(each.rule == "text.too-large" for each in found)
+    return "it is too large to be judged" if is_too_large else ""
+
+
+def _judge_whole(parser: Parser, shown: str, data: bytes) -> Iterator[Finding]:
     yield from judge_content(shown, data, None)
     facts = _facts(parser, shown, data, in_full=False)
     if facts is None:

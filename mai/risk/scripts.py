@@ -84,6 +84,24 @@ _NAMES = (
     ".envrc",
     "crontab",
 )
+_PROSE = (
+    *(".md", ".rst", ".txt", ".adoc", ".csv", ".tsv", ".css", ".tcss", ".svg", ".po", ".pot"),
+    *(".typed", ".lock", ".log", ".bib", ".tex", ".jsonl", ".in", ".patch", ".diff"),
+)
+_PROSE_NAMES = frozenset(
+    {
+        *("authors", "changelog", "changes", "codeowners", "contributing", "contributors"),
+        *("copying", "history", "licence", "license", "maintainers", "news", "notice", "readme"),
+        *("security", "todo", "version"),
+    }
+)
+#: Lists of paths and settings of tools that name no program.
+_LISTS = frozenset(
+    {
+        *(".gitignore", ".gitattributes", ".gitkeep", ".dockerignore", ".npmignore", ".mailmap"),
+        *(".editorconfig", ".git-blame-ignore-revs", ".python-version", "manifest.in"),
+    }
+)
 _NETWORK_TO_SHELL = re.compile(
     r"\b(?:curl|wget|fetch|iwr|Invoke-WebRequest|nc|ncat)\b[^\n|;]*\|\s*(?:sudo\s+)?(?:env\s+)?(?:[\w./]*/)?"
     r"(?:ba|z|k|da|a)?sh\b|\b(?:curl|wget)\b[^\n|]*\|\s*(?:sudo\s+)?(?:python|perl|ruby|node|php)\S*"
@@ -112,7 +130,7 @@ def judge_script(path: str, data: bytes, base: bytes | None) -> Iterator[Finding
         base: its content before, or None where it is new.
     """
     language = language_of(path, data)
-    if language is None and not _is_text(path):
+    if language is None and not is_text(path):
         return
     before = set((base or b"").decode("utf-8", "replace").splitlines())
     lines = data.decode("utf-8", "replace").splitlines()
@@ -140,9 +158,16 @@ def language_of(path: str, data: bytes) -> str | None:
     return None
 
 
-def _is_text(path: str) -> bool:
+def is_text(path: str) -> bool:
+    """Whether `path` names a text that is judged line by line: settings, YAML, container files."""
     name = path.rpartition("/")[2].lower()
     return name.endswith(_TEXTS) or name.startswith(_NAMES)
+
+
+def is_prose(path: str) -> bool:
+    """Whether `path` names a text that people read and nothing runs."""
+    name = path.rpartition("/")[2].lower()
+    return name.endswith(_PROSE) or name.partition(".")[0] in _PROSE_NAMES or name in _LISTS
 
 
 def _judge_lines(path: str, new: list[tuple[int, str]]) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from mai.proposal import Finding
+from mai.risk.kinds import has_python_name
 from mai.risk.paths import finding
 
 MAXIMUM_BYTES = 2_000_000
@@ -43,7 +44,7 @@ def judge_bytes(path: str, data: bytes, base: bytes | None) -> Iterator[Finding]
         data: its content now.
         base: its content before, or None where it is new.
     """
-    is_python = path.endswith((".py", ".pyi", ".pyw"))
+    is_python = has_python_name(path)
     if b"\0" in data and not (base and b"\0" in base):
         if is_python or not is_binary(data):
             yield finding(
