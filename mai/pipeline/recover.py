@@ -32,7 +32,7 @@ def require_landed(services: Services) -> None:
     for commit in repo.lately_landed(repo.branch()):
         head, proposal_id = commit.trailers.get("Mai-Ledger", ""), commit.trailers["Mai-Proposal"]
         # What another Mai landed, elsewhere or in another work tree, this ledger never knew.
-        if services.ledger.lacks(head) and services.inbox.knows(proposal_id):
+        if services.inbox.knows(proposal_id) and services.ledger.lacks(head):
             raise LedgerLost(
                 f"Commit {commit.commit[:12]} was landed by a ledger that went on further than "
                 "this one. So nothing is answered or landed: `mai restore` lists the backups, "

@@ -104,7 +104,7 @@ def _ledger_problems(settings: Settings, found: Contents) -> tuple[list[str], bo
     for repo in sorted({*found.heads, *_witnessed(settings)}):
         witness = witnesses.get(repo)
         has_witness = witness is not None and witness.exists()
-        seen = witness.read() if witness is not None else None
+        seen = _seen(witness) if witness is not None else None
         try:
             links = _links(found.path, repo, until_s)
         except TimeoutError:
@@ -133,7 +133,7 @@ def _is_held(settings: Settings, found: Contents) -> bool:
     lost = {
         repo: found.heads.get(repo, (0, ""))[0]
         for repo, witness in _witnesses(settings).items()
-        if (line := witness.read()) and not contents.holds(found.path, {repo: line})
+        if (line := _seen(witness)) and not contents.holds(found.path, {repo: line})
     }
     sound = [one for one in restoring.choices(found.path) if one.kind is Kind.SOUND]
     return any(
@@ -171,12 +171,12 @@ def _witnesses(settings: Settings) -> dict[str, Witness]:
 
 def _witnessed(settings: Settings) -> list[str]:
     """Return the repositories of which a witness saw at least one entry, or cannot be read."""
-    seen = []
-    for repo, witness in _witnesses(settings).items():
-        try:
-            line = witness.read()
-        except StoreError:
-            line = None
-        if line is None or line[0] > 0:
-            seen.append(repo)
-    return seen
+    lines = {repo: _seen(witness) for repo, witness in _witnesses(settings).items()}
+    return [repo for repo, line in lines.items() if line is None or line[0] > 0]
+
+
+def _seen(witness: Witness) -> tuple[int, str] | None:
+    try:
+        return witness.read()
+    except StoreError:  # not readable for this user
+        return None

@@ -16,6 +16,18 @@ from mai.text import one_line
 _PRIMARY = 0xFF  # the low byte of an extended result code (https://sqlite.org/rescode.html)
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _WAIT_S = 1.0
+#: The last entry of each ledger. It steps from repo to repo in the index: however many entries
+#: there are, this takes a moment.
+_ENDS = """
+    WITH RECURSIVE repos (repo) AS (
+        SELECT min(repo) FROM ledger
+        UNION ALL
+        SELECT (SELECT min(repo) FROM ledger WHERE repo > repos.repo)
+        FROM repos WHERE repos.repo IS NOT NULL
+    )
+    SELECT ledger.repo, number, hash, at FROM repos JOIN ledger ON ledger.repo = repos.repo
+    WHERE number = (SELECT max(number) FROM ledger WHERE repo = repos.repo)
+"""
 
 
 class Kind(StrEnum):
@@ -135,22 +147,14 @@ def _look(path: Path, connection: sqlite3.Connection) -> Contents:
     applied = {number for (number,) in connection.execute("SELECT number FROM migrations")}
     if applied - {migration.number for migration in MIGRATIONS}:
         return Contents(path, Kind.NEWER, "it was written by a newer Mai")
-    heads = {
-        str(repo): (int(number), str(last))
-        for repo, number, last in connection.execute(
-            # SQLite gives the other columns of the row that has the maximum.
-            "SELECT repo, max(number), hash FROM ledger GROUP BY repo"
-        )
-    }
-    last_at = connection.execute(
-        "SELECT max(at) FROM ledger WHERE (repo, number) IN "
-        "(SELECT repo, max(number) FROM ledger GROUP BY repo)"
-    ).fetchone()[0]
+    ends = connection.execute(_ENDS).fetchall()
+    heads = {str(repo): (int(number), str(last)) for repo, number, last, _ in ends}
+    last_at = max((str(at) for *_, at in ends), default="")
     has_memory = "memories" in names
     memories = (
         connection.execute("SELECT count(*) FROM memories").fetchone() if has_memory else (0,)
     )
-    return Contents(path, Kind.SOUND, "", heads, str(last_at or ""), int(memories[0]))
+    return Contents(path, Kind.SOUND, "", heads, last_at, int(memories[0]))
 
 
 def _reason(error: sqlite3.Error) -> str:

@@ -36,7 +36,9 @@ class Restored:
 
 def choices(database: Path) -> list[Contents]:
     """Return what can be put in place, the best first: backups, and what was set aside before."""
-    aside = sorted((database.parent / _FOLDER).glob(f"{database.stem}-*.db"), reverse=True)
+    aside = sorted(
+        (database.resolve().parent / _FOLDER).glob(f"{database.stem}-*.db"), reverse=True
+    )
     paths = [*(path for _, path in reversed(backups.made(database))), *aside]
     found = [contents.read(path, checks_pages=True) for path in paths]
     return sorted(found, key=lambda one: (one.kind is Kind.SOUND, one.rows), reverse=True)
@@ -49,10 +51,10 @@ def find(database: Path, name: str) -> Path:
         UsageError: there is no such file.
     """
     given = Path(name).expanduser()
-    places = (given, backups.folder_of(database) / name, database.parent / _FOLDER / name)
+    places = (given, backups.folder_of(database) / name, database.resolve().parent / _FOLDER / name)
     for place in places:
         if place.is_file():
-            return place.absolute()
+            return place.resolve()
     raise UsageError(f"There is no backup {name}: `mai restore` lists what there is.")
 
 
@@ -64,14 +66,14 @@ def restore(database: Path, backup: Path, now: datetime, busy_timeout_s: float) 
         StoreCorrupt: the backup is damaged or empty.
         StoreError: one of the two is not this Mai's, or a file cannot be used.
     """
-    database = database.absolute()
-    files.make_folder(database.parent)
+    files.make_folder(database.absolute().parent)
     with (
-        files.locked(files.opening_lock(database), busy_timeout_s),
-        files.alone(files.presence_lock(database)),
+        files.locked(files.opening_lock(database.absolute()), busy_timeout_s),
+        files.alone(files.presence_lock(database.absolute())),
         files.os_errors(database),
     ):
         finish(database)
+        database = database.resolve()
         found = _checked(database, backup)
         partial = database.with_name(f".{database.name}{_PARTIAL}")
         partial.unlink(missing_ok=True)  # of a process that died half-way
@@ -94,6 +96,7 @@ def finish(database: Path) -> Path | None:
 
     The caller holds the opening lock. Without such a restore nothing is done.
     """
+    database = database.resolve()  # SQLite keeps what belongs to it beside the file itself
     with files.os_errors(database):
         aside: Path | None = None
         for decided in sorted(database.parent.glob(f"{database.name}{_DECIDED}*")):
@@ -107,6 +110,7 @@ def finish(database: Path) -> Path | None:
 
 def is_unfinished(database: Path) -> bool:
     """Whether a restore was decided and not finished yet."""
+    database = database.resolve()
     return any(database.parent.glob(f"{database.name}{_DECIDED}*"))
 
 

@@ -223,3 +223,17 @@ def test_choices_come_best_first_and_say_what_is_wrong(hot: tuple[Path, Path]) -
     assert second.kind is Kind.DAMAGED
     with pytest.raises(StoreCorrupt):
         restoring.restore(database, second.path, START, 1)
+
+
+def test_a_database_behind_a_link_is_set_aside_where_it_lies(
+    hot: tuple[Path, Path], tmp_path: Path
+) -> None:
+    database, backup = hot
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "elsewhere" / "mai.db"
+    link.symlink_to(Path("..") / database.parent.name / database.name)
+    done = restoring.restore(link, backup, START, 1)
+    assert done.set_aside is not None
+    assert rows(done.set_aside) >= 60
+    assert link.is_symlink()
+    assert rows(link) == rows(database) == 5
