@@ -129,11 +129,11 @@ class Machine:
             out, _ = process.communicate(data.encode(), timeout=wait_s)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.communicate()
-            assert process.returncode == -signal.SIGKILL
-            self.killed[command] += 1
-            self.dead.add(str(process.pid))
-            return True
+            out, _ = process.communicate()
+            if process.returncode == -signal.SIGKILL:  # else it had ended by itself just before
+                self.killed[command] += 1
+                self.dead.add(str(process.pid))
+                return True
         took_s = time.monotonic() - started_s
         self.seconds[command] = took_s if usual_s is None else 0.7 * usual_s + 0.3 * took_s
         told = json.loads(out)
