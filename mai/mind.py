@@ -73,7 +73,7 @@ class Mind:
         from mai.agent.task import Steering
 
         task_id = new_task_id()
-        hooks = self._hooks(task_id, cancel, approve_plan, steering or Steering())
+        hooks = self._hooks(task_id, cancel, approve_plan, steering or Steering(), None)
         return carry_out(task, self._means(cancel), hooks, task_id)
 
     def improve(self, rounds: int, pattern: str | None, cancel: Cancel) -> Iterator[Proposal]:
@@ -93,7 +93,7 @@ class Mind:
         )
         for made, draft in enumerate(found, 1):
             try:
-                yield self._improved(draft, means)
+                yield self._improved(draft, means, pattern)
             except MaiError as error:
                 if error.exit_code != _DOES_NOT_APPLY:
                     raise
@@ -101,14 +101,14 @@ class Mind:
             if made >= rounds:
                 return
 
-    def _improved(self, draft: Draft, means: Means) -> Proposal:
+    def _improved(self, draft: Draft, means: Means, pattern: str | None) -> Proposal:
         from mai.agent.loop import new_task_id, see_through
         from mai.agent.task import Steering
 
         if isinstance(means.provider, CanImprove):
-            return self._submit(_submission(draft), means.cancel)
+            return self._submit(_submission(draft, pattern), means.cancel)
         task_id = new_task_id()
-        hooks = self._hooks(task_id, means.cancel, None, Steering())
+        hooks = self._hooks(task_id, means.cancel, None, Steering(), pattern)
         return see_through(draft, means, hooks, task_id)
 
     def _means(self, cancel: Cancel) -> Means:
@@ -124,7 +124,12 @@ class Mind:
         )
 
     def _hooks(
-        self, task_id: str, cancel: Cancel, approve_plan: ApprovePlan | None, steering: Steering
+        self,
+        task_id: str,
+        cancel: Cancel,
+        approve_plan: ApprovePlan | None,
+        steering: Steering,
+        pattern: str | None,
     ) -> Hooks:
         from mai.agent.loop import Hooks
 
@@ -138,7 +143,7 @@ class Mind:
             ledger.append(kind, task_id, self._redactor(None, "", data))
 
         return Hooks(
-            submit=lambda draft: self._submit(_submission(draft), cancel),
+            submit=lambda draft: self._submit(_submission(draft, pattern), cancel),
             publish=self._events.publish,
             record=record,
             note=note,
@@ -264,8 +269,8 @@ class Mind:
         return self._services.events
 
 
-def _submission(draft: Draft) -> Submission:
-    return Submission(draft.edits, draft.title, draft.why, draft.author)
+def _submission(draft: Draft, pattern: str | None) -> Submission:
+    return Submission(draft.edits, draft.title, draft.why, draft.author, draft.paths, pattern or "")
 
 
 def _summary(provider: Provider, batch: Sequence[Note], cancel: Cancel) -> str:

@@ -186,13 +186,14 @@ class Draft:
     """A change somebody would like made, before any of it was applied.
 
     `edits` is text as `mai.edits.parse` reads it: a diff or edit blocks. `author` is what wrote
-    it, such as `ruff (reflex)`.
+    it, such as `ruff (reflex)`. `paths` are the only ones that it may change; empty: any.
     """
 
     title: str
     why: str
     edits: str
     author: str
+    paths: tuple[str, ...] = ()
 
 
 class Snapshot(Protocol):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from mai.agent.asking import file_label
 from mai.agent.formats import room_for_code
 from mai.agent.reply import TITLE_CHARACTERS, Reply, read_reply
+from mai.agent.scope import outside
 from mai.agent.targets import Target, targets
 from mai.edits.apply import apply
 from mai.edits.nouns import BaseFile
@@ -108,19 +109,20 @@ def _improve(
 
     def replied(context: int) -> Reply:
         request = load("improve").request(parts, context_tokens=context)
-        return _answered(provider, snapshot, request, cancel)
+        return _answered(provider, snapshot, request, target.path, cancel)
 
     reply = refitted(provider, replied)
     if reply.is_nothing:
         return None
     title = reply.title or title_line(f"Improve {target.path}", TITLE_CHARACTERS)
-    return Draft(title, reply.why, reply.edits, f"{provider.model} ({provider.name})")
+    author = f"{provider.model} ({provider.name})"
+    return Draft(title, reply.why, reply.edits, author, (target.path,))
 
 
 def _answered(
-    provider: Provider, snapshot: Snapshot, request: ChatRequest, cancel: Cancel
+    provider: Provider, snapshot: Snapshot, request: ChatRequest, path: str, cancel: Cancel
 ) -> Reply:
-    """Ask until the answer's edits apply, or it says there are none, three times at most.
+    """Ask until the answer's edits apply to `path`, or it says there are none, at most three times.
 
     The last edits are handed on even where they do not apply: whoever submits them says why.
     """
@@ -139,7 +141,7 @@ def _answered(
                 raise
             break  # a long exchange may no longer fit; what is there can still be judged
         reply = read_reply(answer)
-        fault = "" if reply.is_nothing else _fault(reply.edits, snapshot)
+        fault = "" if reply.is_nothing else _fault(reply.edits, snapshot, path)
         if not fault:
             return reply
         last = reply if reply.edits else last
@@ -153,8 +155,8 @@ def _answered(
     return last
 
 
-def _fault(edits: str, snapshot: Snapshot) -> str:
-    """Return why `edits` do not apply, in a sentence, empty where they do."""
+def _fault(edits: str, snapshot: Snapshot, path: str) -> str:
+    """Return in a sentence why `edits` do not apply to `path` alone; empty where they do."""
     if not edits:
         return "There is no fenced file in that answer."
 
@@ -163,7 +165,7 @@ def _fault(edits: str, snapshot: Snapshot) -> str:
         return None if data is None else BaseFile(data)
 
     try:
-        apply(parse(edits), read)
+        made = apply(parse(edits), read)
     except EditError as error:
         return str(error)
-    return ""
+    return outside(made, snapshot, (path,))

@@ -90,9 +90,12 @@ def see_through(draft: Draft, means: Means, hooks: Hooks, task_id: str = "") -> 
     work = Work(
         f"{draft.title}\n{draft.why}".strip(),
         plan=plan_of_draft,
-        places=places_of(draft.edits),
+        places=tuple(
+            one for one in places_of(draft.edits) if not draft.paths or one.path in draft.paths
+        ),
         edits=(draft.edits,),
         is_direct=True,
+        scope=draft.paths,
     )
     return run.rounds(work)
 
@@ -110,6 +113,8 @@ class _Run:
         if not work.is_direct:
             work = self._agreed(work)
             work = self._stage("locate", work, locate)
+            # A plan that was agreed to says which files the change is about.
+            work = replace(work, scope=tuple(dict.fromkeys(one.path for one in work.places)))
         return self.rounds(work)
 
     def _agreed(self, work: Work) -> Work:
@@ -160,7 +165,7 @@ class _Run:
         assert work.plan is not None  # noqa: S101 - there is no edit without one
         self._check_stopped()
         title = work.plan.title or title_line(work.task)
-        proposal = self.hooks.submit(self.means.draft(title, work.plan.why, work.text))
+        proposal = self.hooks.submit(self.means.draft(title, work.plan.why, work.text, work.scope))
         self.hooks.note(proposal.id, {"task": self.task_id, "round": work.rounds})
         return proposal
 

@@ -94,6 +94,8 @@ class Work:
     #: Edit blocks or a diff, by the group of places that they were written for.
     edits: tuple[str, ...] = ()
     diff: str = ""
+    #: The only paths that the change may touch; empty: any.
+    scope: tuple[str, ...] = ()
     #: The model wrote the change at once, without a plan.
     is_direct: bool = False
     fault: Fault | None = None
@@ -146,6 +148,6 @@ class Means:
         """How what is written here is signed."""
         return f"{self.provider.model} ({self.provider.name})"
 
-    def draft(self, title: str, why: str, edits: str) -> Draft:
+    def draft(self, title: str, why: str, edits: str, paths: tuple[str, ...] = ()) -> Draft:
         """Return a draft signed by this model."""
-        return Draft(title, why, edits, self.author)
+        return Draft(title, why, edits, self.author, paths)

@@ -103,6 +103,7 @@ class ReflexProvider:
             why(reflex, {path: found[path] for path in changed}),
             "".join(file_diff(path, files[path], data) for path, data in changed.items()),
             f"{self.model} (reflex)",
+            tuple(changed),
         )
 
 

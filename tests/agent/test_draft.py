@@ -122,3 +122,31 @@ def test_what_was_refused_stands_before_the_model() -> None:
         assert list(found) == []
         question = server.chats[0]["messages"][-1]["content"]
     assert "what was refused stays refused\n```\n- The person refused: Rename mean" in question
+
+
+BESIDE = f"calc/tiny.py\n```python\nx = 2\n```\n\n{EDITS}"
+
+
+def test_an_answer_that_changes_another_file_is_asked_for_again(tmp_path: Path) -> None:
+    with OllamaServer(ServedModel("tiny:latest")) as server:
+        server.answers(REPLY.replace(EDITS, BESIDE), REPLY)
+        provider = OllamaProvider(server.url, "tiny")
+        found = draft_improvement(provider, SNAPSHOT, "calc/core.py", frozenset(), Cancel())
+        again = server.chats[-1]["messages"][-1]["content"]
+    assert "It changes calc/tiny.py. Change only calc/core.py." in again
+    assert found.paths == ("calc/core.py",)
+    assert "calc/tiny.py" not in found.edits
+
+
+def test_a_file_that_is_given_back_as_it_was_is_no_change(tmp_path: Path) -> None:
+    same = f"calc/tiny.py\n```python\nx = 1\n```\n\n{EDITS}"
+    provider = playing(tmp_path, REPLY.replace(EDITS, same))
+    found = draft_improvement(provider, SNAPSHOT, None, frozenset(), Cancel())
+    assert "calc/tiny.py" in found.edits
+
+
+def test_a_reflex_names_the_files_that_it_changes() -> None:
+    snapshot = MemorySnapshot({"m.py": b"import os\n\n\ndef f(x):\n    return x == None\n"})
+    found = list(drafts(ReflexProvider(), snapshot, cancel=Cancel()))
+    assert found
+    assert {path for draft in found for path in draft.paths} == {"m.py"}

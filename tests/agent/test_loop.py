@@ -99,8 +99,10 @@ def test_a_bare_edit_takes_its_title_from_the_task(tmp_path: Path) -> None:
             "calc/core.py\n```python\ndef mean(values):\n# ... rest of the code\n```\n",
             "leaves lines",
         ),
+        (f"calc/tiny.py\n```python\nx = 2\n```\n\n{CODE}", "It changes calc/tiny.py."),
+        (f"new.py\n```python\nx = 2\n```\n\n{CODE}", "Change only calc/core.py."),
     ],
-    ids=["nowhere", "no Python", "words", "elided"],
+    ids=["nowhere", "no Python", "words", "elided", "another file", "a new file"],
 )
 def test_what_does_not_work_goes_back_with_the_reason(bad: str, reason: str) -> None:
     provider, gate = Watched([PLAN, bad, CODE, FINE]), Gate()

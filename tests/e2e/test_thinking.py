@@ -86,6 +86,18 @@ def test_an_idea_that_does_not_apply_is_said_and_leaves_nothing(workspace: Works
     assert workspace.git("for-each-ref", "refs/mai") == ""
 
 
+def test_an_idea_that_changes_another_file_is_never_proposed(workspace: Workspace) -> None:
+    transcript = workspace.folder / "transcript.jsonl"
+    idea = "Title: Wrong\nWhy: It is.\n\ncalc/other.py\n```python\nX = 1\n```\n"
+    transcript.write_text("".join(json.dumps({"text": idea}) + "\n" for _ in range(9)))
+    scripted = {"MAI_PROVIDER": "scripted", "MAI_TRANSCRIPT": str(transcript)}
+    ran = workspace.mai("improve", "--path", "calc/core.py", "--json", environment=scripted)
+    assert ran.json["proposals"] == []
+    assert "calc/other.py" in ran.err
+    assert workspace.mai("pending", "--json").json["proposals"] == []
+    assert workspace.git("for-each-ref", "refs/mai") == ""
+
+
 def test_a_repos_own_test_command_decides(workspace: Workspace) -> None:
     policy = 'test_command = "python3 -m unittest -q check.py"\n[limits]\nmemory_mb = 128\n'
     check = (

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from mai.agent.asking import decide, request
 from mai.agent.feedback import clipped
+from mai.agent.scope import outside
 from mai.agent.task import Fault, Means, Work
 from mai.edits.apply import apply
 from mai.edits.check import check
@@ -57,6 +58,8 @@ def self_check(work: Work, means: Means) -> Work:
         made = apply(parse(work.text), read)
     except EditError as error:
         return replace(work, fault=Fault("apply", clipped(str(error))))
+    if fault := outside(made, means.snapshot, work.scope):
+        return replace(work, fault=Fault("apply", clipped(fault)))
     after = {path: file.data for path, file in made.items() if file is not None}
     problems = check(base, after, _CHECK_TIMEOUT_S)
     if problems:
