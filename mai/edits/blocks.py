@@ -12,6 +12,7 @@ from mai.edits.labels import beside, label
 from mai.edits.markers import halves, is_loose_marker, is_search, is_tag, search_end
 from mai.edits.nouns import Edit, SearchReplace, SymbolEdit, WholeFile
 from mai.edits.paths import checked_path
+from mai.edits.strays import refuse_strays
 from mai.errors import EditError
 from mai.text import one_line
 
@@ -49,9 +50,13 @@ def parse_blocks(lines: Sequence[str], budget: Budget) -> list[Edit]:
             searched = named
             continue
         try:
-            edits.extend(block.diffs(budget) if block.is_diff else block.edits())
+            made = list(block.diffs(budget) if block.is_diff else block.edits())
         except _UnplacedError as error:
             unplaced.append(error)
+            made = []
+        if not made:
+            block.refuse_strays()
+        edits.extend(made)
         previous_end = fence.end
         # A SEARCH that names no file goes on in the file of the one before.
         searched = edits[-1].path if edits and isinstance(edits[-1], SearchReplace) else ""
@@ -66,15 +71,9 @@ class _UnplacedError(EditError):
 
 
 def _refuse_loose(lines: Sequence[str], fences: Sequence[Fence]) -> None:
-    """Raise where a diff or a marker stands outside the fences: it would be skipped as prose."""
+    """Raise where a part of a patch or a marker is outside the fences: it would be skipped."""
     inside = {at for fence in fences for at in range(fence.start, fence.end + 1)}
-    for at, line in enumerate(lines):
-        if at not in inside and is_loose_marker(line):
-            raise EditError(f"Line {at + 1}: this marker belongs to no block that can be read.")
-    encoded = [b"" if at in inside else line.encode() for at, line in enumerate(lines)]
-    for at in range(len(encoded)):
-        if starts_diff(encoded, at):
-            raise EditError(f"Line {at + 1}: a diff beside edit blocks must be in a fence too.")
+    refuse_strays([b"" if at in inside else line.encode() for at, line in enumerate(lines)])
 
 
 class _Block:
@@ -141,6 +140,11 @@ class _Block:
             yield self._whole(inside, first + 1)
         elif self._language not in _SHOWN_ONLY:
             raise _UnplacedError(str(self._error(self._no_path(first))))
+
+    def refuse_strays(self) -> None:
+        """Raise where a block that is passed over shows a part of a patch."""
+        lines = [line.encode() for line in self._lines]
+        refuse_strays(lines, self._first + 1, takes_commands=self._language in _SHOWN_ONLY)
 
     def _is_label(self, at: int, marker: int) -> bool:
         between = self._lines[at + 1 : marker]

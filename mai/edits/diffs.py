@@ -1,7 +1,8 @@
 """Unified and git diffs, as bytes: new, deleted, renamed, copied, mode changes, binary.
 
 The grammar is that of git-diff(1), "Generating patch text with -p", and of POSIX `diff -u`. Mail
-headers and prose before the first file are skipped. Everything else must be understood.
+headers and prose around them are skipped, unless they are shaped like a part of some patch.
+Everything else must be understood.
 """
 
 from __future__ import annotations
@@ -23,20 +24,18 @@ from mai.edits.hunks import HunkReader, starts_file
 from mai.edits.labels import label
 from mai.edits.markers import is_search
 from mai.edits.nouns import BinaryPatch, FileDiff, Hunk
+from mai.edits.strays import after_announcements, is_announcement, shape_at, stray
 from mai.errors import EditError
 
 _PACKED = re.compile(rb"(literal|delta) (\d{1,12})")
 # Where a mail or a commit of a series begins, prose is expected again.
 _SERIES = re.compile(rb"(?:From|commit) [0-9a-f]{40}")
-# What these announce is not in the text, so that the rest would be half a change.
-_ELSEWHERE = re.compile(rb"Submodule .+ [0-9a-f]{7,64}\.{2,3}[0-9a-f]{7,64}|Only in .+: .+")
-_KNOWN_JUNK = (b"Index: ", b"===", b"diff -", b"diff --no-index")
 _FULL_ID_DIGITS = frozenset({40, 64})
 
 
 def starts_diff(lines: Sequence[bytes], at: int) -> bool:
-    """Whether a diff of a file starts at `lines[at]`."""
-    return lines[at].startswith(_COMBINED) or starts_file(lines, at)
+    """Whether a diff of a file starts at `lines[at]`; false past the end."""
+    return starts_file(lines, at) or (at < len(lines) and lines[at].startswith(_COMBINED))
 
 
 _COMBINED = (b"diff --cc ", b"diff --combined ")
@@ -115,19 +114,28 @@ class _Parser:
         """Pass over a line outside any file's diff; return whether prose is expected now."""
         if _SERIES.match(line) or self._reader.is_signature(self._at):
             is_prose = True
-        elif line.startswith(b"Binary files ") and line.endswith(b" differ"):
-            raise self._error("the diff says that a binary file differs but not how.")
-        elif not is_prose and _ELSEWHERE.match(line):
-            raise self._error("the diff tells of a change that it does not hold.")
-        elif not is_prose and not line.startswith(_KNOWN_JUNK):
-            if line.startswith(b"@@"):
-                raise self._error("this hunk does not belong to any file.")
+        elif is_announcement(line):
+            self._skip_announcements()
+            return False
+        elif what := shape_at(self._lines, self._at):
+            raise stray(self._reader.number(self._at), what)
+        elif not is_prose:
             if self._reader.is_stray(self._at):
                 raise self._error("this is not part of any hunk and not a header either.")
             if self._starts_block():
                 raise self._error("an edit block after a diff outside any fence; send one kind.")
         self._at += 1
         return is_prose
+
+    def _skip_announcements(self) -> None:
+        """Pass over the lines that say which file the diff right after them is of."""
+        after, names = after_announcements(self._lines, self._at)
+        if not starts_diff(self._lines, after):
+            raise self._error("this names a file, and no diff of it follows.")
+        header = b"\n".join(self._lines[after : after + 2])
+        if any(name not in header for name in names):
+            raise self._error("this names another file than the diff right after it.")
+        self._at = after
 
     def _starts_block(self) -> bool:
         line, before = (

@@ -43,15 +43,18 @@ def envelope_start(lines: Sequence[str]) -> int | None:
     return start if at >= 0 and is_fence(lines[at]) and not names_file else None
 
 
-def parse_envelopes(lines: Sequence[str], start: int) -> tuple[tuple[Edit, ...], int]:
-    """Return the edits of the envelope at `lines[start]` and of all after it, and where they end.
+def parse_envelopes(
+    lines: Sequence[str], start: int
+) -> tuple[tuple[Edit, ...], list[tuple[int, int]]]:
+    """Return the edits of the envelope at `lines[start]` and of all after it, and where they are.
 
     Raises:
         EditError: a line is not of the form, or an envelope has no end.
     """
     updates: dict[str, Update] = {}
     edits: list[Edit] = []
-    end = at = start
+    spans: list[tuple[int, int]] = []
+    at = start
     while at < len(lines):
         if lines[at].strip() != _BEGIN:
             at += 1
@@ -65,10 +68,11 @@ def parse_envelopes(lines: Sequence[str], start: int) -> tuple[tuple[Edit, ...],
                 updates[edit.path] = edit
             edits.append(edit)
         end = next(one for one in range(at, len(lines)) if lines[one].strip() == _END)
+        spans.append((at, end))
         at = end + 1
     if not edits:
         raise EditError(f"Line {start + 1}: the patch changes no file.")
-    return tuple(edits), end
+    return tuple(edits), spans
 
 
 class _Reader:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from mai.edits.headers import (
     common_name,
-    git_name,
+    git_names,
     is_side_of,
     path_of,
     plain_names,
@@ -36,11 +36,13 @@ _OWNER_MAY_RUN = 0o100
 class GitHeader:
     """What the lines between `diff --git` and the first hunk said.
 
-    `name` is the one that `diff --git` gives both sides, None where they differ; `ids` are the
-    blobs' ids, abbreviated or not.
+    `name` is the one that `diff --git` gives both sides, None where they differ; `written` are the
+    two names with their prefixes, where they can be told apart; `ids` are the blobs' ids,
+    abbreviated or not.
     """
 
     name: bytes | None
+    written: tuple[bytes, bytes] | None = None
     modes: dict[bytes, int] = field(default_factory=dict)
     names: dict[bytes, bytes] = field(default_factory=dict)
     ids: tuple[str, str] = ("", "")
@@ -82,7 +84,8 @@ def read_header(lines: Sequence[bytes], at: int) -> tuple[GitHeader, int]:
     Raises:
         EditError: one is not understood or contradicts another.
     """
-    header = GitHeader(git_name(lines[at][len(b"diff --git ") :]))
+    written = git_names(lines[at][len(b"diff --git ") :])
+    header = GitHeader(written and common_name(*written), written)
     at += 1
     while at < len(lines) and header.add(lines[at]):
         at += 1
@@ -119,13 +122,11 @@ def file_diff(
     """
     if header.name is None and sides:
         header.name = _name_from(sides)
+    if header.written is None and sides and sides[0] is not None and sides[1] is not None:
+        header.written = (sides[0], sides[1])
     old, new, status = _names_and_status(header, sides)
     if sides:
-        for line_name, name in zip(sides, (old, new), strict=True):
-            if (line_name is None) != (name is None) or (
-                line_name is not None and name is not None and not is_side_of(line_name, name)
-            ):
-                raise EditError("the headers of this diff contradict each other.")
+        _refuse_contradiction(header, sides, (old, new))
     change = FileDiff(
         None if old is None else path_of(old),
         None if new is None else path_of(new),
@@ -138,6 +139,19 @@ def file_diff(
     if status == "modified" and not (hunks or binary or change.new_mode is not None):
         raise EditError(f"the diff of {change.path} changes nothing in it.")
     return change
+
+
+def _refuse_contradiction(header: GitHeader, sides: Sides, names: Sides) -> None:
+    for line_name, name, written in zip(sides, names, header.written or (None, None), strict=True):
+        if line_name is None or name is None:
+            is_same = line_name is name
+        else:
+            # A prefix of another kind than `a/` must be that of the line `diff --git`.
+            is_same = is_side_of(line_name, name) or (
+                line_name == written and line_name.partition(b"/")[2] == name
+            )
+        if not is_same:
+            raise EditError("the headers of this diff contradict each other.")
 
 
 def _names_and_status(
@@ -153,7 +167,13 @@ def _names_and_status(
         old, new = header.names.get(verb + b" from"), header.names.get(verb + b" to")
         if old is None or new is None:
             raise EditError("the diff says only half of a rename or copy.")
-        return unquoted(old), unquoted(new), "renamed" if verb == b"rename" else "copied"
+        old, new = unquoted(old), unquoted(new)
+        if header.written and not all(
+            is_side_of(line_name, name) or line_name.partition(b"/")[2] == name
+            for line_name, name in zip(header.written, (old, new), strict=True)
+        ):
+            raise EditError("the headers of this diff contradict each other.")
+        return old, new, "renamed" if verb == b"rename" else "copied"
     if header.name is None:
         raise EditError("the diff names two files but does not say that one was renamed.")
     if is_new:

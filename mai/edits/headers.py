@@ -28,6 +28,21 @@ _ESCAPED = {
 # a and b; with mnemonic prefixes commit, index, object and worktree.
 _PREFIX = re.compile(rb"[abciow]/")
 _NOWHERE = b"/dev/null"
+# After a name, where no tab ends it: what `diff` (ISO and C form) and svn put there.
+_STAMP = re.compile(
+    rb"\s+(?:\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?"
+    rb"(?:\s*(?:[-+]\d\d:?\d\d|Z|[A-Z]{3,4}))?"
+    rb"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}"
+    rb"|\((?:revision \d+|working copy|nonexistent)\))\Z"
+)
+# How `diff -N` (by the first second there was) and svn say that a file is not there.
+_ABSENT = re.compile(
+    rb"\s*(?:\(nonexistent\)"
+    rb"|(?:1970-01-01|1969-12-31) \d\d:[03]0:00(?:\.0+)?(?: [-+]\d{4})?)\s*"
+)
+# What people and editors append to the name of the old or the new version beside a file.
+_OLD_ENDINGS = (b".orig", b".old", b".bak", b"~")
+_NEW_ENDING = b".new"
 
 
 def shown(raw: bytes) -> str:
@@ -68,23 +83,21 @@ def path_of(name: bytes) -> str:
         raise EditError(f"The path {shown(name)} is not UTF-8.") from error
 
 
-def git_name(rest: bytes) -> bytes | None:
-    """Return the one name that `diff --git <rest>` gives both sides, None where they differ.
+def git_names(rest: bytes) -> tuple[bytes, bytes] | None:
+    """Return the two names, prefixes and all, in `diff --git <rest>`, None where that is unsure.
 
-    With a space in a name the line alone can be read in several ways; that both sides are the
-    same name leaves one.
+    With a space in a name the line alone can be read in several ways; that both sides have the
+    same length leaves one.
     """
-    pair = _split(rest)
-    return pair and common_name(*pair)
-
-
-def _split(rest: bytes) -> tuple[bytes, bytes] | None:
     quoted = _QUOTED.match(rest)
     if quoted and rest[quoted.end() : quoted.end() + 1] == b" ":
         return unquoted(quoted.group()), unquoted(rest[quoted.end() + 1 :])
     if rest.endswith(b'"') and b' "' in rest:
         first, _, second = rest.partition(b' "')
         return first, unquoted(b'"' + second)
+    if rest.count(b" ") == 1:
+        first, _, second = rest.partition(b" ")
+        return first, second
     middle = len(rest) // 2
     if len(rest) % 2 and rest[middle : middle + 1] == b" ":
         return rest[:middle], rest[middle + 1 :]
@@ -92,27 +105,32 @@ def _split(rest: bytes) -> tuple[bytes, bytes] | None:
 
 
 def common_name(old: bytes, new: bytes) -> bytes | None:
-    """Return the name two sides share, with or without prefixes, None where they differ."""
+    """Return the name two sides share, with or without prefixes, None where they differ.
+
+    The prefixes may be any folders (`diff.srcPrefix`, `diff -r old new`), one on each side.
+    """
     if old == new:
         return old
-    has_prefixes = _PREFIX.match(old) and _PREFIX.match(new) and old[:1] != new[:1]
-    return old[2:] if has_prefixes and old[2:] == new[2:] else None
+    _, slash, rest = old.partition(b"/")
+    return rest if slash and rest and rest == new.partition(b"/")[2] else None
 
 
 def side(line: bytes) -> bytes | None:
-    """Return the name on a `--- ` or `+++ ` line, prefix and all, None for `/dev/null`.
+    """Return the name on a `--- ` or `+++ ` line, prefix and all, None for no file.
 
     What follows a tab is a time stamp, or nothing where git marks a name with a space.
     """
     raw = line[4:]
     quoted = _QUOTED.match(raw)
     if quoted:
-        raw = quoted.group()
+        raw, stamp = quoted.group(), b""
     elif b"\t" in raw:
-        raw = raw.partition(b"\t")[0]
+        raw, _, stamp = raw.partition(b"\t")
     else:
         raw = raw.rstrip()
-    return None if raw == _NOWHERE else unquoted(raw)
+        match = _STAMP.search(raw)
+        raw, stamp = (raw[: match.start()], match.group()) if match else (raw, b"")
+    return None if raw == _NOWHERE or _ABSENT.fullmatch(stamp) else unquoted(raw)
 
 
 def is_side_of(line_name: bytes, name: bytes) -> bool:
@@ -128,7 +146,8 @@ def plain_names(old: bytes | None, new: bytes | None) -> tuple[bytes | None, byt
             which of them it means.
     """
     if old is not None and new is not None:
-        name = common_name(old, new)
+        old, new = _without_dot(old), _without_dot(new)
+        name = common_name(_without_ending(old, new), _without_ending(new, old))
         if name is None:
             raise EditError(
                 f"The diff names two files, {shown(old)} and {shown(new)}; "
@@ -138,5 +157,18 @@ def plain_names(old: bytes | None, new: bytes | None) -> tuple[bytes | None, byt
     only = old if old is not None else new
     if only is None:
         raise EditError("The diff has /dev/null on both sides.")
-    name = only[2:] if _PREFIX.match(only) else only
+    name = only[2:] if _PREFIX.match(only) else _without_dot(only)
     return (name, None) if old is not None else (None, name)
+
+
+def _without_dot(name: bytes) -> bytes:
+    return name.removeprefix(b"./")
+
+
+def _without_ending(name: bytes, other: bytes) -> bytes:
+    """Return `name` without `.orig` or its like, where it is the file of `other` but for that."""
+    for ending in (*_OLD_ENDINGS, _NEW_ENDING):
+        plain = name.removesuffix(ending)
+        if plain != name and plain.rpartition(b"/")[2] == other.rpartition(b"/")[2]:
+            return plain
+    return name

@@ -18,6 +18,8 @@ _HEADER = re.compile(rb"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? 
 # What models write where they know no numbers.
 _BARE_HEADER = re.compile(rb"@@(?: ?(?:\.\.\.)? ?@@.*)?\s*")
 _VERSION = re.compile(rb"\d+\.\d+")
+# The name of a side, as programs write it.
+_NAME = re.compile(rb"... (?:[abciow]/\S|/dev/null\Z|\S+\t)")
 _BULLET = re.compile(rb"[-+] \S")
 
 _STRIPPED = frozenset({b"", b"\r"})
@@ -141,6 +143,11 @@ class HunkReader:
             line, kind = self._lines[at], self._kind(at)
             if kind is None:
                 break
+            if self._is_half_header(at):
+                raise EditError(
+                    f"Line {self.number(at)}: this may be a part of the hunk before it or of the "
+                    "next file's header; the hunk's counts are wrong, so it cannot be told."
+                )
             if kind == "\\":
                 self._mark_end(lines, at)
             else:
@@ -159,6 +166,18 @@ class HunkReader:
                 "of it, so its end cannot be told; every line must start with a space, + or -."
             )
         return lines, at
+
+    def _is_half_header(self, at: int) -> bool:
+        """Whether a line looks like the rest of a file's header of which a line was lost."""
+        line = self._line(at).lstrip()
+        if not line.startswith((b"--- ", b"+++ ")):
+            return False
+        following = [self._line(at + ahead).lstrip()[:4] for ahead in (1, 2)]
+        return (
+            _NAME.match(line) is not None
+            or following[0] == b"+++ "
+            or any(start[:2] == b"@@" for start in following)
+        )
 
     def _kind(self, at: int) -> str | None:
         """Return the first character of a body's line, None for any other line and past the end."""
@@ -186,10 +205,13 @@ class HunkReader:
     def is_stray(self, at: int) -> bool:
         """Whether a line between the diffs of two files looks like a lost part of a hunk."""
         line = self._lines[at]
-        if self._is_fenced:
-            return bool(line.strip())
-        is_rule = not line.strip(b"-+ ")
-        return line[:1] in {b"+", b"-"} and not is_rule and not _BULLET.match(line)
+        return bool(line.strip()) if self._is_fenced else is_body_line(line)
+
+
+def is_body_line(line: bytes) -> bool:
+    """Whether a line in prose looks like an added or removed one: no rule, and no bullet."""
+    is_rule = not line.strip(b"-+ ")
+    return line[:1] in {b"+", b"-"} and not is_rule and not _BULLET.match(line)
 
 
 def _body_line(kind: str, line: bytes) -> HunkLine:

@@ -9,7 +9,10 @@ from mai.edits.blocks import parse_blocks
 from mai.edits.diffs import Budget, parse_diffs, starts_diff
 from mai.edits.envelope import envelope_start, parse_envelopes
 from mai.edits.fences import is_open_after
+from mai.edits.forms import plain
+from mai.edits.hunks import is_body_line
 from mai.edits.nouns import Edit
+from mai.edits.strays import is_announcement, refuse_strays
 from mai.errors import EditError
 
 MAX_BYTES = 50_000_000
@@ -39,15 +42,15 @@ def parse(text: str | bytes, *, max_bytes: int = MAX_BYTES) -> tuple[Edit, ...]:
         raise EditError(f"The change has {len(data)} bytes; more than {max_bytes} are refused.")
     if not data.strip():
         raise EditError("The change is empty.")
+    data = plain(data)
     lines = data.split(b"\n")
     if not lines[-1]:
         lines.pop()
-    if enveloped := _enveloped(data):
+    if enveloped := _enveloped(data, lines):
         return enveloped
     budget = Budget(max_bytes)
-    start = _raw_diff_start(lines)
-    if start is not None:
-        return parse_diffs(lines[start:], start + 1, budget, is_fenced=False)
+    if _has_raw_diff(lines):
+        return parse_diffs(lines, 1, budget, is_fenced=False)
     edits = parse_blocks(_decoded(data), budget)
     if not edits:
         raise EditError(
@@ -56,24 +59,30 @@ def parse(text: str | bytes, *, max_bytes: int = MAX_BYTES) -> tuple[Edit, ...]:
     return tuple(edits)
 
 
-def _raw_diff_start(lines: Sequence[bytes]) -> int | None:
-    """Return where a diff outside any fence starts, None where there is none."""
+def _has_raw_diff(lines: Sequence[bytes]) -> bool:
+    """Return whether a diff starts outside any fence.
+
+    Raises:
+        EditError: there are edit blocks before it.
+    """
     start = next((at for at in range(len(lines)) if starts_diff(lines, at)), None)
     if start is None:
-        return None
-    before = lines[:start]
-    first = next((line for line in before if line.strip()), b"")
+        return False
+    # A header that only says which file is next is no prose; the reader of diffs looks at it.
+    before = [b"" if is_announcement(line) else line for line in lines[:start]]
+    first = next((line for line in lines[:start] if line.strip()), b"")
     if _MAIL.match(first):
-        return start  # whatever fences a commit's message has, they are no edits
+        return True  # whatever fences a commit's message has, they are no edits
     prose = [line.decode("utf-8", "replace").removesuffix("\r") for line in before]
     if is_open_after(prose):
-        return None
+        return False
+    refuse_strays(before)
     if parse_blocks(prose, Budget(0)):
         raise EditError("The text has both edit blocks and a diff outside any fence; send one.")
-    return start
+    return True
 
 
-def _enveloped(data: bytes) -> tuple[Edit, ...]:
+def _enveloped(data: bytes, raw: Sequence[bytes]) -> tuple[Edit, ...]:
     """Return the edits of `*** Begin Patch`, none where there is no such envelope."""
     if b"*** Begin Patch" not in data:
         return ()
@@ -81,11 +90,17 @@ def _enveloped(data: bytes) -> tuple[Edit, ...]:
     start = envelope_start(lines)
     if start is None:
         return ()
-    edits, end = parse_envelopes(lines, start)
-    rest = lines[end + 1 :]
-    others = [edit for part in (lines[:start], rest) for edit in _other_edits(part)]
+    if any(starts_diff(raw, at) for at in range(start)) and _has_raw_diff(raw):
+        return ()  # it is a line of a hunk, or in the way, which the reader of diffs says
+    edits, spans = parse_envelopes(lines, start)
+    inside = {at for first, end in spans for at in range(first, end + 1)}
+    others = _other_edits(lines[:start]) or _other_edits(lines[spans[-1][1] + 1 :])
     if others:
         raise EditError("The text has both edit blocks and a patch in an envelope; send one.")
+    refuse_strays([b"" if at in inside else line.encode() for at, line in enumerate(lines)])
+    for _, end in spans:
+        if end + 1 < len(lines) and is_body_line(lines[end + 1].encode()):
+            raise EditError(f"Line {end + 2}: this is a part of the patch, and it stands after it.")
     return edits
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Sequence
 
 from mai.edits.lines import Effort, LineIndex, Span, line_end, spliced, split, without_end
@@ -23,10 +24,24 @@ def patched_text(data: bytes, hunks: Sequence[Hunk], path: str) -> bytes:
         EditError: a hunk fits nowhere, or in several places and not where it says, or two hunks
             change the same line.
     """
+    try:
+        return _patched(data, hunks, path)
+    except EditError:
+        # Who made the diff may not have seen the mark that the file begins with.
+        if not data.startswith(BOM_UTF8) or _has_mark(hunks):
+            raise
+    return BOM_UTF8 + _patched(data.removeprefix(BOM_UTF8), hunks, path)
+
+
+def _patched(data: bytes, hunks: Sequence[Hunk], path: str) -> bytes:
     lines = split(data)
     places = _Places(lines, path)
     spans = [span for hunk in hunks for span in places.spans(hunk)]
     return b"".join(spliced(lines, spans, path))
+
+
+def _has_mark(hunks: Sequence[Hunk]) -> bool:
+    return any(line.data.startswith(BOM_UTF8) for hunk in hunks for line in hunk.lines)
 
 
 class _Places:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mai import crash
 from mai.edits.apply import apply
+from mai.edits.forms import plain
 from mai.edits.nouns import BaseFile
 from mai.edits.parse import parse
 from mai.errors import EditError, UsageError
@@ -157,7 +158,7 @@ def record(
 
 def _subject(text: str | bytes) -> str:
     """Return the subject that a mailed patch carries before its first diff, if it does."""
-    head = text[:_HEAD_CHARACTERS]
+    head = text[:_HEAD_CHARACTERS] if isinstance(text, str) else plain(text)[:_HEAD_CHARACTERS]
     lines = (head.decode("utf-8", "replace") if isinstance(head, bytes) else head).splitlines()
     for line in itertools.takewhile(
         lambda line: not line.startswith(("diff --git", "--- ")), lines

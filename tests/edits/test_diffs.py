@@ -337,18 +337,21 @@ REFUSED = {
         HEAD + "@@ -1,1 +1,1 @@\n-a\n+A\n\n+more\n",
         "not part of any hunk",
     ),
-    "a hunk for nobody": (HEAD + "@@ -1 +1 @@\n-a\n+A\n\nAnd:\n@@ -2 +2 @@\n", "not belong to any"),
+    "a hunk for nobody": (
+        HEAD + "@@ -1 +1 @@\n-a\n+A\n\nAnd:\n@@ -2 +2 @@\n",
+        "belongs to no edit",
+    ),
     "prose in a fence": (
         "```diff\n" + HEAD + "@@ -1 +1 @@\n-a\n+A\n\nAnd so on.\n```\n",
         "not part of any hunk",
     ),
     "a submodule's log": (
         HEAD + "@@ -1 +1 @@\n-a\n+A\nSubmodule lib 0123456..89abcde:\n  > new\n",
-        "a change that it does not hold",
+        "that the text names and does not hold",
     ),
     "a file on one side": (
         HEAD + "@@ -1 +1 @@\n-a\n+A\nOnly in b: more.py\n",
-        "a change that it does not hold",
+        "that the text names and does not hold",
     ),
     "a mark without a line": (HEAD + "@@ -1 +1 @@\n\\ No newline\n-a\n+A\n", "no line that could"),
     "a mark in the middle": (

@@ -62,7 +62,7 @@ REFUSED = {
     ),
     "a marker outside every block": (
         f"a.py\n{BLOCK}\nb.py\n<source>\n  <<<<<<< SEARCH\n  x\n  =======\n  y\n</source>\n",
-        "belongs to no block",
+        "belongs to no edit",
     ),
     "a file beside one that nobody names": (
         f"a.py\n```\n{TEXT}```\n\n```python\nx = 1\n```\n",
