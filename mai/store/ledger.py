@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -248,6 +249,11 @@ def _entry_of(row: tuple[Any, ...]) -> Entry:
         ) from error
 
 
+@lru_cache(maxsize=8)
+def _quoted(repo: str) -> str:
+    return json.dumps(repo, ensure_ascii=False)
+
+
 def _is_hash(repo: str, row: tuple[Any, ...]) -> bool:
     """Whether a row's hash is that of its other columns, without parsing its data.
 
@@ -255,14 +261,13 @@ def _is_hash(repo: str, row: tuple[Any, ...]) -> bool:
     escaped there cannot be Mai's, so nothing but the very row that was appended gives its text.
     """
     number, at, proposal, kind, data, previous, entry_hash = row
-    plain = (at, proposal, kind, data, previous, entry_hash)
-    if type(number) is not int or not all(type(cell) is str for cell in plain):
+    if type(number) is not int or {*map(type, row[1:])} != {str}:
         return False
     if not _PLAIN.fullmatch(f"{at}{kind}{previous}{proposal}"):
         return False
     text = (
         f'{{"at":"{at}","data":{data},"kind":"{kind}","number":{number},"previous":"{previous}",'
-        f'"proposal":"{proposal}","repo":{json.dumps(repo, ensure_ascii=False)}}}'
+        f'"proposal":"{proposal}","repo":{_quoted(repo)}}}'
     )
     try:
         return bool(hashlib.sha256(text.encode()).hexdigest() == entry_hash)
