@@ -16,7 +16,15 @@ from mai import scratch
 from mai.errors import LedgerLost, StoreError, UnsuitableRepo
 from mai.events import Cancel, EventBus, ProposalChanged, Said
 from mai.mind import Mind
-from mai.pipeline.keeping_up import claimed, expire, look_ahead, outdated, refresh, resume
+from mai.pipeline.keeping_up import (
+    claimed,
+    expire,
+    look_ahead,
+    outdated,
+    refresh,
+    resume,
+    settle_clock,
+)
 from mai.pipeline.propose import Submission, new_id, propose
 from mai.pipeline.recover import recover, require_landed
 from mai.pipeline.rollback import take_back
@@ -332,6 +340,10 @@ class Core:
     def refresh(self, prefix: str, cancel: Cancel | None = None) -> Proposal:
         """Return one proposal as it stands on its branch's tip now, judged again if need be."""
         return refresh(self.inbox.get(prefix).id, self._services, cancel or Cancel())
+
+    def settle_clock(self) -> None:
+        """Move the deadlines with a clock that was set since the last look, and say so."""
+        settle_clock(self._services)
 
     def wait(self, proposal_id: str, cancel: Cancel) -> Proposal:
         """Wait until a proposal was answered, from whatever surface, and return it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from mai.events import Cancel
@@ -22,8 +23,25 @@ class Clock(Protocol):
         ...
 
 
+@runtime_checkable
+class KnowsUptime(Protocol):
+    """A clock that also says how long the machine has been up, which nobody can set."""
+
+    def uptime(self) -> tuple[str, float] | None:
+        """Return which start of the machine this is, and the seconds since; None if unknown."""
+        ...
+
+
 class SystemClock:
     """The machine's own clock."""
+
+    def uptime(self) -> tuple[str, float] | None:
+        """Return Linux's boot id and the seconds since, those asleep included; None elsewhere."""
+        try:
+            boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+            return boot, float(Path("/proc/uptime").read_text("ascii").split()[0])
+        except (OSError, ValueError, IndexError):
+            return None
 
     def now(self) -> datetime:
         """Return the current time in UTC."""

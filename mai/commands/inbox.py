@@ -27,6 +27,7 @@ def pending(
         answering(as_json, lambda: {"proposals": []}),
         opened(repo, resume=refresh, follow_branch=refresh) as core,
     ):
+        core.settle_clock()
         waiting, fault = core.inbox.pending(), fault_of(core)
         late = core.outdated(waiting)
         if as_json:

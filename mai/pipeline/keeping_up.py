@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 
 from mai.errors import Conflict, MaiError, NoEngine, RepoBusy
 from mai.events import Cancel, ProposalChanged, Said
@@ -152,11 +153,26 @@ def refresh(proposal_id: str, services: Services, cancel: Cancel) -> Proposal:
 
 
 def expire(services: Services) -> list[Proposal]:
-    """Close what nobody answered in time."""
+    """Close what nobody answered in time. A clock that was set expires nothing, and is said."""
+    settle_clock(services)
     expired = services.inbox.expire_due()
     for proposal in expired:
         services.events.publish(ProposalChanged(proposal))
     return expired
+
+
+def settle_clock(services: Services) -> None:
+    """Move the deadlines with a clock that was set, and say so."""
+    if jump := services.inbox.settle_clock():
+        services.events.publish(Said(_jumped(jump), is_problem=True))
+
+
+def _jumped(jump: timedelta) -> str:
+    way, hours = ("ahead", "back")[jump < timedelta(0)], abs(jump) / timedelta(hours=1)
+    return (
+        f"The clock of this machine jumped {way} by {hours:.1f} h, or the machine was off so long; "
+        "the deadlines of what waits moved with it."
+    )
 
 
 @contextlib.contextmanager

@@ -49,6 +49,7 @@ ALLOWED: Mapping[str, frozenset[State]] = {
     "failed": _OPEN,
     "conflicted": _OPEN,
     # An answer is final: after a yes, a no or a clock comes too late.
+    "extended": _UNANSWERED,
     "rejected": _UNANSWERED,
     "expired": _UNANSWERED,
     "withdrawn": _UNANSWERED,
@@ -169,6 +170,11 @@ def _pending(proposal: Proposal, entry: Entry) -> Proposal:
     )
 
 
+def _extended(proposal: Proposal, entry: Entry) -> Proposal:
+    expires_at = moment(decode(str, entry.data["expires_at"])).isoformat()
+    return replace(proposal, expires_at=expires_at)
+
+
 def _moved(proposal: Proposal, entry: Entry) -> Proposal:
     # Digest, expiry and a yes stay: judged again to the same digest, the card and the yes are good.
     return replace(
@@ -262,6 +268,7 @@ _STEPS: Mapping[str, Callable[[Proposal, Entry], Proposal]] = {
     "reviewed": _reviewed,
     "pending": _pending,
     "moved": _moved,
+    "extended": _extended,
     "approved": _approved,
     "landing": _landing,
     "landed": _landed,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Collection, Mapping
+from datetime import timedelta
 from typing import Any
 
 from mai.errors import Declined, StoreCorrupt, StoreError, UnknownId
@@ -14,6 +15,7 @@ from mai.store.answers import checked_digest, refusal
 from mai.store.fold import Misfit, fold, is_allowed, moment, step
 from mai.store.ledger import Entry, Ledger
 from mai.store.snapshot import Head, Snapshot
+from mai.store.timekeeping import Timekeeper
 from mai.text import one_line
 
 _ID = re.compile(r"[0-9a-f]{12}")
@@ -33,6 +35,7 @@ class Inbox:
         self._ledger = ledger
         self._clock = clock
         self._snapshot = Snapshot(ledger, ledger.beside(".seal"))
+        self._time = Timekeeper(ledger.database, ledger.repo, clock)
         self._known = Head()
         self._lists: dict[tuple[object, ...], list[Proposal]] = {}
         self._lock = threading.Lock()
@@ -133,6 +136,7 @@ class Inbox:
             Conflict: it is being judged, or came to another end.
             StoreCorrupt: its entries in the ledger were altered.
         """
+        self.settle_clock()
         with self._ledger.database.transaction():
             entries = self._intact(self._resolved(prefix))
             proposal = fold(entries)
@@ -166,6 +170,7 @@ class Inbox:
         expired: list[Proposal] = []
         if self._ledger.loss():
             return expired
+        self.settle_clock()
         for waiting in self.pending():
             if self._is_overdue(waiting):
                 with self._ledger.database.transaction():
@@ -174,6 +179,22 @@ class Inbox:
                     if proposal.state is State.PENDING and self._is_overdue(proposal):
                         expired.append(self._expire(proposal))
         return expired
+
+    def settle_clock(self) -> timedelta:
+        """Move the deadlines with a clock that was set, and return by how far; zero if it was not.
+
+        Time that did not pass is no time to answer in: a jump by a day must expire nothing.
+        """
+        if not (jump := self._time.jump()) or self._ledger.loss():
+            return timedelta(0)
+        with self._ledger.database.transaction():
+            for proposal in self._listed(_WORKING | {State.PENDING}):
+                if proposal.expires_at and proposal.state is not State.APPROVED:
+                    until = (moment(proposal.expires_at) + jump).isoformat()
+                    told = {"expires_at": until, "jump_s": round(jump.total_seconds())}
+                    self.record(proposal.id, "extended", told)
+            self._time.mark()
+        return jump
 
     # --- recording ---------------------------------------------------------------------------
 

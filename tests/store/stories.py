@@ -64,6 +64,7 @@ def data_of(kind: str, proposal_id: str) -> dict[str, Any]:
         "tried": {"trial": encode(TRIAL), "risk": encode(RISK)},
         "reviewed": {"review": encode(REVIEW)},
         "pending": {"digest": DIGEST, "expires_at": expires},
+        "extended": {"expires_at": expires, "jump_s": 60},
         "moved": {"tip": "4" * 40, "tree": "5" * 40, "files": files},
         "approved": {"by": "terminal:ana", "digest": DIGEST},
         "landing": {"plan": {"tree": "3" * 40}},

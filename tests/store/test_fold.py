@@ -123,7 +123,7 @@ def test_any_interleaving_folds_or_is_refused_and_never_half(kinds: list[str]) -
         if is_allowed(proposal, kind):
             proposal = step(proposal, new)
             told.append(new)
-            aside = {"noted", "reasoned", "moved", "landing", "recovered"}
+            aside = {"noted", "reasoned", "moved", "extended", "landing", "recovered"}
             assert kind in aside or proposal.state == kind
             assert proposal.approval or proposal.state not in {State.APPROVED, State.LANDED}
         else:
