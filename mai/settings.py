@@ -159,8 +159,12 @@ class Settings(BaseSettings):
     )
     sandbox_dependencies: bool = Field(
         default=True,
-        description="Put what a repo's pyproject.toml and requirements files name into the image "
-        "of its trials, as binary wheels.",
+        description="Put what a repo's manifests name (pyproject.toml, requirements files and the "
+        "like) into the image of its trials, as binary wheels.",
+    )
+    sandbox_git: bool = Field(
+        default=True,
+        description="Have git in the sandbox image, for tests that need it.",
     )
     sandbox_runtime: str | None = Field(
         None,

@@ -16,9 +16,15 @@ _HOME = str(Path(__file__).parent.parent)
 #: What the repo needs, where its image has it; only processes under test look there.
 DEPENDENCIES = "/opt/deps"
 
+_HOME_FOLDER = "/tmp/home"  # noqa: S108 - the container's own, private tmpfs
+
 #: All that code under test finds in its environment, besides PYTHONPATH.
 ENVIRONMENT = {
-    "HOME": "/tmp",  # noqa: S108 - the container's own, private tmpfs
+    "HOME": _HOME_FOLDER,
+    "USER": "nobody",
+    "LOGNAME": "nobody",
+    "SHELL": "/bin/sh",
+    "TERM": "xterm-256color",
     "TMPDIR": "/tmp",  # noqa: S108 - likewise
     "LANG": "C.UTF-8",
     "TZ": "UTC",
@@ -32,6 +38,7 @@ class Child:
     """A process with pytest imported that waits for its job. Descriptors are ours to close."""
 
     def __init__(self, *, is_first: bool = True) -> None:
+        Path(_HOME_FOLDER).mkdir(mode=0o700, exist_ok=True)
         self.report_fd, report_end = os.pipe()
         control_end, self.control_fd = os.pipe()
         self.output_fd, output_end = os.pipe()

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sandbox.children import Child
+from sandbox.children import ENVIRONMENT, Child
 from sandbox.options import honoured_options
 from sandbox.runs import Run, Stop
 
@@ -49,7 +49,8 @@ _PYTEST_ARGUMENTS = (
     "--tb=short",
     "--no-header",
     "-q",
-    "-pno:cacheprovider",
+    # Beside the tree, where it would be one more file of it.
+    f"--override-ini=cache_dir={ENVIRONMENT['HOME']}/.cache/pytest",
     "-pno:randomly",
     "-pno:random_order",
     "-pno:xdist",

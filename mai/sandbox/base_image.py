@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import re
 import subprocess
@@ -14,7 +15,7 @@ from typing import Any
 
 import docker
 import requests
-from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import APIError, BuildError, DockerException, ImageNotFound
 
 from mai.errors import NoEngine
 from mai.sandbox.debian import apt_install, apt_mirrors, proxy
@@ -23,9 +24,19 @@ from mai.text import one_line
 
 PUBLISHED = "python:3.12-slim-bookworm"
 _SUITE = "bookworm"
-_PACKAGES = "python3,ca-certificates"
+#: What tests expect of any machine: `git`, time zones, and what `python3 -m venv` is made of.
+_PACKAGES = "python3,python3-venv,ca-certificates,git,tzdata"
 _TAG = f"{_SUITE}-{hashlib.sha256(_PACKAGES.encode()).hexdigest()[:12]}"
 MADE_HERE = f"mai-base:{_TAG}"
+_ADD_GIT = f"""\
+FROM {PUBLISHED}
+RUN apt-get update -q && apt-get install -y -q --no-install-recommends git && \\
+    rm -rf /var/lib/apt/lists/*
+"""
+#: The published image with git added.
+WITH_GIT = f"mai-base:git-{hashlib.sha256(_ADD_GIT.encode()).hexdigest()[:12]}"
+#: In the order in which the sandbox image is built on them.
+BASES = (WITH_GIT, PUBLISHED, MADE_HERE)
 #: A registry that says nothing for so long counts as unreachable; a slow download talks all along.
 _SILENCE_S = 15
 # What no program in a container reads; a smaller image is imported and started sooner.
@@ -47,12 +58,12 @@ def ensure_base(client: docker.DockerClient, say: Say, *, may_ask: bool = False)
     Raises:
         NoEngine: it can neither be pulled nor made here; the sentence says what would help.
     """
-    for name in (PUBLISHED, MADE_HERE):
+    for name in BASES:
         with contextlib.suppress(ImageNotFound):
             client.images.get(name)
-            return name
+            return _with_git(client, say) if name == PUBLISHED else name
     if _pull(client, say):
-        return PUBLISHED
+        return _with_git(client, say)
     _make(client, say, may_ask=may_ask)
     return MADE_HERE
 
@@ -79,6 +90,19 @@ def _pull(client: docker.DockerClient, say: Say) -> bool:
         say(f"The registry cannot be reached: {one_line(why or str(error), 120)}")
         return False
     return True
+
+
+def _with_git(client: docker.DockerClient, say: Say) -> str:
+    """Return the published image with git in it, or without where no package mirror answers."""
+    say("Adding git to it, for tests that need it (from Debian's packages, once).")
+    try:
+        client.images.build(
+            fileobj=io.BytesIO(_ADD_GIT.encode()), tag=WITH_GIT, rm=True, forcerm=True, pull=False
+        )
+    except (BuildError, APIError) as error:
+        say(f"There will be no git in the sandbox: {one_line(str(error), 200)}")
+        return PUBLISHED
+    return WITH_GIT
 
 
 def _events(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:

@@ -28,6 +28,7 @@ from mai.text import one_line
 
 OWNER, STARTED, HOST, SESSION = "mai.owner", "mai.started", "mai.host", "mai.session"
 _USER = 65534
+_HOSTNAME = "sandbox"
 _SHARED_MEMORY_BYTES = 16 << 20
 _SPARE_INODES = 16_384
 _READY_S = 60
@@ -200,10 +201,9 @@ def start_waiting(
             image,
             command=[],
             user=f"{_USER}:{_USER}",
-            hostname="sandbox",
+            hostname=_HOSTNAME,
             stdin_open=True,
             detach=False,
-            network_disabled=True,
             working_dir="/opt/mai",
             entrypoint=["python3", "-s", "-m", "sandbox.harness"],
             environment={"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
@@ -238,7 +238,10 @@ def _host_options(limits: Limits, tree_bytes: int, tree_inodes: int) -> dict[str
     inodes = _SPARE_INODES + tree_inodes
     owned = f"uid={_USER},gid={_USER},mode=0700,nr_inodes={inodes},nosuid,nodev"
     return {
+        # Its one interface is the loopback, which has the names and addresses that it has anywhere.
         "network_mode": "none",
+        "extra_hosts": {_HOSTNAME: "127.0.0.1"},
+        "sysctls": _sysctls(),
         "read_only": True,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges", f"seccomp={_seccomp()}"],
@@ -249,9 +252,11 @@ def _host_options(limits: Limits, tree_bytes: int, tree_inodes: int) -> dict[str
         "ipc_mode": "private",
         "shm_size": _SHARED_MEMORY_BYTES,
         "tmpfs": {
-            # Repos start scripts of their own; nothing is ever started from the scratch folder.
+            # Repos start scripts of their own, and tests those that they write to `tmp_path`. What
+            # can be run from here can be run by any Python: nothing in here is setuid, and no
+            # program gains a privilege.
             "/repo": f"{owned},exec,size={limits.disk_bytes + tree_bytes}",
-            "/tmp": f"{owned},noexec,size={limits.disk_bytes}",  # noqa: S108 - the container's
+            "/tmp": f"{owned},exec,size={limits.disk_bytes}",  # noqa: S108 - the container's
             # The engine's own would be one more place to write to, and its queues a way around.
             "/dev/mqueue": "ro,size=4k,nr_inodes=1,mode=0555,nosuid,nodev,noexec",
         },
@@ -263,6 +268,15 @@ def _host_options(limits: Limits, tree_bytes: int, tree_inodes: int) -> dict[str
         "restart_policy": {"Name": "no"},
         "devices": [],
     }
+
+
+@cache
+def _sysctls() -> dict[str, str]:
+    """Return what gives the loopback its IPv6 address, where the kernel knows IPv6."""
+    # A name that the kernel does not know would keep the container from starting.
+    if not Path("/proc/sys/net/ipv6/conf/lo/disable_ipv6").exists():
+        return {}
+    return {"net.ipv6.conf.lo.disable_ipv6": "0", "net.ipv6.conf.all.disable_ipv6": "0"}
 
 
 @cache

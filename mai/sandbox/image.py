@@ -18,7 +18,7 @@ from mai import scratch
 from mai.errors import NoEngine, SandboxError
 from mai.resources import resource
 from mai.sandbox import wheels
-from mai.sandbox.base_image import MADE_HERE, PUBLISHED, ensure_base
+from mai.sandbox.base_image import BASES, ensure_base
 from mai.sandbox.engine import Engine
 from mai.sandbox.prune import prune
 from mai.settings import Settings
@@ -55,9 +55,10 @@ def ensure_image(engine: Engine, settings: Settings, say: Say) -> str:
 def _ensure(client: docker.DockerClient, settings: Settings, say: Say) -> str:
     wanted = settings.sandbox_docker_image
     base = _own_base(client, wanted) if wanted else None
-    if base is not None and base.labels.get(LABEL) == _recipe(""):
+    if base is not None and base.labels.get(LABEL) in {_recipe("", "yes"), _recipe("", "no")}:
         return str(base.id)  # it is one of ours already
-    recipe = _recipe(str(base.id) if base else "")
+    git = "yes" if settings.sandbox_git else "no"
+    recipe = _recipe(str(base.id) if base else "", git)
     tag = f"{_REPOSITORY}:{recipe[:16]}"
     with suppress(ImageNotFound):
         image = client.images.get(tag)
@@ -72,7 +73,7 @@ def _ensure(client: docker.DockerClient, settings: Settings, say: Say) -> str:
             fileobj=_context(fetched),
             custom_context=True,
             tag=tag,
-            buildargs={"BASE_IMAGE": name},
+            buildargs={"BASE_IMAGE": name, "GIT": "yes" if base else git},
             labels=labels,
             network_mode="none",
             rm=True,
@@ -86,7 +87,7 @@ def _ensure(client: docker.DockerClient, settings: Settings, say: Say) -> str:
 
 def _base_id(client: docker.DockerClient) -> str | None:
     """Return the id of the base that would be built on now, None where none is here."""
-    for name in (PUBLISHED, MADE_HERE):
+    for name in BASES:
         with suppress(ImageNotFound):
             return str(client.images.get(name).id)
     return None
@@ -111,13 +112,15 @@ def _sources() -> Iterator[tuple[str, bytes]]:
             yield f"sandbox/{path.name}", path.read_bytes()
 
 
-def _recipe(base: str) -> str:
+def _recipe(base: str, git: str) -> str:
     """Return the hash over what the image is built from; `base` is the id of a base of the user's.
+
+    `git` is "yes" or "no": whether git stays in an image on Mai's own base.
 
     Mai's own base is told by a label: an image stays good when its base has been removed since.
     """
     digest = hashlib.sha256()
-    for name, data in (*_sources(), ("base", base.encode())):
+    for name, data in (*_sources(), ("base", base.encode()), ("git", git.encode())):
         digest.update(f"{name}\0{len(data)}\0".encode())
         digest.update(data)
     return digest.hexdigest()

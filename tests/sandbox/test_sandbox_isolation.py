@@ -30,7 +30,7 @@ def test_processes():
 def test_fork():
     with multiprocessing.get_context("fork").Pool(2) as pool: assert pool.map(double, [1]) == [2]
 def test_subprocess():
-    assert subprocess.check_output(["sh", "-c", "echo $HOME"], text=True) == "/tmp\\n"
+    assert subprocess.check_output(["sh", "-c", "echo $HOME"], text=True) == "/tmp/home\\n"
 def test_asyncio():
     async def talk():
         async def serve(reader, writer):
@@ -75,7 +75,11 @@ def test_nothing_of_the_hosts_environment_is_inside(
     inside = json.loads(trial({}, command=("python3", "-c", script)).output)
     assert inside.pop("PATH")
     assert inside == {
-        "HOME": "/tmp",  # noqa: S108 - the container's
+        "HOME": "/tmp/home",  # noqa: S108 - the container's
+        "USER": "nobody",
+        "LOGNAME": "nobody",
+        "SHELL": "/bin/sh",
+        "TERM": "xterm-256color",
         "TMPDIR": "/tmp",  # noqa: S108 - the container's
         "LANG": "C.UTF-8",
         "TZ": "UTC",
@@ -98,7 +102,7 @@ def test_status_tells_what_is_in_force_inside(sandbox: DockerSandbox) -> None:
     assert {"mount", "unshare", "ptrace", "bpf", "keyctl", "setns"} <= set(status["refused_calls"])
     assert {"/proc/kcore", "/proc/keys", "/sys/firmware"} & set(status["masked"])
     assert "/proc/sys" in status["read_only"]
-    assert "noexec" in status["folders"]["/tmp"]  # noqa: S108 - the container's
+    assert {"nosuid", "nodev"} <= set(status["folders"]["/tmp"])  # noqa: S108 - the container's
     assert status["core_bytes"] == 0
     assert status["runtime"]
     assert status["pool"]["size"] >= 1

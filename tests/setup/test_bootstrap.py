@@ -16,7 +16,7 @@ import docker
 import psutil
 import pytest
 
-from mai.sandbox.base_image import MADE_HERE, PUBLISHED
+from mai.sandbox.base_image import BASES, MADE_HERE, PUBLISHED
 from mai.sandbox.bootstrap import ensure_base, ensure_engine
 
 needs_root = pytest.mark.skipif(
@@ -178,7 +178,7 @@ def test_the_base_is_found_again_and_has_a_python() -> None:
     try:
         first: list[str] = []
         name = ensure_base(client, first.append)
-        assert name in {PUBLISHED, MADE_HERE}
+        assert name in BASES
         again: list[str] = []
         assert ensure_base(client, again.append) == name
         assert again == []
