@@ -6,18 +6,18 @@ Protected core: what is shown before a yes is made here.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
+
+from mai.hunk_headers import HunkHeader, read_hunk_header
 
 #: A diff of more lines is shown up to here, and a note says what is left.
 MOST_LINES = 20_000
 #: Comparing longer lines character by character would hold up the screen.
 _LONGEST_COMPARED = 400
 _ALIKE = 0.5
-_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@(.*)", re.DOTALL)
 
 Span = tuple[int, int]
 
@@ -90,7 +90,7 @@ def parse_diff(diff: str, most_lines: int = MOST_LINES) -> list[Head | Block]:
     parts: list[Head | Block] = []
     path, at = "", 0
     while at < len(lines):
-        found = _HUNK.fullmatch(lines[at])
+        found = read_hunk_header(lines[at])
         if found:
             parts.append(Head("hunk", visible(lines[at])))
             at = _read_hunk(lines, at + 1, found, path, parts)
@@ -133,11 +133,11 @@ def unified_rows(parts: Sequence[Head | Block]) -> Iterator[Row]:
 
 
 def _read_hunk(
-    lines: Sequence[str], at: int, head: re.Match[str], path: str, parts: list[Head | Block]
+    lines: Sequence[str], at: int, head: HunkHeader, path: str, parts: list[Head | Block]
 ) -> int:
     """Append the blocks of one hunk to `parts`; return where the next line stands."""
-    old_at, new_at = int(head.group(1)), int(head.group(3))
-    old_left, new_left = int(head.group(2) or 1), int(head.group(4) or 1)
+    old_at, new_at = head.old_start, head.new_start
+    old_left, new_left = head.old_count, head.new_count
     old: list[Line] = []
     new: list[Line] = []
     is_context = True

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 from mai.edits.nouns import Hunk, HunkLine
 from mai.errors import EditError
+from mai.hunk_headers import read_hunk_header
 
-_HEADER = re.compile(rb"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
 # What models write where they know no numbers.
 _BARE_HEADER = re.compile(rb"@@(?: ?(?:\.\.\.)? ?@@.*)?\s*")
 _VERSION = re.compile(rb"\d+\.\d+")
@@ -84,12 +84,12 @@ class HunkReader:
         header, line = self._lines[at], self.number(at)
         if header.startswith(b"@@@"):
             raise EditError(f"Line {line}: a combined diff of a merge cannot be applied.")
-        match = _HEADER.match(header)
+        numbers = read_hunk_header(header.decode("latin-1"))
         start = count = None
         body: Body | None = None
-        if match:
-            start, count = int(match[1]), int(match[2] or 1)
-            body = self._counted(at + 1, count, int(match[4] or 1), is_git=is_git)
+        if numbers is not None:
+            start, count = numbers.old_start, numbers.old_count
+            body = self._counted(at + 1, count, numbers.new_count, is_git=is_git)
         elif not _BARE_HEADER.fullmatch(header):
             raise EditError(f"Line {line}: this hunk header cannot be read.")
         lines, end = body or self._by_look(at + 1)

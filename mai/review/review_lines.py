@@ -5,10 +5,10 @@ Hunks are counted by their headers: a line of a file that looks like a header is
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
-_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+from mai.hunk_headers import read_hunk_header
+
 _NOWHERE = "/dev/null"
 
 
@@ -36,10 +36,9 @@ def shown_lines(diff: str) -> Mapping[str, frozenset[int]]:
             is_deleted = new_path == _NOWHERE
             path = old_path if is_deleted else new_path
             found.setdefault(path, set())
-        elif match := _HUNK.match(line):
-            old_at, new_at = int(match[1]), int(match[3])
-            old_left = 1 if match[2] is None else int(match[2])
-            new_left = 1 if match[4] is None else int(match[4])
+        elif numbers := read_hunk_header(line):
+            old_at, new_at = numbers.old_start, numbers.new_start
+            old_left, new_left = numbers.old_count, numbers.new_count
     return {name: frozenset(lines) for name, lines in found.items()}
 
 
