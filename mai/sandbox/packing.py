@@ -22,6 +22,7 @@ from mai.text import one_line, path_line
 _ENTRY = struct.Struct(">IHQ")
 _IN_MEMORY_BYTES = 64 << 20
 _PIECES = 3 * 256
+_LARGE_BYTES = 8 << 20
 _BLOCK = 4096
 _MODES = frozenset({0o100644, 0o100755, 0o120000})
 _LINK = 0o120000
@@ -98,7 +99,7 @@ def _pack(files: Iterable[TreeFile], spool: IO[bytes]) -> Packed:
             links[file.path] = file
             continue
         pieces += _entry(file)
-        if len(pieces) >= _PIECES:
+        if len(pieces) >= _PIECES or len(file.data) > _LARGE_BYTES:
             checksum = _write(spool, pieces, checksum)
         count += 1
         disk += -(-len(file.data) // _BLOCK) * _BLOCK
@@ -159,11 +160,20 @@ def _names(target: str) -> list[str]:
 
 
 def _write(spool: IO[bytes], pieces: list[bytes], checksum: int) -> int:
-    """Write and forget `pieces`; return the checksum with them in it."""
-    data = b"".join(pieces)
+    """Write `pieces`, forget them, and return the checksum with them in it.
+
+    Many small ones are put together; a large one is never copied in memory.
+    """
+    if sum(map(len, pieces)) > _LARGE_BYTES:
+        spool.fileno()  # moves what is in memory into the file, before more comes
+        blocks: Iterable[bytes] = pieces
+    else:
+        blocks = (b"".join(pieces),)
+    for block in blocks:
+        spool.write(block)
+        checksum = zlib.crc32(block, checksum)
     pieces.clear()
-    spool.write(data)
-    return zlib.crc32(data, checksum)
+    return checksum
 
 
 def _add_folders(path: str, folders: set[str]) -> None:

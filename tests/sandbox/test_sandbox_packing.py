@@ -6,6 +6,7 @@ import io
 import json
 import os
 import struct
+import tracemalloc
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -246,3 +247,20 @@ def test_what_was_left_out_is_said_briefly() -> None:
     assert say_left_out(list("abcde")) == (
         "Left out: a, b, c and 2 more, links that lead out of the tree."
     )
+
+
+def test_a_large_file_is_copied_nowhere_in_memory() -> None:
+    large = TreeFile("data.bin", 0o100644, bytes(40 << 20))
+    small = [TreeFile(f"a{number}.py", 0o100644, b"x = 1\n") for number in range(5)]
+    tracemalloc.start()
+    try:
+        packed = pack([*small, large, TreeFile("z.py", 0o100644, b"z\n")])
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    try:
+        data = packed.file.read()
+        assert (packed.size, packed.checksum) == (len(data), zlib.crc32(data))
+        assert peak_bytes < 10 << 20
+    finally:
+        packed.close()
