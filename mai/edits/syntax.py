@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import codecs
 import io
+import re
 import tokenize
 import warnings
 
@@ -16,7 +17,9 @@ import libcst
 
 MAX_SOURCE_BYTES = 1_000_000  # libcst takes 650 to 4,000 bytes of memory per byte of source
 MAX_DEPTH = 900  # levels of `ast` nodes; a chain of 450 `elif` has 450
-_ENCODINGS = frozenset({"utf-8", "utf-8-sig", "iso8859-1", "ascii"})
+# Python's names of the encodings in which every byte of ASCII is ASCII. In others, such as UTF-7 or
+# Shift JIS, what looks harmless can be other code.
+_ENCODINGS = re.compile(r"utf-8(?:-sig)?|ascii|iso8859-\d{1,2}|cp125\d|koi8-[rtu]")
 
 Finding = dict[str, str | int]
 
@@ -33,11 +36,17 @@ def problem_of(data: bytes, *, is_whole: bool) -> Finding | None:
     except SyntaxError as error:
         return finding("encoding", str(error.msg))
     if encoding is None:
-        return finding("encoding", "only UTF-8, Latin-1 and ASCII sources are read")
+        return finding(
+            "encoding", "only UTF-8, ASCII and one-byte encodings that extend it are read"
+        )
     problem = _tree_problem(data)
     if problem is not None or not is_whole:
         return problem
-    return _round_trip(data.decode(encoding))
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:  # the parser was content with less
+        return finding("encoding", f"it is not {encoding}, as it says")
+    return _round_trip(text)
 
 
 def _tree_problem(data: bytes) -> Finding | None:
@@ -68,7 +77,7 @@ def encoding_of(data: bytes) -> str | None:
     """
     name, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     canonical = codecs.lookup(name).name
-    return canonical if canonical in _ENCODINGS else None
+    return canonical if _ENCODINGS.fullmatch(canonical) else None
 
 
 def _too_deep(tree: ast.AST) -> tuple[int, int] | None:
