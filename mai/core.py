@@ -16,6 +16,7 @@ from mai import scratch
 from mai.errors import LedgerLost, StoreError, UnsuitableRepo
 from mai.events import Cancel, EventBus, ProposalChanged, Said
 from mai.mind import Mind
+from mai.pipeline.approve import ask_again
 from mai.pipeline.keeping_up import (
     claimed,
     expire,
@@ -206,6 +207,7 @@ class Core:
                 return run(proposal, self._services, cancel or Cancel())
             if proposal.state is State.PENDING:
                 proposal = follow(proposal, self._services, cancel or Cancel())
+                proposal = ask_again(proposal, self._services)
             approved = self.inbox.approve(proposal.id, digest, by)
             self.events.publish(ProposalChanged(approved))
             return run(approved, self._services, cancel or Cancel())

@@ -7,53 +7,53 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Self
 
-from mai.proposal import Level, Proposal, ReviewReport, RiskReport, TrialReport, Verdict
+from mai.proposal import FileChange, Level, Proposal, ReviewReport, RiskReport, TrialReport, Verdict
+
+#: Measured anew by each run, so a trial run again on the same tree must not void a yes for it. No
+#: card shows them as evidence: durations, memory, and the end of what the tests printed, which
+#: holds durations and addresses.
+NOT_IN_DIGEST = frozenset({"seconds", "cpu_s", "peak_memory_bytes", "output"})
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
     """Exactly what a person is shown before a yes. Its digest is what the yes is bound to."""
 
+    repo: str
     branch: str
+    author: str
     title: str
     why: str
     diff: str
+    files: tuple[FileChange, ...]
     risk: RiskReport
     trial: TrialReport
     review: ReviewReport
+    rolls_back: str | None
 
     @classmethod
-    def of(cls, proposal: Proposal, diff: str) -> Self:
-        """Collect what `proposal`, whose diff against the branch's tip is `diff`, shows."""
+    def of(cls, proposal: Proposal, diff: str, repo: str) -> Self:
+        """Collect what `proposal` shows, with its `diff` against the branch's tip of `repo`."""
         return cls(
+            repo,
             proposal.branch,
+            proposal.author,
             proposal.title,
             proposal.why,
             diff,
+            proposal.files,
             proposal.risk or RiskReport(Level.HIGH),
             proposal.trial or TrialReport(Verdict.ERROR),
             proposal.review or ReviewReport(),
+            proposal.rolls_back,
         )
 
     def digest(self) -> str:
-        """Return `sha256:` and the hash over the canonical JSON of what is shown.
-
-        Durations and counts are left out: a trial run again on the same tree must not void a yes.
-        """
-        trial = {name: getattr(self.trial, name) for name in _TRIAL_IN_DIGEST}
-        shown = {
-            "branch": self.branch,
-            "title": self.title,
-            "why": self.why,
-            "diff": self.diff,
-            "risk": asdict(self.risk),
-            "trial": trial,
-            "review": asdict(self.review),
-        }
+        """Return `sha256:` and the hash over the canonical JSON of what is shown."""
+        shown = asdict(self)
+        for name in NOT_IN_DIGEST:
+            del shown["trial"][name]
         return "sha256:" + hashlib.sha256(canonical_json(shown)).hexdigest()
-
-
-_TRIAL_IN_DIGEST = ("verdict", "fixed", "broken", "missing", "changed")
 
 
 def canonical_json(value: object) -> bytes:

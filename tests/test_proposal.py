@@ -1,26 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from mai.digest import Shown, canonical_json
 from mai.errors import MaiError, exit_code_of
-from mai.proposal import (
-    Finding,
-    Level,
-    Opinion,
-    ReviewReport,
-    RiskReport,
-    TrialReport,
-    Verdict,
-)
+from mai.proposal import Finding, Level, RiskReport
 
-SHOWN = Shown(
-    "main", "Title", "Why", "diff", RiskReport(), TrialReport(Verdict.PASS), ReviewReport()
-)
 FINDING = Finding("net.socket", "net", Level.HIGH, "a.py", 3, 0, "It could call home.")
 
 
@@ -28,37 +12,6 @@ def test_levels_are_ordered_by_harm_not_by_letter() -> None:
     assert Level.LOW < Level.MEDIUM < Level.HIGH < Level.BLOCKED
     assert Level.highest([Level.MEDIUM, Level.HIGH, Level.LOW]) is Level.HIGH
     assert Level.highest([]) is Level.LOW
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        replace(SHOWN, branch="dev"),
-        replace(SHOWN, title="Other"),
-        replace(SHOWN, why="Because"),
-        replace(SHOWN, diff="diff2"),
-        replace(SHOWN, risk=RiskReport().with_findings(FINDING)),
-        replace(SHOWN, trial=TrialReport(Verdict.SKIPPED)),
-        replace(SHOWN, trial=TrialReport(Verdict.PASS, fixed=("t",))),
-        replace(SHOWN, trial=TrialReport(Verdict.PASS, broken=("t",))),
-        replace(SHOWN, trial=TrialReport(Verdict.PASS, missing=("t",))),
-        replace(SHOWN, trial=TrialReport(Verdict.PASS, changed=("t",))),
-        replace(SHOWN, review=ReviewReport(Opinion.OBJECT, "m", ("no",))),
-    ],
-)
-def test_anything_a_person_is_shown_is_in_the_digest(other: Shown) -> None:
-    assert other.digest() != SHOWN.digest()
-
-
-def test_how_long_a_trial_took_is_not() -> None:
-    slower = replace(SHOWN, trial=TrialReport(Verdict.PASS, seconds=9.9, cpu_s=3, output="x"))
-    assert slower.digest() == SHOWN.digest()
-
-
-@given(st.dictionaries(st.text(), st.text(st.characters())))
-def test_canonical_json_does_not_depend_on_order(value: dict[str, str]) -> None:
-    turned = dict(reversed(value.items()))
-    assert canonical_json(value) == canonical_json(turned)
 
 
 def test_a_finding_raises_the_level_of_its_report() -> None:

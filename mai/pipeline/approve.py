@@ -5,21 +5,48 @@ from __future__ import annotations
 from datetime import timedelta
 
 from mai.digest import Shown
-from mai.events import Cancel
+from mai.events import Cancel, ProposalChanged
 from mai.pipeline.services import Outcome, Services
-from mai.proposal import Level, Proposal, Verdict
+from mai.proposal import Level, Proposal, State, Verdict
 
 
 def ask(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
     """Make the proposal pending. Judged again after its branch moved, it keeps its deadline."""
-    diff = services.repo.diff(proposal.tip, proposal.tree)
     expires_at = proposal.expires_at
     if expires_at is None:
         hours = timedelta(hours=services.settings.expiry_hours)
         expires_at = (services.clock.now() + hours).isoformat(timespec="seconds")
     return Outcome(
-        "pending", {"digest": Shown.of(proposal, diff).digest(), "expires_at": expires_at}
+        "pending", {"digest": shown(proposal, services).digest(), "expires_at": expires_at}
     )
+
+
+def shown(proposal: Proposal, services: Services) -> Shown:
+    """Return everything a person is shown of `proposal` before a yes."""
+    diff = services.repo.diff(proposal.tip, proposal.tree)
+    return Shown.of(proposal, diff, services.repo.root.name)
+
+
+def is_current(proposal: Proposal, services: Services) -> bool:
+    """Return whether the digest of what waits covers all that is shown of it.
+
+    It does not where an earlier Mai, whose digest covered less, asked the question.
+    """
+    is_asked = proposal.state is State.PENDING
+    return not is_asked or proposal.digest == shown(proposal, services).digest()
+
+
+def ask_again(proposal: Proposal, services: Services) -> Proposal:
+    """Ask with a digest of all that is shown, where the one on record covers less.
+
+    A yes to the earlier digest is void. The deadline stays.
+    """
+    if is_current(proposal, services):
+        return proposal
+    data = {"digest": shown(proposal, services).digest(), "expires_at": proposal.expires_at}
+    proposal = services.inbox.record(proposal.id, "pending", data)
+    services.events.publish(ProposalChanged(proposal))
+    return proposal
 
 
 def may_land_alone(proposal: Proposal, services: Services) -> bool:

@@ -18,6 +18,7 @@ from datetime import timedelta
 
 from mai.errors import Conflict, MaiError, NoEngine, RepoBusy
 from mai.events import Cancel, ProposalChanged, Said
+from mai.pipeline.approve import ask_again, is_current
 from mai.pipeline.run import follow, run
 from mai.pipeline.services import Services
 from mai.proposal import Opinion, Proposal, State, Verdict
@@ -146,10 +147,15 @@ def refresh(proposal_id: str, services: Services, cancel: Cancel) -> Proposal:
     """
     expire(services)
     proposal = services.inbox.get(proposal_id)
-    if services.ledger.loss() or not _is_due(proposal, services, {}, follow_branch=True):
+    if services.ledger.loss():
         return proposal
-    with claimed(proposal.id, services) as fresh:
-        return _brought_on(fresh, services, cancel)
+    if _is_due(proposal, services, {}, follow_branch=True):
+        with claimed(proposal.id, services) as fresh:
+            proposal = _brought_on(fresh, services, cancel)
+    if not is_current(proposal, services):
+        with claimed(proposal.id, services) as fresh:
+            proposal = ask_again(fresh, services)
+    return proposal
 
 
 def expire(services: Services) -> list[Proposal]:

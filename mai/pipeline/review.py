@@ -21,7 +21,7 @@ def review(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
     stands: a model asked twice words its concerns differently, and that alone must not void a yes.
     """
     diff = services.repo.diff(proposal.tip, proposal.tree)
-    seen = _seen(proposal, diff)
+    seen = _seen(proposal, diff, services.repo.root.name)
     earlier = _earlier(proposal, seen, services)
     if earlier is not None:
         return Outcome("reviewed", {"review": earlier, "seen": seen})
@@ -32,8 +32,8 @@ def review(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
     return Outcome("reviewed", {"review": asdict(report), "seen": seen})
 
 
-def _seen(proposal: Proposal, diff: str) -> str:
-    shown = Shown.of(replace(proposal, review=None), diff)
+def _seen(proposal: Proposal, diff: str, repo: str) -> str:
+    shown = Shown.of(replace(proposal, review=None), diff, repo)
     return hashlib.sha256(canonical_json(shown.digest())).hexdigest()
 
 

@@ -113,3 +113,19 @@ def test_what_only_looks_begins_no_work(workspace: Workspace) -> None:
 def _proposed(proposal_id: str, commit: str) -> dict[str, object]:
     told = {"id": proposal_id, "title": "Left", "why": "", "branch": "main", "author": "x"}
     return {**told, "base": commit, "commit": commit, "tree": commit, "files": []}
+
+
+def test_what_an_earlier_mai_asked_about_is_asked_again(workspace: Workspace) -> None:
+    """Its digest covered less than what is shown, so a yes to it is void and says why."""
+    with core_of(workspace) as core:
+        asked = waiting(core, new_file("file.py"))
+        before = {"digest": "sha256:" + "ab" * 32, "expires_at": asked.expires_at}
+        core.inbox.record(asked.id, "pending", before)
+        tip = workspace.git("rev-parse", "HEAD")
+        with pytest.raises(StaleDigest):
+            core.approve(asked.id, "ab" * 32, by="terminal:ana")
+        assert workspace.git("rev-parse", "HEAD") == tip
+        assert core.get(asked.id) == asked
+        core.inbox.record(asked.id, "pending", before)
+        assert core.refresh(asked.id) == asked
+        assert core.approve(asked.id, asked.digest, by="terminal:ana").state is State.LANDED
