@@ -87,6 +87,7 @@ reflection.ladder   | reflection | climb from a harmless object to everything Py
 reflection.builtins | reflection | replace a built-in or a standard function for all code | `builtins.open = mine`
 env.loader          | env | make other programs load its code through the environment | `os.environ["LD_PRELOAD"] = …`
 gate-tampering.mai  | gate-tampering | reach into Mai's own gate: approvals, refs, settings or git hooks | `"refs/mai/proposals"`
+text.line-break     | gate-tampering | a line that runs is hidden behind a line break which no diff shows as one | a lone CR, U+2028
 test-tampering.exit | test-tampering | end the test run early, or after it has decided | `os._exit(0)` in a test
 test-tampering.hook | test-tampering | change how pytest collects, runs or reports | `def pytest_runtest_makereport(…)`
 test-tampering.dropped | test-tampering | a test is gone or collects no longer | `def test_x` deleted

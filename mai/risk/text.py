@@ -9,6 +9,7 @@ import re
 import sys
 import tokenize
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 
 from mai.proposal import Finding
@@ -20,15 +21,24 @@ MAXIMUM_BYTES = 2_000_000
 # Unicode TR9's explicit formatting characters; see CVE-2021-42574.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u2060-\u2064\u206a-\u206f"
-    "\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e01ef\u2028\u2029]|(?!\\A)\ufeff"
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2060-\u2065\u206a-\u206f"
+    "\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufffb\U00016fe4\U0001bca0-\U0001bca3"
+    "\U0001d159\U0001d173-\U0001d17a\ufeff\U000e0000-\U000e0fff]"
 )
+# A flag emoji of a region is a black flag and its letters as tags.
+_REGION_FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e007a]{2,7}\U000e007f")
+# What ends a line for Python, YAML, JavaScript or `str.splitlines`, and does not for git and in a
+# diff. Nothing is hidden by one at a line's end, nor by a form feed at its beginning, which is how
+# old sources divide pages.
+_BREAK = re.compile("(?<=[^\n])[\x0b\x0c\r\x1c-\x1e\x85\u2028\u2029](?=[^\n\r])")
 _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _PLAIN_CODINGS = frozenset({"utf-8", "utf8", "utf-8-sig", "ascii", "us-ascii", "u8"})
 # Encodings in which ASCII is ASCII.
 _WESTERN = re.compile(r"latin-?1|l1|iso-?8859-\d{1,2}|(?:windows-|cp)125\d|koi8-[ru]")
 _WORD = re.compile(r"[^\W\d]\w*")
-_ODD_CONTROLS = re.compile(r"[\x01-\x08\x0b\x0e-\x1f\x7f]")
+_ODD_CONTROLS = re.compile("[\x01-\x08\x0b\x0e-\x1f\x7f-\x9f\u2028\u2029]")
+_VARIATIONS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+_JOINERS = "\u200c\u200d"
 
 
 def is_binary(data: bytes) -> bool:
@@ -73,10 +83,12 @@ def judge_bytes(path: str, data: bytes, base: bytes | None) -> Iterator[Finding]
                 "It is not UTF-8, so readers and tools may see different code than Python runs.",
                 line,
             )
+        text = data.decode("utf-8", "replace")  # what hides in such a file is seen all the same
+    if text.isascii() and not _ODD_CONTROLS.search(text) and not _BREAK.search(text):
         return
-    if text.isascii() and not _ODD_CONTROLS.search(text):
-        return
-    yield from _judge_characters(path, text, _decoded(base), is_python=is_python)
+    # A byte order mark at a file's start hides nothing.
+    before = _decoded(base).removeprefix("\ufeff")
+    yield from _judge_characters(path, text.removeprefix("\ufeff"), before, is_python=is_python)
 
 
 def _decoded(data: bytes | None) -> str:
@@ -103,6 +115,11 @@ def _judge_coding(path: str, data: bytes, base: bytes | None) -> Iterator[Findin
 def _judge_characters(path: str, text: str, base: str, *, is_python: bool) -> Iterator[Finding]:
     for pattern, rule, message in (
         (
+            _BREAK,
+            "text.line-break",
+            "What follows here is a line of its own where it runs, and no diff shows it as one.",
+        ),
+        (
             _BIDI,
             "text.bidi",
             "A bidirectional control here makes the line read in another order than it runs.",
@@ -118,23 +135,56 @@ def _judge_characters(path: str, text: str, base: str, *, is_python: bool) -> It
             "A control character here can hide or rewrite what a terminal shows.",
         ),
     ):
-        match = pattern.search(text)
-        if match and len(pattern.findall(text)) > len(pattern.findall(base)):
-            # Emoji need variation selectors and joiners; in code's strings and in prose they are
-            # ordinary, so only bidi controls are judged outside Python.
-            if rule == "text.invisible" and not (is_python and _is_hiding(text, match)):
-                continue
-            line = text.count("\n", 0, match.start()) + 1
-            yield finding(
-                rule, path, message, line, match.start() - text.rfind("\n", 0, match.start()) - 1
-            )
+        found = _first_gained(pattern, text, base, is_python=is_python)
+        if found is not None:
+            yield finding(rule, path, message, *found)
     if is_python:
         yield from _judge_names(path, text, base)
 
 
-def _is_hiding(text: str, match: re.Match[str]) -> bool:
-    before = text[match.start() - 1 : match.start()]
-    return not before or unicodedata.category(before) not in {"So", "Sk", "Sm", "Po"}
+def _first_gained(
+    pattern: re.Pattern[str], text: str, base: str, *, is_python: bool
+) -> tuple[int, int] | None:
+    """Return line and column of the first match in a line that `base` does not have."""
+    if not pattern.search(text):
+        return None
+    before = Counter(base.split("\n"))
+    for number, line in enumerate(text.split("\n"), start=1):
+        at = next(_hiding(pattern, line, is_python=is_python), None)
+        if at is None:
+            continue
+        if before[line]:
+            before[line] -= 1
+            continue
+        return number, at
+    return None
+
+
+def _hiding(pattern: re.Pattern[str], line: str, *, is_python: bool) -> Iterator[int]:
+    """Yield where `line` hides something. What emoji and other scripts need is ordinary."""
+    if pattern is not _INVISIBLE:
+        yield from (match.start() for match in pattern.finditer(line))
+        return
+    flags = [match.span() for match in _REGION_FLAG.finditer(line)]
+    for match in pattern.finditer(line):
+        at = match.start()
+        is_flag = any(start < at < end for start, end in flags)
+        if not is_flag and not _is_ordinary(line[at - 1 : at], match.group(), is_python=is_python):
+            yield at
+
+
+def _is_ordinary(before: str, one: str, *, is_python: bool) -> bool:
+    """Return whether `one` belongs to the character `before` it, as in an emoji or in Persian."""
+    if not before:
+        return False
+    kind = unicodedata.category(before)
+    if _VARIATIONS.match(one):
+        return kind in {"So", "Sk", "Sm", "Po", "Nd"} or (kind == "Lo" and not is_python)
+    if one not in _JOINERS:
+        return False
+    if kind in {"So", "Sk"} or before == "\ufe0f":
+        return True
+    return not is_python and kind in {"Lo", "Mn", "Mc"}
 
 
 def _scripts(word: str) -> set[str]:

@@ -111,3 +111,55 @@ def test_a_file_that_never_parsed_is_judged_by_its_changed_lines(score: Score) -
     )
     hostile = "x = " + "-" * 200_000 + "1\n"
     assert score({"a.py": hostile}, {"a.py": hostile + "y = 1\n"}).level is Level.BLOCKED
+
+
+CODE = "def may(user):\n    # Only admins may.{}    return True\n    return user.is_admin\n"
+
+
+@pytest.mark.parametrize("path", ["a.py", "a.sh", "a.yml", "requirements.txt", "README.md", "a"])
+@pytest.mark.parametrize("one", ["\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"])
+def test_a_line_behind_a_break_that_git_does_not_know_is_high(
+    score: Score, path: str, one: str
+) -> None:
+    report = score({path: CODE.format("\n")}, {path: CODE.format(one)})
+    assert "text.line-break" in rules(report, Level.HIGH)
+
+
+@pytest.mark.parametrize("path", ["a.py", "a.sh", "README.md", "data.json"])
+@pytest.mark.parametrize(
+    "one",
+    [
+        *("\u00ad", "\u200b", "\u2060", "\u2800", "\u3164", "\ufe0f", "\U000e0041", "\U000e0101"),
+        *("\x08", "\x1b", "\x9b", "\x7f", "\ufeff"),
+    ],
+)
+def test_what_hides_is_a_finding_in_any_kind_of_file(score: Score, path: str, one: str) -> None:
+    report = score({path: "# a\n"}, {path: f"# a\n# {one}b 'x.{one}y'\n"})
+    assert "text.invisible" in rules(report, Level.MEDIUM)
+
+
+def test_an_ordinary_emoji_hides_no_second_character(score: Score) -> None:
+    report = score({"a.md": ""}, {"a.md": "Fine ❤️, and \u200b not.\n"})
+    assert "text.invisible" in rules(report, Level.MEDIUM)
+
+
+def test_one_that_goes_does_not_cover_one_that_comes(score: Score) -> None:
+    report = score({"a.py": "x = 1  # \u202e\n"}, {"a.py": "x = 1\ny = 2  # \u202e\n"})
+    assert report.level is Level.BLOCKED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "👍🏽 👩‍💻 ❤️‍🔥 1️⃣ ‼️ ↔️ 🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f\n",
+        "می‌خواهم\n",
+        "क्‍ष\n",
+        "葛\U000e0101\n",
+        "one\r\ntwo\r\n",
+        "one\r\r\ntwo\n",
+        "page\n\x0c\nnext\n",
+        "\ufeffa,b\n1,2\n",
+    ],
+)
+def test_what_other_scripts_and_emoji_need_hides_nothing(score: Score, text: str) -> None:
+    assert score({}, {"README.md": text}).level is Level.LOW
