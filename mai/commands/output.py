@@ -6,14 +6,17 @@ import contextlib
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from mai.errors import MaiError
+from mai.visible import is_visible
 
 _WORTH_A_BAR = 40
 _LONG_LIST = 200
+_NOT_ASCII = re.compile(r"[^\x20-\x7e\n]")
 
 
 class Exit(Exception):
@@ -41,17 +44,27 @@ def settle_streams() -> None:
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """Print one JSON object, in ASCII where stdout or a file's name knows no better."""
+    """Print one JSON object, in ASCII where stdout or a file's name knows no better.
+
+    What a terminal would obey or not show (an escape, a mark of direction, a tag) is escaped: the
+    object is the same, and a person who looks at it sees what is in it.
+    """
     # Indenting makes Python's encoder ten times slower, which counts for a list of thousands.
     is_long = any(isinstance(part, list) and len(part) > _LONG_LIST for part in value.values())
     indent = None if is_long else 2
-    text = json.dumps(value, indent=indent, ensure_ascii=False, default=str)
+    text = _shown(json.dumps(value, indent=indent, ensure_ascii=False, default=str))
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
         text = json.dumps(value, indent=indent, default=str)
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def _shown(text: str) -> str:
+    return _NOT_ASCII.sub(
+        lambda match: match[0] if is_visible(match[0]) else json.dumps(match[0])[1:-1], text
+    )
 
 
 def note(text: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from mai.pipeline.message import trial_line
 from mai.proposal import Landing, Level, Opinion, Proposal, State
 from mai.text import one_line, plain
+from mai.visible import visible_diff
 
 MARKS = {
     Level.LOW: "LOW",
@@ -69,7 +70,7 @@ def card(proposal: Proposal, diff: str | None = None, *, is_outdated: bool = Fal
     if proposal.error:
         lines += [f"Ended   {one_line(proposal.error.message, 400)}"]
     if diff is not None:
-        lines += ["", plain(diff).rstrip()]
+        lines += ["", visible_diff(diff).rstrip()]
     if proposal.digest:
         digest = _bare(proposal.digest)[:12]
         author = one_line(proposal.author)

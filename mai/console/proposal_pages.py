@@ -7,10 +7,10 @@ from typing import Any
 
 from textual.content import Content
 
-from mai.console.proposal_rows import visible
 from mai.console.proposal_words import trial_line
 from mai.proposal import Finding, Level, Opinion, Proposal, TestCounts
 from mai.text import one_line, plain
+from mai.visible import visible
 
 _SIGNS = {
     Level.LOW: ("  LOW     ", ""),

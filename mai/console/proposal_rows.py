@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Literal
 
 from mai.hunk_headers import HunkHeader, read_hunk_header
+from mai.visible import visible
 
 #: A diff of more lines is shown up to here, and a note says what is left.
 MOST_LINES = 20_000
@@ -64,20 +65,6 @@ class Row:
     old: Line | None = None
     new: Line | None = None
     head: Head | None = None
-
-
-def visible(text: str) -> str:
-    """Return `text` with a sign in place of each character that would not show.
-
-    Escapes, bidirectional controls and odd spaces are how a diff lies to its reader, so they are
-    neither passed to the terminal nor dropped: `‹U+202E›` stands where one was.
-    """
-    text = text.expandtabs(4)
-    if text.isprintable():
-        return text
-    if text.endswith("\r"):  # a line that ends as on Windows is no trick
-        return visible(text[:-1]) + "␍"
-    return "".join(one if one.isprintable() else f"‹U+{ord(one):04X}›" for one in text)
 
 
 def parse_diff(diff: str, most_lines: int = MOST_LINES) -> list[Head | Block]:

@@ -20,6 +20,7 @@ from mai.review.review_lines import located, shown_lines
 from mai.templating.budget import Part
 from mai.templating.templates import load
 from mai.text import one_line
+from mai.visible import visible_diff
 
 MAX_CONCERNS = 8
 CONCERN_CHARACTERS = 300
@@ -63,7 +64,7 @@ class ModelReviewer:
         """
         parts = (
             Part("the title", proposal.title, importance=0),
-            Part("the diff", diff, importance=0),
+            Part("the diff", visible_diff(diff), importance=0),
             Part("the risk report", _risk(proposal.risk), importance=1),
             Part("the trial", _trial(proposal.trial), importance=2),
         )

@@ -12,8 +12,8 @@ from mai.console.proposal_rows import (
     parse_diff,
     split_rows,
     unified_rows,
-    visible,
 )
+from mai.visible import visible
 
 DIFF = """
 diff --git a/calc/core.py b/calc/core.py
@@ -115,19 +115,6 @@ def test_any_text_can_be_read(text: str) -> None:
     for row in [*split_rows(parse_diff(text)), *unified_rows(parse_diff("@@ -1 +1 @@\n" + text))]:
         for part in (row.old, row.new, row.head):
             assert part is None or part.text.isprintable()
-
-
-@given(st.text())
-def test_visible_shows_every_character_or_a_sign_for_it(text: str) -> None:
-    shown = visible(text)
-    assert shown.isprintable()
-    assert all(one in shown for one in text if one.isprintable())
-
-
-def test_tricks_are_seen() -> None:
-    assert visible("a\u202eb\x1b[31mc") == "a‹U+202E›b‹U+001B›[31mc"
-    assert visible("ends as on Windows\r") == "ends as on Windows␍"
-    assert visible("\tx") == "    x"
 
 
 def test_a_huge_diff_says_what_it_leaves_out() -> None:

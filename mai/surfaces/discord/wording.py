@@ -14,6 +14,7 @@ from mai.proposal import FileChange, Finding, Level, Opinion, Proposal, State
 from mai.surfaces.discord.diffs import short_diff
 from mai.surfaces.discord.emoji import NO, YES
 from mai.text import chat, chat_line, one_line, plain
+from mai.visible import visible_diff
 
 DIGITS = 6
 LEVELS = {
@@ -153,7 +154,7 @@ def whole(proposal: Proposal, diff: str) -> str:
     lines.append(f"review  {_verdict(proposal)}")
     if proposal.review:
         lines += [f"        {one_line(concern, 2000)}" for concern in proposal.review.concerns]
-    lines += ["", plain(diff)]
+    lines += ["", visible_diff(diff)]
     return "\n".join(lines)
 
 
