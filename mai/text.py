@@ -16,9 +16,6 @@ _ESCAPE_SEQUENCE = re.compile(
     r"|\x9b[0-?]*[ -/]*[@-~]",
     re.DOTALL,
 )
-# git takes any `Token: value` line in the last paragraph for a trailer (git-interpret-trailers(1)).
-# It ends a message at `---`, where a mailed patch would begin, and skips what looks like a comment.
-_TRAILER = re.compile(r"^[ \t]*(?:[A-Za-z0-9][A-Za-z0-9-]*[ \t]*:|---|[#;])", re.MULTILINE)
 # Discord's Markdown: what hides text, or lets it lead somewhere else than it says.
 _HIDING = re.compile(r"\|(?=\|)|~(?=~)|\](?=\()|<(?=[@#:/a-z0-9])", re.IGNORECASE)
 _LONG_RUN = re.compile(r"`{3,}")
@@ -34,7 +31,6 @@ _SQUARE = r"/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_\w{1,10}|gMASK|THINK)"
 _WORD_JOINER = "\u2060"
 _TOKEN = re.compile(rf"<(?:{_ANGLED})>|\[{_SQUARE}\]")
 _BROKEN_TOKEN = re.compile(rf"<{_WORD_JOINER}(?:{_ANGLED})>|\[{_WORD_JOINER}{_SQUARE}\]")
-_ROOM_FOR_BREAKS = 2
 
 
 def _is_harmless(character: str) -> bool:
@@ -65,12 +61,6 @@ def path_line(path: str, limit: int = 200) -> str:
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in path
     )
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
-
-
-def title_line(text: str, limit: int = 72) -> str:
-    """Return `text` as a commit subject or a card's title: one line, no fences, no mentions."""
-    # Cleaning first: it would take the mentions' breaks out again.
-    return without_mentions(one_line(text.replace("`" * 3, "'"), limit - _ROOM_FOR_BREAKS))
 
 
 def without_mentions(text: str) -> str:
@@ -120,12 +110,3 @@ def for_model(text: str) -> str:
 def from_model(text: str) -> str:
     """Return what a model wrote with the tokens that `for_model` broke whole again."""
     return _BROKEN_TOKEN.sub(lambda match: match[0][0] + match[0][2:], text)
-
-
-def commit_prose(text: str, limit: int = 4000) -> str:
-    """Return `prose(text)` with nothing in it that git or a reader could take for a trailer.
-
-    A line that looks like `Token: value` is indented and marked, so that `git log
-    --format=%(trailers)` and a person both see quoted text, never an approval.
-    """
-    return _TRAILER.sub(lambda match: "| " + match.group().lstrip(), prose(text, limit))

@@ -19,7 +19,8 @@ from mai.protocols import CanImprove, ChatRequest, Draft, Message, Provider, Sna
 from mai.providers.base import ask, context_tokens, is_smaller, refitted
 from mai.templating.budget import Part
 from mai.templating.templates import load
-from mai.text import one_line, title_line
+from mai.text import one_line
+from mai.words import title_line
 
 ROUNDS = 3
 MAP_TOKENS = 900

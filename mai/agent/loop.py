@@ -29,7 +29,8 @@ from mai.events import Event, Said, StageFinished, StageStarted
 from mai.proposal import Json, Proposal
 from mai.protocols import CanImprove, Draft
 from mai.providers.base import refitted
-from mai.text import one_line, title_line
+from mai.text import one_line
+from mai.words import title_line
 
 _TOLD_CHARACTERS = 200
 

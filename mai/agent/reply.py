@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mai.text import one_line, prose, title_line
+from mai.text import one_line, prose
+from mai.words import title_line
 
 TITLE_CHARACTERS = 60
 WHY_CHARACTERS = 600

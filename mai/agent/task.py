@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from mai.errors import UsageError
 from mai.events import Cancel
 from mai.protocols import Draft, Provider, Snapshot
-from mai.text import one_line, title_line
+from mai.text import one_line
+from mai.words import title_line
 
 TITLE_CHARACTERS = 60
 WHAT_CHARACTERS = 300

@@ -22,7 +22,7 @@ def history(
     from mai.commands.session import fault_of, opened
     from mai.commands.show import mark_of
     from mai.proposal import State
-    from mai.text import one_line
+    from mai.words import quoted_title
 
     with answering(as_json, lambda: {"history": []}), opened(repo) as core:
         entries = core.history(None if everything else _SHOWN)
@@ -34,7 +34,7 @@ def history(
         for one in entries:
             landed = one.landed
             assert landed is not None  # noqa: S101 - history holds nothing else
-            when, title = landed.at[:16], one_line(one.title)
+            when, title = landed.at[:16], quoted_title(one.title)
             line(f"{mark_of(one)} {one.id}  {landed.commit[:10]}  {when}  {title}")
         if not entries:
             line("Nothing has landed yet.")

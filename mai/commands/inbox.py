@@ -73,7 +73,7 @@ def show(
             more = {"diff": diff, **({"story": core.story(proposal)} if story else {})}
             print_json({**proposal_json(proposal), "outdated": is_outdated, **more})
             return
-        line(card(proposal, diff, is_outdated=is_outdated))
+        line(card(proposal, diff, is_outdated=is_outdated, most=None))
         for entry in core.story(proposal) if story else []:
             line(f"{entry['at']}  {entry['kind']:<11} {entry['hash'][:12]}")
 

@@ -132,7 +132,8 @@ class _Plain:
     def do_show(self, call: Call) -> None:
         proposal = answers.the_one(self._core, call.rest)
         is_outdated = proposal.id in self._core.outdated([proposal])
-        line(card(proposal, self._core.diff(proposal), is_outdated=is_outdated))
+        diff = self._core.diff(proposal)
+        line(card(proposal, diff, is_outdated=is_outdated, most=None))
 
     def do_approve(self, call: Call) -> None:
         prefix, digest = read_answer(call.rest)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from mai.pipeline.message import trial_line
-from mai.proposal import Landing, Level, Opinion, Proposal, State
-from mai.text import one_line, plain
+from mai.pipeline.message import author_writes, review_line, reviewer_writes, trial_line
+from mai.proposal import Landing, Level, Proposal, State
 from mai.visible import visible_diff
+from mai.words import MOST_LINES, label, quoted_title, said
 
 MARKS = {
     Level.LOW: "LOW",
@@ -31,7 +31,7 @@ def row(proposal: Proposal, *, is_outdated: bool = False) -> str:
     """Return a proposal as one line of a list. `is_outdated`: its branch moved since."""
     level = MARKS[proposal.level] if proposal.risk else ""
     mark, state = (OUTDATED, "outdated") if is_outdated else (mark_of(proposal), proposal.state)
-    return f"{mark} {proposal.id}  {state:<11} {level:<9} {one_line(proposal.title)}"
+    return f"{mark} {proposal.id}  {state:<11} {level:<9} {quoted_title(proposal.title)}"
 
 
 def unfinished(working: Sequence[Proposal]) -> str:
@@ -44,37 +44,46 @@ def unfinished(working: Sequence[Proposal]) -> str:
     return f"{names} {verb} not finished. If nothing works on it: `mai pending --refresh`."
 
 
-def card(proposal: Proposal, diff: str | None = None, *, is_outdated: bool = False) -> str:
-    """Return everything a person is asked to judge, as plain text."""
-    lines = [f"{mark_of(proposal)} {one_line(proposal.title)}    {proposal.id} · {_head(proposal)}"]
+def card(
+    proposal: Proposal,
+    diff: str | None = None,
+    *,
+    is_outdated: bool = False,
+    most: int | None = MOST_LINES,
+) -> str:
+    """Return everything a person is asked to judge, as plain text.
+
+    Mai's facts come first. The words of its author and its reviewer come last and quoted, up to
+    `most` lines of each, None for all.
+    """
+    lines = [f"{mark_of(proposal)} {proposal.id} · {_head(proposal)}", quoted_title(proposal.title)]
     lines += [_outdated(proposal)] * is_outdated
-    if proposal.why:
-        lines += ["", *(f"  {text}" for text in plain(proposal.why).splitlines())]
     lines += ["", *(f"  {_file(change)}" for change in proposal.files)]
     if proposal.risk:
         lines += [f"Risk    {MARKS[proposal.level]}{_gains(proposal)}"]
         lines += [
-            f"        {MARKS[found.level]} {one_line(found.path)}:{found.line} "
-            f"{one_line(found.message)} [{found.rule}]"
+            f"        {MARKS[found.level]} {label(found.path)}:{found.line} "
+            f"{said(found.message)} [{found.rule}]"
             for found in proposal.risk.findings
         ]
     if proposal.trial:
         lines += [f"Trial   {trial_line(proposal.trial)}"]
         for name in ("fixed", "broken", "missing", "changed", "flaky"):
-            lines += [f"        {name}: {one_line(i)}" for i in getattr(proposal.trial, name)[:20]]
+            lines += [f"        {name}: {label(i)}" for i in getattr(proposal.trial, name)[:20]]
         if proposal.trial.message:
-            lines += [f"        {one_line(proposal.trial.message)}"]
-    lines += [f"Review  {_review(proposal)}"]
+            lines += [f"        {said(proposal.trial.message)}"]
+    lines += [f"Review  {review_line(proposal.review)}"]
     if proposal.landed:
         lines += _landed(proposal.landed)
     if proposal.error:
-        lines += [f"Ended   {one_line(proposal.error.message, 400)}"]
-    if diff is not None:
-        lines += ["", visible_diff(diff).rstrip()]
+        lines += [f"Ended   {said(proposal.error.message, 400)}"]
     if proposal.digest:
         digest = _bare(proposal.digest)[:12]
-        author = one_line(proposal.author)
-        lines += ["", f"digest {digest} · base {proposal.tip[:7]} · by {author}"]
+        lines += [f"digest {digest} · base {proposal.tip[:7]} · by {label(proposal.author)}"]
+    if diff is not None:
+        lines += ["", visible_diff(diff).rstrip()]
+    for words in (author_writes(proposal, most=most), reviewer_writes(proposal, most=most)):
+        lines += ["", *words] if words else []
     return "\n".join(lines)
 
 
@@ -92,7 +101,7 @@ def time_left(proposal: Proposal, now: datetime | None = None) -> str:
 
 
 def _outdated(proposal: Proposal) -> str:
-    moved = f"{one_line(proposal.branch, 60)} moved since this was judged"
+    moved = f"{label(proposal.branch, 60)} moved since this was judged"
     return f"{OUTDATED} outdated: {moved}. A yes, or `--refresh`, judges it again first."
 
 
@@ -103,34 +112,22 @@ def _head(proposal: Proposal) -> str:
 
 
 def _landed(landed: Landing) -> list[str]:
-    note = one_line(landed.note, 400)
+    note = said(landed.note, 400)
     if landed.is_beside:  # the note says on which branch, and why
-        merge = f"        git merge {landed.branch} brings it in"
+        merge = f"        git merge {label(landed.branch)} brings it in"
         return [f"Landed  {landed.commit[:12]} {note}", merge]
     kept = f"; {note}" if note else ""
-    return [f"Landed  {landed.commit[:12]} on {landed.branch}{kept}"]
+    return [f"Landed  {landed.commit[:12]} on {label(landed.branch)}{kept}"]
 
 
 def _file(change: Any) -> str:
-    name = f"{change.old_path} → {change.path}" if change.old_path else change.path
+    name = f"{label(change.old_path)} → " if change.old_path else ""
     amount = "binary" if change.is_binary else f"+{change.added} −{change.removed}"
-    return f"{one_line(name)}  {amount}  {change.status}"
+    return f"{name}{label(change.path)}  {amount}  {change.status}"
 
 
 def _gains(proposal: Proposal) -> str:
     return "" if proposal.risk and proposal.risk.findings else ", gains nothing"
-
-
-def _review(proposal: Proposal) -> str:
-    review = proposal.review
-    if review is None or (review.verdict is Opinion.NONE and not review.concerns):
-        return "none, there is no second model to ask"
-    word = {Opinion.APPROVE: "agrees", Opinion.OBJECT: "objects", Opinion.NONE: "failed"}[
-        review.verdict
-    ]
-    concerns = "; ".join(one_line(concern) for concern in review.concerns) or "no concerns"
-    who = f"{one_line(review.reviewer)} " if review.reviewer else ""
-    return f"{who}{word}: {concerns}"
 
 
 def _bare(digest: str) -> str:

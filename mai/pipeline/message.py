@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
-import textwrap
+import re
+from typing import Any
 
-from mai.proposal import FileChange, Opinion, Proposal, TestCounts, TrialReport, Verdict
-from mai.text import commit_prose, one_line, title_line
+from mai.proposal import (
+    FileChange,
+    Opinion,
+    Proposal,
+    ReviewReport,
+    TestCounts,
+    TrialReport,
+    Verdict,
+)
+from mai.text import one_line
+from mai.words import label, mailed, said, title_line, writes
 
 _WIDTH = 72
+_BEFORE_SUBJECT = re.compile(r"\A(?:[-#;:\s]|re:)+", re.IGNORECASE)
 
 
 def commit_message(proposal: Proposal, ledger_head: str) -> str:
     """Return subject, body and trailers of the commit that lands `proposal`.
 
-    `ledger_head` is the hash of the ledger's last row: pushed with the commit, it anchors it.
+    The facts come first, the words of its author and its reviewer after them, quoted: no line of
+    theirs is a trailer, nor a patch or a header to `git am`. `ledger_head` is the hash of the
+    ledger's last row: pushed with the commit, it anchors it.
     """
     approval = proposal.approval
     if approval is None or proposal.trial is None or proposal.risk is None:
         raise AssertionError("only what was tried and approved gets a commit message")
     trial = proposal.trial
+    review = proposal.review or ReviewReport()
     paragraphs = [
-        # git takes `---` for a message's end and `#` for a comment, in a subject too.
-        title_line(proposal.title).lstrip("-#; ") or f"Proposal {proposal.id}",
-        _wrapped(commit_prose(proposal.why)),
+        _subject(proposal),
         "\n".join(_stat(change) for change in proposal.files),
-        f"Trial: {trial_line(trial)}\nReview: {_review_line(proposal)}",
+        f"Trial: {trial_line(trial)}\nReview: {review_line(review)}.",
+        "\n".join(author_writes(proposal, width=_WIDTH)),
+        "\n".join(reviewer_writes(proposal, width=_WIDTH)),
     ]
     trailers = [
         f"Mai-Proposal: {proposal.id}",
@@ -38,11 +52,10 @@ def commit_message(proposal: Proposal, ledger_head: str) -> str:
     ]
     if proposal.rolls_back:
         trailers.append(f"Mai-Rolls-Back: {proposal.rolls_back}")
-    review = proposal.review
-    if review is not None and review.verdict is not Opinion.NONE:
-        trailers.append(f"Reviewed-by: {one_line(review.reviewer)}")
-    trailers.append(f"Approved-by: {one_line(approval.by)} at {approval.at}")
-    body = "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+    if review.verdict is not Opinion.NONE:
+        trailers.append(f"Reviewed-by: {label(review.reviewer)}")
+    trailers.append(f"Approved-by: {label(approval.by)} at {approval.at}")
+    body = mailed("\n\n".join(paragraph for paragraph in paragraphs if paragraph))
     return body + "\n\n" + "\n".join(trailers) + "\n"
 
 
@@ -69,23 +82,49 @@ def why_skipped(trial: TrialReport) -> str:
     return "there are no tests" if trial.head == TestCounts() else "no test passes"
 
 
-def _review_line(proposal: Proposal) -> str:
+def review_line(review: ReviewReport | None) -> str:
+    """Return who reviewed and to what verdict in one short line, for commits and screens."""
+    if review is None or (review.verdict is Opinion.NONE and not review.concerns):
+        return "none, there is no second model to ask"
+    if review.verdict is Opinion.NONE:  # why there is none, in Mai's words
+        return f"none: {said(' '.join(review.concerns), 300).rstrip('.')}"
+    verdict = "agrees" if review.verdict is Opinion.APPROVE else "objects"
+    count = len(review.concerns)
+    concerns = f"{count or 'no'} concern{'' if count == 1 else 's'}"
+    return f"{label(review.reviewer, 60)} {verdict}, {concerns}".strip()
+
+
+def author_writes(proposal: Proposal, **shape: Any) -> list[str]:
+    """Return the author's reason as quoted lines; `shape` is that of `mai.words.writes`."""
+    return writes(proposal.author, proposal.why, **{"rest": _rest(proposal), **shape})
+
+
+def reviewer_writes(proposal: Proposal, **shape: Any) -> list[str]:
+    """Return the reviewer's concerns as quoted lines; `shape` is that of `mai.words.writes`."""
     review = proposal.review
     if review is None or review.verdict is Opinion.NONE:
-        return "none, there was no second model to ask."
-    agrees = "agrees" if review.verdict is Opinion.APPROVE else "objects"
-    if not review.concerns:
-        return f"{agrees}, no concerns."
-    concerns = "; ".join(one_line(concern, 120) for concern in review.concerns[:3])
-    return commit_prose("\n".join(textwrap.wrap(f"{agrees}; {concerns}", _WIDTH)))
+        return []
+    concerns = "\n".join(one_line(concern, 400) for concern in review.concerns)
+    return writes(review.reviewer, concerns, **{"rest": _rest(proposal), **shape})
+
+
+def _rest(proposal: Proposal) -> str:
+    return f"mai show {proposal.id[:6]}"
+
+
+def _subject(proposal: Proposal) -> str:
+    """Return the title as git takes it for a subject, from a patch that was mailed too.
+
+    git takes `---` for a message's end and `#` for a comment, and `git am` drops a `Re:` and what
+    is in brackets before a subject.
+    """
+    title = _BEFORE_SUBJECT.sub("", title_line(proposal.title))
+    if title.startswith("["):
+        title = title.replace("[", "(", 1).replace("]", ")", 1)
+    return title or f"Proposal {proposal.id}"
 
 
 def _stat(change: FileChange) -> str:
-    name = f"{change.old_path} → {change.path}" if change.old_path else change.path
+    name = f"{label(change.old_path)} → " if change.old_path else ""
     amount = "binary" if change.is_binary else f"+{change.added} −{change.removed}"
-    return f"  {one_line(name)}  {amount}  {change.status}"
-
-
-def _wrapped(text: str) -> str:
-    lines = (textwrap.wrap(line, _WIDTH) or [""] for line in text.splitlines())
-    return "\n".join("\n".join(wrapped) for wrapped in lines)
+    return f"  {name}{label(change.path)}  {amount}  {change.status}"

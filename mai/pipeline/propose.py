@@ -19,7 +19,8 @@ from mai.events import ProposalChanged
 from mai.globs import matches
 from mai.proposal import FileChange, Proposal
 from mai.repo.objects import Snapshot
-from mai.text import one_line, path_line, prose, title_line
+from mai.text import one_line, path_line, prose
+from mai.words import title_line
 
 if TYPE_CHECKING:
     from mai.pipeline.services import Services

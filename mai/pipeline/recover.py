@@ -11,7 +11,7 @@ from mai.errors import GitError, LedgerLost
 from mai.pipeline.services import Services
 from mai.proposal import Proposal
 from mai.repo.history import LandedCommit
-from mai.text import title_line
+from mai.words import title_line
 
 _MOST = 10_000
 _ID = re.compile(r"[0-9a-f]{12}")

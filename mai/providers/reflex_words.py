@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 
 from mai.providers.reflex_rules import Reflex
 from mai.providers.ruff import Hit
-from mai.text import one_line, title_line
+from mai.text import one_line
+from mai.words import title_line
 
 TITLE_CHARACTERS = 60
 _SHOWN_FILES, _SHOWN_LINES, _SHOWN_NAMES = 3, 4, 4

@@ -17,7 +17,8 @@ from mai.errors import ProviderError
 from mai.prompting.repomap import repo_map
 from mai.protocols import ChatRequest
 from mai.templating.budget import Part
-from mai.text import one_line, prose, title_line
+from mai.text import one_line, prose
+from mai.words import title_line
 
 MAP_TOKENS = 900
 _WHY_CHARACTERS = 600
