@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import PurePosixPath
 
-from mai.errors import TrialFailed, Undecided, UnfitTree
+from mai.errors import MaiError, SandboxError, TrialFailed, Undecided, UnfitTree
 from mai.events import Cancel
 from mai.jobs import Job, Limits, Prepared, RunResult, TreeFile
 from mai.pipeline import verdict
@@ -40,22 +40,12 @@ def trial(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
         NoEngine: there is no sandbox; nothing was run, and the proposal stays where it is.
         Undecided: a run was not whole, so that nothing was judged; it stays where it is, too.
     """
-    sandbox = services.sandbox()
-    policy = services.policy(proposal.tip)
-    limits = tightened(sandbox.limits_for(_gained(proposal)), policy.limits)
-    repo = services.repo
-    base, head = (_prepared(sandbox, repo.snapshot(at)) for at in (proposal.tip, proposal.tree))
-    if set(head.missing) - set(base.missing):
-        message = f"What the change wants installed cannot be had: {head.problem}"
-        report = TrialReport(Verdict.ERROR, image=head.image, message=message)
-    else:
-        runs = _Runs(proposal, services, sandbox, cancel, policy, limits, base, head)
-        try:
-            report = runs.judge()
-        except Undecided as error:
-            raise Undecided(_kept(proposal, error)) from error
-        except UnfitTree as error:
-            report = TrialReport(Verdict.ERROR, image=head.image, message=error.sentence)
+    try:
+        report = _tried(proposal, services, cancel)
+    except UnfitTree as error:
+        report = TrialReport(Verdict.ERROR, message=error.sentence)
+    except (Undecided, SandboxError) as error:
+        raise Undecided(_kept(proposal, error)) from error
     risk = proposal.risk or RiskReport(Level.HIGH)
     if report.changed:
         risk = risk.with_findings(*(_edited(test_id) for test_id in report.changed))
@@ -64,6 +54,18 @@ def trial(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
     if report.verdict.lets_through or proposal.rolls_back is not None:
         return Outcome("tried", data)
     return Outcome.stopped("failed", TrialFailed(_sentence(report)), **data)
+
+
+def _tried(proposal: Proposal, services: Services, cancel: Cancel) -> TrialReport:
+    sandbox = services.sandbox()
+    policy = services.policy(proposal.tip)
+    limits = tightened(sandbox.limits_for(_gained(proposal)), policy.limits)
+    repo = services.repo
+    base, head = (_prepared(sandbox, repo.snapshot(at)) for at in (proposal.tip, proposal.tree))
+    if set(head.missing) - set(base.missing):
+        message = f"What the change wants installed cannot be had: {head.problem}"
+        return TrialReport(Verdict.ERROR, image=head.image, message=message)
+    return _Runs(proposal, services, sandbox, cancel, policy, limits, base, head).judge()
 
 
 @dataclass(slots=True)
@@ -177,7 +179,12 @@ class _Runs:
             alone = self._run(files or self._base_files, image=image, only=tuple(sorted(ids)))
             if alone.limit is Verdict.PASS and ids.isdisjoint(verdict.disagreeing(first, alone)):
                 return frozenset()
-        return verdict.disagreeing(first, self._run(files) if files else self._base(1)) & ids
+        again = self._run(files) if files else self._base(1)
+        if again.limit is not Verdict.PASS:
+            raise Undecided(
+                f"The run that was to confirm the first one ended early: {again.message}"
+            )
+        return verdict.disagreeing(first, again) & ids
 
     # --- one run each ---------------------------------------------------------------------------
 
@@ -328,7 +335,7 @@ def _gained(proposal: Proposal) -> Level:
     return Level.highest(found.level for found in others)
 
 
-def _kept(proposal: Proposal, error: Undecided) -> str:
+def _kept(proposal: Proposal, error: MaiError) -> str:
     return (
         f"The trial is undecided, and {proposal.short_id} is kept: {error.sentence} It is tried "
         "again by the next command, the console or `mai serve`."

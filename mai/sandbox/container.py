@@ -21,7 +21,7 @@ import requests
 from docker.errors import APIError, DockerException, NotFound
 from docker.types import LogConfig, Ulimit
 
-from mai.errors import NoEngine, SandboxError
+from mai.errors import NoEngine, SandboxError, Undecided
 from mai.jobs import Limits
 from mai.resources import resource
 from mai.text import one_line
@@ -192,7 +192,7 @@ def start_waiting(
 
     Raises:
         NoEngine: the engine went away.
-        SandboxError: it would not make the container.
+        Undecided: it would not make the container, or what it answered is no answer.
     """
     api = client.api
     container_id = ""
@@ -221,16 +221,22 @@ def start_waiting(
             stream.close()
             raise
     except APIError as error:
-        if container_id:
-            remove(client, container_id)
-        reason = one_line(error.explanation or str(error))
-        raise SandboxError(f"The engine cannot start a container: {reason}.") from error
+        _clear_away(client, container_id)
+        reason = one_line(str(error.explanation or error)).removesuffix(".")
+        raise Undecided(f"The engine cannot start a container: {reason}.") from error
     except (DockerException, requests.RequestException, OSError) as error:
-        if container_id:
-            with suppress(SandboxError):
-                remove(client, container_id)
+        _clear_away(client, container_id)
         raise NoEngine(f"The container engine failed: {one_line(str(error))}.") from error
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        _clear_away(client, container_id)
+        raise Undecided("The engine's answer to a new container makes no sense.") from error
     return Waiting(client, container_id, stream, wrapper)
+
+
+def _clear_away(client: docker.DockerClient, container_id: str) -> None:
+    if container_id:
+        with suppress(SandboxError):
+            remove(client, container_id)
 
 
 def _host_options(limits: Limits, tree_bytes: int, tree_inodes: int) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from docker.errors import BuildError, DockerException, ImageNotFound
 from packaging.requirements import Requirement
 
 from mai import scratch
-from mai.errors import NoEngine, SandboxError
+from mai.errors import NoEngine, SandboxError, Undecided
 from mai.jobs import Prepared
 from mai.sandbox import wheels
 from mai.sandbox.dependencies import Dependencies
@@ -41,6 +41,8 @@ _REPOSITORY = "mai-repo"
 _ASK = ("python3", "/opt/mai/sandbox/python.py")
 _KEPT = 6
 _TRY_AGAIN_S = 600.0
+#: What the SDK says where a build's stream ended without an image and without an error.
+_CUT_OFF = "Unknown"
 _SHOWN = 3
 _BUILD_MEMORY_BYTES = 1 << 30
 _DOCKERFILE = f"""\
@@ -73,6 +75,8 @@ class RepoImages:
         try:
             image, missing = self._found(key) or self._make(dependencies, key)
         except (SandboxError, BuildError) as error:
+            if isinstance(error, BuildError) and error.msg == _CUT_OFF:
+                raise Undecided("The engine broke off building the repo's image.") from error
             missing = dict.fromkeys(dependencies.requirements, one_line(str(error), 400))
             image = self._base
             self._failed[key] = (time.monotonic(), missing)

@@ -12,7 +12,9 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from mai.errors import Cancelled, MaiError, SandboxError
+from docker.errors import ImageNotFound
+
+from mai.errors import Cancelled, MaiError, SandboxError, Undecided
 from mai.events import Cancel
 from mai.jobs import Job, Limits, Prepared, RunResult, TreeFile
 from mai.proposal import Level, Verdict
@@ -118,7 +120,7 @@ class DockerSandbox:
         waiting = ready.pool.take(shape)
         try:
             if waiting is None:
-                waiting = shape.start(ready.engine.client)
+                waiting = self._started(ready, shape)
             with self._lock:
                 self._running[waiting.id] = waiting
             yield waiting
@@ -127,6 +129,17 @@ class DockerSandbox:
                 with self._lock:
                     self._running.pop(waiting.id, None)
             ready.pool.done(waiting)
+
+    def _started(self, ready: _Ready, shape: Shape) -> Waiting:
+        try:
+            return shape.start(ready.engine.client)
+        except Undecided as error:
+            # Somebody removed the image; the next run finds out, and has it built again.
+            if isinstance(error.__cause__, ImageNotFound):
+                with self._lock:
+                    self._connected = None if self._connected is ready else self._connected
+                threading.Thread(target=ready.pool.close, daemon=True).start()
+            raise
 
     def keep_warm(self, *, may_wait: bool = False) -> None:
         """Have containers wait from here on: this process stays, and its trials should be quick.
@@ -167,7 +180,10 @@ class DockerSandbox:
     def _ask(self, command: Sequence[str]) -> str:
         """Return what a command of the image's own prints."""
         job = Job(files=(), limits=self.limits_for(Level.HIGH), command=tuple(command))
-        return self.run(job).output
+        result = self.run(job)
+        if not result.is_whole or result.exit_code != 0:
+            raise Undecided(f"A container did not answer {command[0]}: {result.message}")
+        return result.output
 
     def limits_for(self, level: Level) -> Limits:
         """Return the limits that a change of this risk level gets."""
@@ -272,6 +288,9 @@ class DockerSandbox:
         try:
             reap(engine)
             image = ensure_image(engine, self._settings, self._say)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            engine.close()
+            raise Undecided("The engine's answers make no sense.") from error
         except BaseException:
             engine.close()
             raise
