@@ -59,13 +59,14 @@ def test_a_card_reads_as_it_was_drawn() -> None:
     face = question(PROPOSAL, DIFF)
     assert face.headline == "● **Divide by the count**   7f3a · LOW"
     assert face.body == (
-        "`mean([1, 2, 3])` gives 3.0. Two tests fail because of it.\n\n"
         "`calc/core.py`  +1 −1\n\n"
         "**Risk**  LOW, gains nothing\n"
         "**Trial**  1 fixed, 0 broken, 41 passed, in 1.9 s without network\n"
         "**Review**  llama3.1:8b agrees, no concerns\n\n"
         "```diff\n@@ -1,2 +1,2 @@\n def mean(xs):\n-    return sum(xs) / (len(xs) - 1)\n"
         "+    return sum(xs) / len(xs)\n```\n\n"
+        "qwen2.5-coder:7b writes:\n"
+        "> `mean([1, 2, 3])` gives 3.0. Two tests fail because of it.\n\n"
         "👍 lands it · 👎 refuses it\nends <t:1767409445:R> · digest `9c41e2`"
     )
     assert face.footer == "7f3a00000000 · 9c41e2000000"
@@ -111,9 +112,9 @@ def test_the_outcomes_name_who_and_where() -> None:
         error=Fault("rejected", "Rejected by discord:200: too clever"),
         reason="too clever",
     )
-    assert outcome(refused, DIGEST).body.endswith("Refused on Discord.\nWhy: too clever")
+    assert outcome(refused, DIGEST).body.partition("\n\nqwen")[0].endswith("\nWhy: too clever")
     expired = replace(PROPOSAL, state=State.EXPIRED, error=Fault("expired", "Nobody answered."))
-    assert outcome(expired, DIGEST).body.endswith("Nobody answered in time, which is a no.")
+    assert "Nobody answered in time, which is a no." in outcome(expired, DIGEST).body
     assert "There is a newer card" in superseded(PROPOSAL, DIGEST).body
     assert not outcome(landed, DIGEST).answers
 

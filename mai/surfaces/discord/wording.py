@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from mai.pipeline.message import trial_line
+from mai.pipeline.message import author_writes, trial_line
 from mai.proposal import FileChange, Finding, Level, Opinion, Proposal, State
 from mai.surfaces.discord.diffs import short_diff
 from mai.surfaces.discord.emoji import NO, YES
 from mai.text import chat, chat_line, one_line, plain
 from mai.visible import visible_diff
+from mai.words import title_line, unformatted
 
 DIGITS = 6
 LEVELS = {
@@ -40,7 +41,8 @@ _ENDS = {
     State.FAILED: "✗ failed",
     State.BLOCKED: "■ BLOCKED",
 }
-_WHY, _LINE, _FILES, _FINDINGS, _NAMES, _CONCERNS = 600, 160, 6, 5, 3, 3
+_WHY_LINES, _WHY_WIDTH = 6, 90
+_LINE, _FILES, _FINDINGS, _NAMES, _CONCERNS = 160, 6, 5, 3, 3
 _VERDICTS = 1500
 
 
@@ -82,10 +84,10 @@ def question(proposal: Proposal, diff: str) -> Face:
     """Return the card of a proposal that waits for an answer, or is BLOCKED and cannot have one."""
     is_blocked = proposal.level is Level.BLOCKED or proposal.state is State.BLOCKED
     parts = [
-        chat(proposal.why, _WHY),
         "\n".join(_files(proposal.files)),
         _bounded([*_risk(proposal), *_trial(proposal), *_review(proposal)]),
         short_diff(diff),
+        _words(proposal, _WHY_LINES),
         _blocked(proposal) if is_blocked else _how(proposal),
     ]
     mark = "■" if is_blocked else "●"
@@ -108,9 +110,9 @@ def outcome(proposal: Proposal, digest: str) -> Face:
     """Return what becomes of the card once its proposal has ended."""
     is_good = proposal.state is State.LANDED
     parts = [
-        chat(proposal.why, 300),
         "\n".join(_files(proposal.files)),
         _told(proposal),
+        _words(proposal, _WHY_LINES // 2),
     ]
     end = _ENDS.get(proposal.state, str(proposal.state))
     return Face(
@@ -186,7 +188,18 @@ def _bounded(lines: Sequence[str]) -> str:
 
 
 def _title(proposal: Proposal) -> str:
-    return chat_line(proposal.title, 120).replace("*", "∗")
+    return chat_line(title_line(proposal.title), 120).replace("*", "∗")
+
+
+def _words(proposal: Proposal, most: int) -> str:
+    """Return the author's reason, quoted: Mai's facts stand above it."""
+    lines = author_writes(proposal, width=_WHY_WIDTH, most=most)
+    if not lines:
+        return ""
+    name, *words = lines
+    quotes = (f"> {chat(line.removeprefix('> '), _WHY_WIDTH)}" for line in words if line[0] == ">")
+    more = [line for line in words if line[0] != ">"]
+    return "\n".join([chat_line(name, 100), *map(unformatted, quotes), *more])
 
 
 def _files(files: Sequence[FileChange]) -> Iterator[str]:
