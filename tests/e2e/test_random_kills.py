@@ -29,6 +29,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(7200)]
 
 PARTS = 4
 KILLS = int(os.environ.get("KILLS", "300"))
+MOST_TRIES = 5
 #: How often each command is begun, of so many.
 COMMANDS = {
     "submit": 6,
@@ -146,7 +147,10 @@ class Machine:
         with core_of(self.workspace, MAI_PROVIDER="reflex", MAI_REVIEWER="none") as core:
             found = core.verify()
             assert found.ok, found.problems
-            core.resume()
+            for _ in range(MOST_TRIES):  # a trial without evidence, as on a busy machine, is kept
+                core.resume()
+                if not core.inbox.working():
+                    break
             proposals = {one.id: one for one in core.inbox.all()}
             kept = core.repo.refs.kept()
             commits = core.repo.landed_trailers("main", 10_000)
