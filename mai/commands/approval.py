@@ -5,6 +5,7 @@ This module can bring a landing about, so it is part of the protected core: Mai 
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import hmac
 import sys
@@ -99,7 +100,15 @@ def _ask(core: Core, proposal: Proposal) -> None:
 
 
 def answer(prompt: str) -> str:
-    """Ask at the terminal; the end of input is an empty answer."""
+    """Ask at the terminal; the end of input is an empty answer.
+
+    What was typed before the question is dropped: it answers something else.
+    """
+    with contextlib.suppress(ImportError, OSError, ValueError, TypeError):
+        import termios
+
+        with contextlib.suppress(termios.error):
+            termios.tcflush(sys.stdin, termios.TCIFLUSH)
     sys.stderr.write(prompt)
     sys.stderr.flush()
     return sys.stdin.readline().strip()
