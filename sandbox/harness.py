@@ -30,6 +30,7 @@ from sandbox.meter import Meter
 from sandbox.pytest_run import TestRun
 from sandbox.runs import CommandRun, Run
 from sandbox.tree import BadInputError, read_job, unpack
+from sandbox.version_files import write_version_files
 from sandbox.witnesses import Witnesses
 
 READY = b"ready\n"
@@ -93,6 +94,7 @@ def _serve(stream: BinaryIO) -> None:
         try:
             paths = unpack(stream, ROOT, job)
             announce(ROOT)
+            write_version_files(ROOT)
             witnesses = Witnesses(ROOT, paths)
         except (BadInputError, OSError) as error:
             is_full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}

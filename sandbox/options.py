@@ -5,8 +5,8 @@ from __future__ import annotations
 import configparser
 import shlex
 import tomllib
-from collections.abc import Iterator, Mapping
-from itertools import chain
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,24 +38,56 @@ _NOT_FOUND = "ignore::pytest.PytestConfigWarning"
 
 
 def honoured_options(root: Path) -> list[str]:
-    """Return what of the configuration in the tree at `root` pytest is to be told.
+    """Return what of the configuration in the folder `root` pytest is to be told.
 
     That is the honoured part of `addopts`, and the filters for warnings. A file that cannot be read
     has no options here: pytest itself will say what is wrong with it.
     """
+    try:
+        _, table = _found(root)
+        return [*_kept(iter(_words(table))), *_filters(table.get("filterwarnings", ""))]
+    except (OSError, ValueError, TypeError, configparser.Error, RecursionError):
+        return []
+
+
+def own_plugins(root: Path, places: Sequence[str]) -> list[str]:
+    """Return the plugins that `addopts` names with `-p` and that lie in one of `places`."""
+    try:
+        words = _words(_found(root)[1])
+    except (OSError, ValueError, TypeError, configparser.Error, RecursionError):
+        return []
+    named = [after for word, after in pairwise(words) if word == "-p"]
+    named += [word[2:] for word in words if word.startswith("-p") and len(word) > len("-p")]
+    return [name for name in named if any(_is_module(place, name) for place in places)]
+
+
+def has_options(root: Path) -> Path | None:
+    """Return the file in the folder `root` that configures pytest, None where none does."""
+    try:
+        return _found(root)[0]
+    except (OSError, ValueError, TypeError, configparser.Error, RecursionError):
+        return None
+
+
+def _found(root: Path) -> tuple[Path | None, Mapping[str, Any]]:
     for name, section in _PLACES:
         path = root / name
-        try:
-            if not path.is_file() or path.stat().st_size > _LARGEST_BYTES:
-                continue
-            table = _table(path, section)
-            if table is not None:
-                given = table.get("addopts", "")
-                words = shlex.split(given) if isinstance(given, str) else map(str, given)
-                return [*_kept(iter(words)), *_filters(table.get("filterwarnings", ""))]
-        except (OSError, ValueError, TypeError, configparser.Error, RecursionError):
-            return []
-    return []
+        if not path.is_file() or path.stat().st_size > _LARGEST_BYTES:
+            continue
+        table = _table(path, section)
+        if table is not None:
+            return path, table
+    return None, {}
+
+
+def _words(table: Mapping[str, Any]) -> list[str]:
+    given = table.get("addopts", "")
+    return shlex.split(given) if isinstance(given, str) else [str(word) for word in given]
+
+
+def _is_module(place: str, name: str) -> bool:
+    path = Path(place, *name.split("."))
+    return path.with_name(f"{path.name}.py").is_file() or (path / "__init__.py").is_file()
 
 
 def _table(path: Path, section: tuple[str, ...]) -> Mapping[str, Any] | None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.children import ENVIRONMENT, Child
-from sandbox.options import honoured_options
+from sandbox.options import honoured_options, own_plugins
+from sandbox.places import configuration
 from sandbox.runs import Run, Stop
 
 _GRACE_S = 0.5  # between asking a test to stop and killing its process
@@ -76,7 +77,12 @@ class TestRun(Run):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         # Read before any test could have changed what it reads.
-        self._options = honoured_options(Path(self.root))
+        config = configuration(self.root)
+        folder = config.parent if config else Path(self.root)
+        self._options = honoured_options(folder)
+        if config:
+            self._options += ["-c", str(config)]
+        self._plugins = own_plugins(folder, self.import_paths)
         self._collected: list[str] | None = None
         self._current: tuple[str, int, str] | None = None  # kind, sequence, name
         self._cpu_s = self._idle_s = 0.0
@@ -133,6 +139,7 @@ class TestRun(Run):
             "only": only,
             "done": list(self.outcomes),
             "canaries": self._canaries,
+            "plugins": self._plugins,
         }
 
     def _is_complete(self) -> bool:

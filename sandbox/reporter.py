@@ -37,6 +37,7 @@ class Reporter:
         self._prefix = job["nonce"].encode() + b" "
         self._only, self._done = frozenset(job["only"]), frozenset(job["done"])
         self._root, self._import_paths = job["root"], job["import_paths"]
+        self._plugins: list[str] = job["plugins"]
         self.canaries = Canaries(job["canaries"])
         self._pid = getpid()
         self._sequence = self._running = 0
@@ -75,9 +76,11 @@ class Reporter:
     # --- collection
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_load_initial_conftests(self) -> None:
+    def pytest_load_initial_conftests(self, early_config: pytest.Config) -> None:
         """Let the tree be imported from here on: what it says is installed is no plugin."""
         sys.path[:0] = self._import_paths
+        for name in self._plugins:  # those that the repo's own options name
+            early_config.pluginmanager.import_plugin(name)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:

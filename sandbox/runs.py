@@ -16,6 +16,7 @@ from typing import Any
 
 from sandbox.children import Child
 from sandbox.meter import Meter, is_anything_runnable
+from sandbox.places import import_paths
 from sandbox.witnesses import Witnesses
 
 Write = Callable[[bytes, bytes], None]
@@ -64,6 +65,7 @@ class Run:
             write,
             child,
         )
+        self.import_paths = import_paths(self.root)
         self._last = time.monotonic()
         self._wall_s = self._starved_s = 0.0
         self._cpu_at_start = self._cpu_last = meter.cpu_s()
@@ -159,7 +161,7 @@ class Run:
                 "nonce": self._nonce.decode(),
                 "root": self.root,
                 "rlimits": self.job["rlimits"],
-                "import_paths": [self.root, f"{self.root}/src"],
+                "import_paths": self.import_paths,
                 "argv": self.job["argv"],
                 **arguments,
             }

@@ -109,12 +109,23 @@ def stages(proposal: Proposal, progress: Progress | None, now_s: float, frame: i
             sign = SPINNER[frame % len(SPINNER)]
             parts.append(Content.assemble(sign, name, (f"  {seconds:.1f} s", "$muted")))
             break
-        if at < done:
+        if at < done and (said := _unproven(proposal, name)):
+            parts.append(Content.styled(*said))
+        elif at < done:
             parts.append(Content.assemble(("✓", "$success"), (name, "$muted")))
         elif proposal.state in {State.BLOCKED, State.FAILED} and at == done:
             parts.append(Content.assemble(("✗", "$error"), name))
             break
     return Content(" ").join(parts)
+
+
+def _unproven(proposal: Proposal, stage: str) -> tuple[str, str] | None:
+    """Return the mark and style of a stage that was passed and showed nothing, None otherwise."""
+    if stage == "trial" and proposal.trial and proposal.trial.verdict is Verdict.SKIPPED:
+        return "▲ no tests", "$warning"
+    if stage == "review" and (not proposal.review or proposal.review.verdict is Opinion.NONE):
+        return "– no review", "$muted"
+    return None
 
 
 def rows(

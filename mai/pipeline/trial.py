@@ -5,6 +5,7 @@ Nothing that a model wrote runs anywhere but in the sandbox this module is hande
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -23,12 +24,14 @@ from mai.repo_policy import RepoPolicy
 from mai.sandbox.limits import tightened
 from mai.sandbox.packing import say_left_out
 from mai.suite import Suite
+from mai.text import one_line
 
 _OWN_CODE = "path.own-code"
 #: What shells, `env` and the sandbox itself end with where a command cannot be run or found.
 _NOT_RUN = frozenset({126, 127})
 #: Tests that are at most one of so many run again by themselves before all do.
 _FEW_OF = 4
+_ERROR = re.compile(r"^E +(\S*(?:Error|Exception|fixture)\b.*)$", re.MULTILINE)
 #: Lines of manifests that were not taken are named up to this many.
 _SHOWN = 3
 
@@ -115,7 +118,10 @@ class _Runs:
         compared, changed, flaky = self._with_own(compared, base, own, flaky)
         found, message = verdict.conclude(compared, base, (head, own), stop)
         if found is Verdict.PASS and not (verdict.passes(head) or verdict.passes(own)):
-            found, message = Verdict.SKIPPED, "No test passes: they show nothing."
+            found, message = (
+                Verdict.SKIPPED,
+                f"No test passes: they show nothing.{_first_error(own)}",
+            )
         report = self._report(found, base, own, message=message)
         return replace(
             report,
@@ -316,6 +322,12 @@ class _Runs:
             more = f" and {len(left_out) - _SHOWN} more" if len(left_out) > _SHOWN else ""
             parts.append(f"Left out: {', '.join(left_out[:_SHOWN])}{more}.")
         return " ".join(parts)
+
+
+def _first_error(run: RunResult) -> str:
+    """Return the first error that pytest shows, such as a module that cannot be imported."""
+    match = _ERROR.search(run.output)
+    return f" The first error: {one_line(match[1], 200)}." if match else ""
 
 
 def _prepared(sandbox: Sandbox, snapshot: Snapshot) -> Prepared:

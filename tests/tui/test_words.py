@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -9,7 +10,16 @@ from hypothesis import strategies as st
 
 from mai.console.proposal_news import end_line, step_line
 from mai.console.proposal_words import Progress, head_lines, rows, stages, time_left
-from mai.proposal import FileChange, Finding, Level, Proposal, RiskReport, State
+from mai.proposal import (
+    FileChange,
+    Finding,
+    Level,
+    Proposal,
+    RiskReport,
+    State,
+    TrialReport,
+    Verdict,
+)
 from mai.tui.spoken import markdown_lines
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -95,7 +105,9 @@ def test_stages_tick_as_they_pass() -> None:
     assert stages(working, running, 14.1, 2).plain == "✓check ✓assess ⠹trial  4.1 s"
     assert stages(proposal(State.FAILED, level=None), None, 0.0).plain == "✗check"
     assert stages(proposal(State.BLOCKED), None, 0.0).plain == "✓check ✗assess"
-    assert stages(proposal(), None, 0.0).plain == "✓check ✓assess ✓trial ✓review"
+    assert stages(proposal(), None, 0.0).plain == "✓check ✓assess ✓trial – no review"
+    skipped = replace(proposal(), trial=TrialReport(Verdict.SKIPPED))
+    assert stages(skipped, None, 0.0).plain == "✓check ✓assess ▲ no tests – no review"
 
 
 @given(st.text(max_size=200), st.integers(10, 80))
