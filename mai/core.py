@@ -28,6 +28,7 @@ from mai.pipeline.keeping_up import (
 )
 from mai.pipeline.propose import Submission, new_id, propose
 from mai.pipeline.recover import recover, require_landed
+from mai.pipeline.rest import finish_ahead
 from mai.pipeline.rollback import take_back
 from mai.pipeline.run import follow, run
 from mai.pipeline.services import Services
@@ -346,6 +347,20 @@ class Core:
     def settle_clock(self) -> None:
         """Move the deadlines with a clock that was set since the last look, and say so."""
         settle_clock(self._services)
+
+    def finish_tests(self, cancel: Cancel | None = None) -> Proposal | None:
+        """Run the tests that the trial of one waiting proposal left for later, the oldest first.
+
+        Returns it as it is then, None where none has any left that nobody runs already.
+        """
+        if self.ledger_fault() is not None:
+            return None
+        for proposal in reversed(self.inbox.pending()):
+            is_due = proposal.owes_tests and not self._services.answering
+            done = finish_ahead(proposal, self._services, cancel or Cancel()) if is_due else None
+            if done is not None:
+                return done
+        return None
 
     def wait(self, proposal_id: str, cancel: Cancel) -> Proposal:
         """Wait until a proposal was answered, from whatever surface, and return it."""

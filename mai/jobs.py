@@ -69,13 +69,33 @@ class TestOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Some of a tree's test files: `files`, in their order, or where `is_rest` all but those.
+
+    As it is, all of them.
+    """
+
+    files: tuple[str, ...] = ()
+    is_rest: bool = True
+
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing is left out."""
+        return self.is_rest and not self.files
+
+    def has(self, path: str) -> bool:
+        """Whether the test file at `path` belongs to it."""
+        return (path in self.files) is not self.is_rest
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One run of a command over a tree.
 
-    `command` None means pytest under the harness; `only` names the test ids to run, all where it
-    is empty; `junit` is where a command of the repo's own leaves its JUnit report. `is_followed`
-    promises another run of about this size, so that a container can be made for it meanwhile.
-    `image` is what `Sandbox.prepare` returned, the plain one where it is empty.
+    `command` None means pytest under the harness; of the test files in `part`, `only` names the ids
+    to run, all where it is empty; `junit` is where a command of the repo's own leaves its JUnit
+    report. `is_followed` promises another run of about this size, so that a container can be made
+    for it meanwhile. `image` is what `Sandbox.prepare` returned, the plain one where it is empty.
     """
 
     files: Iterable[TreeFile]
@@ -85,6 +105,7 @@ class Job:
     junit: str | None = None
     is_followed: bool = False
     image: str = ""
+    part: Part = field(default_factory=Part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +119,8 @@ class RunResult:
     `hits` names the limits that a test or process ran into although the run went on: TIMEOUT,
     OOM, PIDS, DISK. `doubt` says in a sentence why one such run is not enough to believe it, such
     as an exit code that its outcomes contradict; "" where it is. `left_out` names the links of
-    the tree that lead out of it and were not there.
+    the tree that lead out of it and were not there. `spent` is what the tests of each file took,
+    in CPU seconds.
     """
 
     limit: Verdict = Verdict.PASS
@@ -114,6 +136,7 @@ class RunResult:
     hits: frozenset[Verdict] = frozenset()
     doubt: str = ""
     left_out: tuple[str, ...] = ()
+    spent: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def is_whole(self) -> bool:

@@ -188,6 +188,9 @@ class TrialReport:
     base and are gone; `changed` are tests the change itself edited, moved or deleted; `flaky` ones
     changed their mind on one tree and decide nothing. `output` is the tail a person may want,
     already bounded and stripped of escapes. `image` is the id of the image, `sha256:…`.
+
+    Of a large suite only the test files that can see the change may have run; `files_left` others
+    then run before it lands, and `scope` stands for those that did. It is whole where that is 0.
     """
 
     verdict: Verdict
@@ -205,6 +208,8 @@ class TrialReport:
     output: str = ""
     peak_memory_bytes: int = 0
     cpu_s: float = 0.0
+    files_left: int = 0
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +262,8 @@ class Proposal:
         tree: the tree that was tried and would land.
         digest: `sha256:…` over what a person is shown, empty before there is something to show.
         author: what wrote it, such as `ruff (reflex)` or `qwen2.5-coder:7b (ollama)`.
+        trial: what the tests showed of the change before anybody was asked.
+        rest: what those showed that `trial` left for later, None before they ran.
         rolls_back: the id of the landed proposal that this one takes back, or None.
         created_at, expires_at: ISO 8601 in UTC.
     """
@@ -277,6 +284,7 @@ class Proposal:
     files: tuple[FileChange, ...] = ()
     risk: RiskReport | None = None
     trial: TrialReport | None = None
+    rest: TrialReport | None = None
     review: ReviewReport | None = None
     approval: Approval | None = None
     landed: Landing | None = None
@@ -293,6 +301,11 @@ class Proposal:
     def level(self) -> Level:
         """The risk level; LOW is never assumed: HIGH until it was assessed."""
         return self.risk.level if self.risk else Level.HIGH
+
+    @property
+    def owes_tests(self) -> bool:
+        """Whether tests that its trial left for later have yet to run before it may land."""
+        return self.trial is not None and self.trial.files_left > 0 and self.rest is None
 
     @property
     def ref(self) -> str:

@@ -183,6 +183,12 @@ class Settings(BaseSettings):
         description="Per profile (trusted, untrusted, unknown): cpus, memory_mb, cpu_s, wall_s, "
         "pids, disk_mb, output_mb, test_s.",
     )
+    limits_at_most: dict[str, float] = Field(
+        default_factory=dict,
+        description="How far Mai may raise a limit by itself for a repo whose own tests need more "
+        "than a profile has: cpu_s (1800), wall_s (7200), memory_mb (4096, half of the machine's "
+        "at most), pids (400), disk_mb (1024), output_mb (64).",
+    )
     risk_levels: dict[str, Level] = Field(
         default_factory=dict, description="Levels per rule, raised or (outside BLOCKED) lowered."
     )

@@ -137,6 +137,7 @@ class TestRun(Run):
             "arguments": [*_PYTEST_ARGUMENTS, *self._options],
             "paths": paths,
             "only": only,
+            "part": self.job["part"],
             "done": list(self.outcomes),
             "canaries": self._canaries,
             "plugins": self._plugins,
@@ -223,6 +224,8 @@ class TestRun(Run):
         if self._current is None:
             return
         self._cpu_s += cpu_s
+        file = self._current[2].partition("::")[0]
+        self.spent[file] = self.spent.get(file, 0.0) + cpu_s
         self._idle_s += idle_s
         if self._asked_at is not None:
             if time.monotonic() - self._asked_at > _GRACE_S and not self._killed_for_time:

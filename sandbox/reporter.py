@@ -36,6 +36,8 @@ class Reporter:
         self._report_fd, self._control_fd = report_fd, control_fd
         self._prefix = job["nonce"].encode() + b" "
         self._only, self._done = frozenset(job["only"]), frozenset(job["done"])
+        self._files = {name: place for place, name in enumerate(job["part"]["files"])}
+        self._is_rest = job["part"]["is_rest"]
         self._root, self._import_paths = job["root"], job["import_paths"]
         self._plugins: list[str] = job["plugins"]
         self.canaries = Canaries(job["canaries"])
@@ -84,12 +86,13 @@ class Reporter:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
-        """Leave out files that could not be collected in an earlier process."""
+        """Leave out other parts' files, and those that could not be collected before."""
         try:
-            name = identify(str(collection_path.relative_to(self._root).as_posix()))
+            path = str(collection_path.relative_to(self._root).as_posix())
         except ValueError:
             return None
-        return True if name in self._done else None
+        is_elsewhere = (path in self._files) is self._is_rest and collection_path.is_file()
+        return True if is_elsewhere or identify(path) in self._done else None
 
     def pytest_collectstart(self, collector: pytest.Collector) -> None:
         """Say which file is being imported."""
@@ -114,6 +117,8 @@ class Reporter:
         total = len(items)
         if self._only:
             items[:] = [item for item in items if identify(item.nodeid) in self._only]
+        if not self._is_rest:  # the nearest to the change come first
+            items.sort(key=lambda item: self._files.get(item.nodeid.partition("::")[0], 0))
         wanted = [identify(item.nodeid) for item in items]
         items[:] = [item for item in items if identify(item.nodeid) not in self._done]
         planted = [identify(node_id) for node_id in self.canaries.plant(items)]

@@ -79,6 +79,7 @@ class Run:
         self.doubt = ""
         self.hits: set[str] = set()
         self.outcomes: dict[str, str] = {}
+        self.spent: dict[str, float] = {}  # CPU seconds by test file
         self.has_tests = True
         self.wake, wake_end = os.pipe()
         os.set_blocking(wake_end, False)
@@ -131,6 +132,7 @@ class Run:
             hits=sorted(self.hits),
             doubt=self.doubt,
             has_tests=self.has_tests,
+            spent={name: round(cpu_s, 3) for name, cpu_s in self.spent.items()},
             cpu_s=self.meter.cpu_s() - self._cpu_at_start,
             peak_memory_bytes=self.meter.peak_memory_bytes(),
         )

@@ -75,6 +75,7 @@ LEFT_OUT = {
     "expires_at": "a time",
     "digest": "itself",
     "approval": "comes after it",
+    "rest": "comes after it: confirms what is shown, or ends the proposal",
     "landed": "comes after it",
     "error": "ends it: there is nothing left to answer",
     "reason": "comes after it",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 #: How long leaving waits for what was answered from a phone a moment ago.
 _LANDING_GRACE_S = 30.0
+_FINISHING = "running the other tests"
 
 
 class MaiApp(InboxApp):
@@ -196,6 +198,8 @@ class MaiApp(InboxApp):
             self.desk.at_once(Job("catching up", partial(_catch_up, core), holds_up=True))
             look = partial(_look_around, surroundings.look_at_repo, core, self)
             self.desk.at_once(Job("looking around", look))
+        if core is not None and _FINISHING not in self.desk.running:
+            self.desk.at_once(Job(_FINISHING, partial(_finish_tests, core)))
 
     # --- inside ------------------------------------------------------------------------------
 
@@ -259,6 +263,11 @@ class MaiApp(InboxApp):
 def _catch_up(core: Core, cancel: Cancel) -> None:
     core.resume(cancel)
     core.look_ahead(cancel)
+
+
+def _finish_tests(core: Core, cancel: Cancel) -> None:
+    with suppress(MaiError):  # the yes that waits for them says what is wrong
+        core.finish_tests(cancel)
 
 
 def _look_around(look: Callable[[Core, Tell], None], core: Core, app: MaiApp, _: Cancel) -> None:

@@ -28,6 +28,7 @@ from mai.pipeline.approve import ask, may_land_alone
 from mai.pipeline.assess import assess
 from mai.pipeline.check import check
 from mai.pipeline.land import land
+from mai.pipeline.rest import finish_tests
 from mai.pipeline.review import review
 from mai.pipeline.services import Outcome, Services, Stage
 from mai.pipeline.trial import trial
@@ -69,12 +70,15 @@ def run(proposal: Proposal, services: Services, cancel: Cancel) -> Proposal:
 
     Raises:
         Cancelled: `cancel` was set; the proposal is withdrawn.
-        NoEngine: the trial is due and there is no sandbox; the proposal stays where it is.
+        NoEngine: tests are due and there is no sandbox; the proposal stays where it is.
     """
     moves = 0
     services.repo.keep(proposal.ref, proposal.commit)
     while proposal.state in STAGES:
         name, stage = STAGES[proposal.state]
+        if proposal.state is State.APPROVED and proposal.owes_tests:
+            proposal = finish_tests(proposal, services, cancel)
+            continue
         try:
             proposal = _step(name, stage, proposal, services, cancel)
         except Cancelled as stopped:

@@ -5,23 +5,30 @@ Nothing that a model wrote runs anywhere but in the sandbox this module is hande
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import PurePosixPath
 
 from mai.errors import MaiError, SandboxError, TrialFailed, Undecided, UnfitTree
-from mai.events import Cancel
-from mai.jobs import Job, Limits, Prepared, RunResult, TreeFile
+from mai.events import Cancel, Said
+from mai.jobs import Job, Limits, Part, Prepared, RunResult, TreeFile
 from mai.pipeline import verdict
 from mai.pipeline.changed_tests import edited_tests
+from mai.pipeline.needs import Needs, fair, roomy
+from mai.pipeline.reach.kept import KeptFacts
+from mai.pipeline.reach.plan import Plan, containers_at_once, is_small, plan_rest, plan_trial
+from mai.pipeline.reach.reached import reach
+from mai.pipeline.reach.together import combine, judge_parts
 from mai.pipeline.services import Outcome, Services
-from mai.pipeline.trial_cache import TrialCache
+from mai.pipeline.trial_cache import Known, TrialCache
 from mai.proposal import Finding, Level, Proposal, RiskReport, TrialReport, Verdict
 from mai.protocols import Sandbox, Snapshot
 from mai.repo_policy import RepoPolicy
-from mai.sandbox.limits import tightened
+from mai.sandbox.limits import limits_at_most, tightened
 from mai.sandbox.packing import say_left_out
 from mai.suite import Suite
 from mai.text import one_line
@@ -43,12 +50,7 @@ def trial(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
         NoEngine: there is no sandbox; nothing was run, and the proposal stays where it is.
         Undecided: a run was not whole, so that nothing was judged; it stays where it is, too.
     """
-    try:
-        report = _tried(proposal, services, cancel)
-    except UnfitTree as error:
-        report = TrialReport(Verdict.ERROR, message=error.sentence)
-    except (Undecided, SandboxError) as error:
-        raise Undecided(_kept(proposal, error)) from error
+    report = judge_tests(proposal, services, cancel)
     risk = proposal.risk or RiskReport(Level.HIGH)
     if report.changed:
         risk = risk.with_findings(*(_edited(test_id) for test_id in report.changed))
@@ -56,24 +58,93 @@ def trial(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
     # Taking a fix back breaks the test it fixed. That is shown, and the person decides.
     if report.verdict.lets_through or proposal.rolls_back is not None:
         return Outcome("tried", data)
-    return Outcome.stopped("failed", TrialFailed(_sentence(report)), **data)
+    return Outcome.stopped("failed", TrialFailed(sentence_of(report)), **data)
 
 
-def _tried(proposal: Proposal, services: Services, cancel: Cancel) -> TrialReport:
+def judge_tests(
+    proposal: Proposal, services: Services, cancel: Cancel, *, is_rest: bool = False
+) -> TrialReport:
+    """Run the tests that can see the change, or the rest of them, and compare base and head.
+
+    Of a small suite all run at once, and so do all where nothing says what they can see.
+
+    Raises:
+        NoEngine, Undecided: as `trial` does.
+    """
+    try:
+        return _tried(proposal, services, cancel, is_rest=is_rest)
+    except UnfitTree as error:
+        return TrialReport(Verdict.ERROR, message=error.sentence)
+    except (Undecided, SandboxError) as error:
+        raise Undecided(_kept(proposal, error)) from error
+
+
+def _tried(proposal: Proposal, services: Services, cancel: Cancel, *, is_rest: bool) -> TrialReport:
     sandbox = services.sandbox()
     policy = services.policy(proposal.tip)
-    limits = tightened(sandbox.limits_for(_gained(proposal)), policy.limits)
+    level = _gained(proposal)
+    most = tightened(limits_at_most(level, services.settings), policy.limits)
+    limits = tightened(_needs(services).widened(sandbox.limits_for(level), most), policy.limits)
     repo = services.repo
     base, head = (_prepared(sandbox, repo.snapshot(at)) for at in (proposal.tip, proposal.tree))
     if set(head.missing) - set(base.missing):
         message = f"What the change wants installed cannot be had: {head.problem}"
         return TrialReport(Verdict.ERROR, image=head.image, message=message)
-    return _Runs(proposal, services, sandbox, cancel, policy, limits, base, head).judge()
+    runs = _Runs(proposal, services, sandbox, cancel, policy, limits, most, base, head)
+    cores = services.settings.cpu_cores_available or os.cpu_count() or 1
+    at_once = containers_at_once(cores, limits)
+    plan = _plan(proposal, services, runs, at_once, is_rest=is_rest)
+
+    def judge(part: Part, stop: Cancel) -> TrialReport:
+        return replace(runs, part=part, cancel=stop).judge()
+
+    started = time.monotonic()
+    try:
+        report = combine(judge_parts(plan.parts, judge, at_once, cancel))
+    except _NotInParts:
+        plan = Plan()
+        report = judge(Part(), cancel)
+    report = replace(report, seconds=round(time.monotonic() - started, 3))
+    if is_rest or not plan.left:
+        return report
+    note = f"Ran the {plan.files} of {plan.all_files} test files that can see the change"
+    note += "; the others run before it lands." if report.verdict.lets_through else "."
+    message = " ".join(filter(None, (report.message, note)))
+    return replace(report, message=message, files_left=plan.left, scope=plan.scope)
+
+
+def _plan(
+    proposal: Proposal, services: Services, runs: _Runs, at_once: int, *, is_rest: bool
+) -> Plan:
+    """Return in which parts the tests run: one, where they are few or judge by a command."""
+    # Taking a change back shows all that this breaks, and the person decides.
+    if runs.command() or proposal.rolls_back is not None:
+        return Plan()
+    repo = services.repo
+    base, head = repo.snapshot(proposal.tip), repo.snapshot(proposal.tree)
+    facts = KeptFacts(services.cache_dir / f"facts-{repo.key}.msgpack")
+    spent = runs.known().spent
+    if not is_rest and is_small(facts.tests((base, head)), spent):
+        return Plan()
+    changed = {path for one in proposal.files for path in (one.path, one.old_path or one.path)}
+    reached = reach(base, head, changed, facts)
+    if not is_rest:
+        return plan_trial(reached, spent, at_once)
+    scope = proposal.trial.scope if proposal.trial else ""
+    return plan_rest(reached, spent, at_once, scope)
+
+
+def _needs(services: Services) -> Needs:
+    return Needs(services.cache_dir / f"needs-{services.repo.key}")
+
+
+class _NotInParts(Exception):
+    """The base's tests cannot be run in parts, as all together perhaps they can."""
 
 
 @dataclass(slots=True)
 class _Runs:
-    """The runs one trial needs, each made when it is first asked for."""
+    """The runs that the judgement of one part needs, each made when it is first asked for."""
 
     proposal: Proposal
     services: Services
@@ -81,8 +152,12 @@ class _Runs:
     cancel: Cancel
     policy: RepoPolicy
     limits: Limits
+    most: Limits
     base_image: Prepared
     head_image: Prepared
+    part: Part = field(default_factory=Part)
+    #: What a run may use now, where that is not what names it in the cache.
+    allowed: Limits | None = None
     seconds: float = 0.0
     cpu_s: float = 0.0
     peak_memory_bytes: int = 0
@@ -95,15 +170,20 @@ class _Runs:
 
     def judge(self) -> TrialReport:
         """Run what must be run and compare."""
-        base = self._base(0)
+        base = self._base()
+        if base.limit is not Verdict.PASS and not self.part.is_all:
+            raise _NotInParts
+        # Only runaway code is to meet a limit: what the base took is the measure.
+        self.allowed = fair(self.limits, base, self.most)
         head = self._run(self._mixed, is_followed=self._touches_tests())
         if not self._touches_tests():
             # What ran was the head as it is: if it lands, it is the base of what comes next.
-            self._remember(self.proposal.tree, self.head_image, head)
+            key = self._key(self.proposal.tree, self.head_image)
+            self._cache().add(key, self.part, head)
         own = self._run(self._head) if self._touches_tests() else head
         if not (base.has_tests or head.has_tests or own.has_tests):
             return self._report(Verdict.SKIPPED, base, own, message="There are no tests to run.")
-        if self._command() and {base.exit_code, head.exit_code} <= _NOT_RUN:
+        if self.command() and {base.exit_code, head.exit_code} <= _NOT_RUN:
             return self._report(Verdict.ERROR, base, own, message=self._is_not_there())
         stop = next((run for run in (head, own) if run.limit is not Verdict.PASS), None)
         if base.limit is not Verdict.PASS:
@@ -180,12 +260,12 @@ class _Runs:
         """
         if not ids or verdict.is_settled(ids, first):
             return frozenset()
-        if not self._command() and len(ids) <= len(first.outcomes) // _FEW_OF:
+        if not self.command() and len(ids) <= len(first.outcomes) // _FEW_OF:
             image = self.head_image if files else self.base_image
             alone = self._run(files or self._base_files, image=image, only=tuple(sorted(ids)))
             if alone.limit is Verdict.PASS and ids.isdisjoint(verdict.disagreeing(first, alone)):
                 return frozenset()
-        again = self._run(files) if files else self._base(1)
+        again = self._run(files) if files else self._again()
         if again.limit is not Verdict.PASS:
             raise Undecided(
                 f"The run that was to confirm the first one ended early: {again.message}"
@@ -194,27 +274,63 @@ class _Runs:
 
     # --- one run each ---------------------------------------------------------------------------
 
-    def _base(self, repeat: int) -> RunResult:
-        tree = self.services.repo.tree(self.proposal.tip)
-        known = self._cache().get(self._key(tree, self.base_image, repeat))
-        if known is None:
-            is_first = repeat == 0
-            known = self._run(self._base_files, is_followed=is_first, image=self.base_image)
-            if known.limit not in {Verdict.PASS, Verdict.ERROR}:
-                message = f"The base's own tests do not fit the limits: {known.message}"
-                profile = self.limits.profile
-                raise Undecided(f"{message} MAI_LIMITS can raise the profile {profile}.")
-            self._remember(tree, self.base_image, known, repeat)
-        return known
+    def known(self) -> Known:
+        """Return what is known of the base's tests."""
+        return self._cache().get(self._base_key())
 
-    def _remember(self, tree: str, image: Prepared, run: RunResult, repeat: int = 0) -> None:
-        self._cache().put(self._key(tree, image, repeat), run)
+    def _base(self) -> RunResult:
+        known = self.known()
+        missing = known.missing(self.part)
+        if missing is not None:
+            run = self._measured(missing)
+            known = self._cache().add(self._base_key(), missing, run)
+            if run.limit is not Verdict.PASS:
+                return run
+        return known.result(self.part)
+
+    def _measured(self, part: Part) -> RunResult:
+        """Run the base's tests; where a limit ends them, once more with room, and remember that.
+
+        Raises:
+            Undecided: they do not fit into what the person allows either.
+        """
+        run = self._run(self._base_files, is_followed=True, image=self.base_image, part=part)
+        while wide := roomy(self.allowed or self.limits, run.limit, self.most):
+            sentence = (
+                f"The tests of this repo need more than a change usually gets. {run.message} "
+                "I run them once with more room, to see how much, and go on with that."
+            )
+            self.services.events.publish(Said(sentence))
+            limit, self.allowed = run.limit, wide
+            run = self._run(self._base_files, image=self.base_image, part=part)
+            if run.limit is Verdict.PASS:
+                _needs(self.services).learn(limit, wide, run)
+        if self.allowed is not None:
+            self.limits = _needs(self.services).widened(self.limits, self.most)
+            self.allowed = None
+        if run.limit not in {Verdict.PASS, Verdict.ERROR}:
+            message = f"The base's own tests do not fit the limits: {run.message}"
+            raise Undecided(f"{message} MAI_LIMITS_AT_MOST says how far I may raise them.")
+        return run
+
+    def _again(self) -> RunResult:
+        """Run the base's tests of this part a second time, or return how that went before."""
+        key = self._base_key(1, self.part.files, self.part.is_rest)
+        known = self._cache().get(key)
+        if not known.is_whole:
+            run = self._run(self._base_files, image=self.base_image)
+            known = self._cache().add(key, Part(), run)
+        return known.result(Part())
 
     def _cache(self) -> TrialCache:
         return TrialCache(self.services.cache_dir)
 
-    def _key(self, tree: str, image: Prepared, repeat: int) -> str:
-        return self._cache().key(tree, image.image, self._command(), self.limits, repeat)
+    def _base_key(self, *repeat: object) -> str:
+        tree = self.services.repo.tree(self.proposal.tip)
+        return self._key(tree, self.base_image, *repeat)
+
+    def _key(self, tree: str, image: Prepared, *repeat: object) -> str:
+        return self._cache().key(tree, image.image, self.command(), self.limits, repeat)
 
     def _base_files(self) -> Iterator[TreeFile]:
         return self.services.repo.tree_files(self.proposal.tip)
@@ -246,10 +362,11 @@ class _Runs:
         is_followed: bool = False,
         image: Prepared | None = None,
         only: tuple[str, ...] = (),
+        part: Part | None = None,
     ) -> RunResult:
         """Run the tests over `files`; what one run alone does not prove is run once more."""
-        result = self._run_once(files, is_followed, image, only)
-        return self._run_once(files, is_followed, image, only) if result.doubt else result
+        result = self._run_once(files, is_followed, image, only, part)
+        return self._run_once(files, is_followed, image, only, part) if result.doubt else result
 
     def _run_once(
         self,
@@ -257,15 +374,17 @@ class _Runs:
         is_followed: bool,
         image: Prepared | None,
         only: tuple[str, ...],
+        part: Part | None,
     ) -> RunResult:
         job = Job(
             files(),
-            self.limits,
-            self._command(),
+            self.allowed or self.limits,
+            self.command(),
             only,
             junit=self.policy.test_report,
             is_followed=is_followed,
             image=(image or self.head_image).image,
+            part=part or self.part,
         )
         result = self.sandbox.run(job, self.cancel)
         self.left_out |= set(result.left_out)
@@ -276,14 +395,15 @@ class _Runs:
 
     # --- what the runs are made with ------------------------------------------------------------
 
-    def _command(self) -> tuple[str, ...] | None:
+    def command(self) -> tuple[str, ...] | None:
+        """Return the repo's own test command, None where pytest is it."""
         command = self.policy.test_command
         if not command:
             return None
         return tuple(shlex.split(command) if isinstance(command, str) else command)
 
     def _is_not_there(self) -> str:
-        command = self._command() or ("",)
+        command = self.command() or ("",)
         return f"The test command, or one that it calls, is not in the sandbox: {command[0]}."
 
     def _touches_tests(self) -> bool:
@@ -371,7 +491,8 @@ def _edited(test_id: str) -> Finding:
     )
 
 
-def _sentence(report: TrialReport) -> str:
+def sentence_of(report: TrialReport) -> str:
+    """Say in a sentence what a trial showed against the change."""
     parts = [f"{len(ids)} {name}" for name, ids in _lists(report) if ids]
     shown = next((ids[0] for _, ids in _lists(report) if ids), "")
     detail = f": {', '.join(parts)} ({shown})" if parts else ""

@@ -23,6 +23,8 @@ PROFILES = {
     "untrusted": Limits("untrusted", 1, 512 * _MIB, 30, 120, 50, 128 * _MIB, 8 * _MIB, 5),
     "unknown": Limits("unknown", 1, 256 * _MIB, 15, 60, 25, 64 * _MIB, 4 * _MIB, 2.5),
 }
+#: Where a repo's own tests need more than a profile has; what is set for it never goes below.
+_MOST = Limits("", 2, 4096 * _MIB, 1800, 7200, 400, 1024 * _MIB, 64 * _MIB, 5)
 _PROFILE_OF = {Level.LOW: "trusted", Level.MEDIUM: "untrusted"}
 #: As the settings name them: the field, and how many of its unit one of the setting's makes.
 _NAMES: dict[str, tuple[str, int]] = {
@@ -55,6 +57,21 @@ def limits_for(level: Level, settings: Settings) -> Limits:
         raise SettingsError(f"The setting limits has no profile {min(unknown)}; there are {names}.")
     limits = _with(PROFILES[profile], settings.limits.get(profile, {}))
     return limits.tightened(_of_machine(limits))
+
+
+def limits_at_most(level: Level, settings: Settings) -> Limits:
+    """Return how far Mai may raise the limits of this level for a repo whose own tests need more.
+
+    What the user set for a profile stays as it is, and a run gets half of the memory at most.
+
+    Raises:
+        SettingsError: a limit has no such name or no such value.
+    """
+    limits = limits_for(level, settings)
+    most = _with(replace(_MOST, profile=limits.profile, cpus=limits.cpus), settings.limits_at_most)
+    memory = min(most.memory_bytes, psutil.virtual_memory().total // 2)
+    most = replace(most, memory_bytes=max(memory, limits.memory_bytes))
+    return _with(most, settings.limits.get(limits.profile, {}))
 
 
 def tightened(limits: Limits, values: Mapping[str, float]) -> Limits:

@@ -87,6 +87,7 @@ def _header(job: Job, packed: Packed, token: bytes) -> bytes:
         "checksum": packed.checksum,
         "argv": list(job.command or ()),
         "only": list(job.only),
+        "part": {"files": list(job.part.files), "is_rest": job.part.is_rest},
         "junit": job.junit,
         "cpu_s": limits.cpu_s,
         "wall_s": limits.wall_s,
@@ -202,6 +203,7 @@ def _read_result(received: Received, job: Job) -> dict[str, Any]:
         "has_tests": bool(result.get("has_tests", True)),
         "doubt": plain(one_line(str(result.get("doubt", "")), 500)),
         "cpu_s": float(result.get("cpu_s", 0.0)),
+        "spent": {str(name): float(cpu_s) for name, cpu_s in result.get("spent", {}).items()},
         "peak_memory_bytes": int(result.get("peak_memory_bytes", 0)),
     }
 

@@ -41,6 +41,7 @@ ALLOWED: Mapping[str, frozenset[State]] = {
     "pending": frozenset({State.REVIEWED, State.PENDING}),
     "moved": _OPEN,
     "approved": frozenset({State.PENDING}),
+    "completed": frozenset({State.PENDING, State.APPROVED}),
     "landing": frozenset({State.APPROVED}),
     "landed": frozenset({State.APPROVED}),
     # A ledger that lost its end reads back from the branch what had landed since.
@@ -186,8 +187,21 @@ def _moved(proposal: Proposal, entry: Entry) -> Proposal:
         files=decode(tuple[FileChange, ...], entry.data["files"]),
         risk=None,
         trial=None,
+        rest=None,
         review=None,
     )
+
+
+def _completed(proposal: Proposal, entry: Entry) -> Proposal:
+    """Add what the tests showed that the trial left for later. They may still fail the change."""
+    if decode(str, entry.data["tree"]) != proposal.tree or not proposal.owes_tests:
+        raise Misfit("`completed` is about tests that are not due")
+    report = decode(TrialReport, entry.data["rest"])
+    if report.verdict.lets_through:
+        return replace(proposal, rest=report)
+    error = Fault(decode(str, entry.data["code"]), decode(str, entry.data["message"]))
+    trial = decode(TrialReport, entry.data["trial"])
+    return replace(proposal, state=State.FAILED, trial=trial, rest=report, error=error)
 
 
 def _approved(proposal: Proposal, entry: Entry) -> Proposal:
@@ -199,6 +213,8 @@ def _approved(proposal: Proposal, entry: Entry) -> Proposal:
 
 
 def _landed(proposal: Proposal, entry: Entry) -> Proposal:
+    if proposal.owes_tests:
+        raise Misfit("`landed` comes before all of its tests ran")
     landed = Landing(
         commit=decode(str, entry.data["commit"]),
         branch=decode(str, entry.data["branch"]),
@@ -271,6 +287,7 @@ _STEPS: Mapping[str, Callable[[Proposal, Entry], Proposal]] = {
     "moved": _moved,
     "extended": _extended,
     "approved": _approved,
+    "completed": _completed,
     "landing": _landing,
     "landed": _landed,
     "recovered": _recovered,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from mai.core import Core
 from mai.errors import MaiError
+from mai.events import Cancel
 from mai.proposal import Proposal, State
 from mai.system.logs import get, record_fault
 from mai.text import one_line
@@ -39,6 +40,7 @@ class Caretaker:
         self._say = say
         self._asks_after_s = asks_after_s
         self._stopped = threading.Event()
+        self._ending = Cancel()
         self._thread = threading.Thread(target=self._run, name="mai-caretaker", daemon=True)
         self._next_backup_s = time.monotonic() + _BACKUP_EVERY_S
         self._waits_s: dict[str, float] = {}
@@ -52,6 +54,7 @@ class Caretaker:
     def stop(self, grace_s: float) -> bool:
         """Begin nothing more, and return whether what was begun ended within `grace_s`."""
         self._stopped.set()
+        self._ending.set()
         if self._thread.is_alive():
             self._thread.join(grace_s)
         return not self._thread.is_alive()
@@ -75,6 +78,7 @@ class Caretaker:
         self._finish(frozenset(working))
         self._ask_here()
         if not self._is_paused():
+            self._finish_tests()
             self._judge_again()
 
     def _finish(self, working: frozenset[str]) -> None:
@@ -103,6 +107,15 @@ class Caretaker:
             self._core.look_ahead()
         except MaiError as error:
             get("surfaces").info("could not judge again", why=str(error))
+
+    def _finish_tests(self) -> None:
+        """Run for one proposal what its trial left for later, so that a yes need not wait."""
+        if self._stopped.is_set() or self._idle_s() < _QUIET_S:
+            return
+        try:
+            self._core.finish_tests(self._ending)
+        except MaiError as error:
+            get("surfaces").info("could not finish the tests", why=str(error))
 
     def _ask_here(self) -> None:
         now_s = time.monotonic()

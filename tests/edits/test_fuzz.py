@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mai.edits import FileDiff, SymbolEdit, apply, parse
 from mai.errors import EditError
 from mai.jobs import NewFile
+from tests.budget import examples
 from tests.edits.files import Content, files, packed
 
 BASE: dict[str, Content] = {
@@ -131,10 +132,12 @@ def assert_named(text: str, made: dict[str, NewFile | None]) -> None:
         assert path in text or '"' in text
 
 
-FEW = settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(
+    max_examples=examples(600), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
-@settings(FEW, max_examples=4_100)
+@settings(FEW, max_examples=examples(4_100))
 @given(seed=st.sampled_from(CORPUS), mutations=MUTATIONS)
 def test_a_damaged_reply_is_refused_or_understood(
     seed: str, mutations: list[tuple[str, int, str]]
@@ -143,7 +146,7 @@ def test_a_damaged_reply_is_refused_or_understood(
     assert_named(text, outcome(text))
 
 
-@settings(FEW, max_examples=4_100)
+@settings(FEW, max_examples=examples(4_100))
 @given(pieces=st.lists(PIECES, max_size=16), end=st.sampled_from(["\n", "\r\n"]))
 def test_any_sequence_of_markers_is_refused_or_understood(pieces: list[str], end: str) -> None:
     text = end.join(pieces) + end

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mai.jobs import NewFile
+from mai.pipeline.reach.kept import KeptFacts
 from mai.pipeline.reach.reached import Reached, reach
 from mai.repo.repository import Repo
 from tests.gitrepo import Content, make_repo
@@ -32,8 +33,8 @@ def reached(folder: Path, before: Tree, after: dict[str, Content | None]) -> Rea
             opened.snapshot(base),
             opened.snapshot(opened.write_tree(base, files)),
         )
-        first = reach(base_tree, head_tree, after, folder / "kept.json")
-        again = reach(base_tree, head_tree, after, folder / "kept.json")
+        first = reach(base_tree, head_tree, after, KeptFacts(folder / "kept"))
+        again = reach(base_tree, head_tree, after, KeptFacts(folder / "kept"))
     assert first == again
     return first
 

@@ -49,7 +49,7 @@ class Facts:
     strings of a file that starts programs or imports by name. A file that `loads_anything` imports
     what is only known when it runs; one that is not `is_readable` may load anything at any time.
     `fixtures` are the names that tests can ask for where this is a `conftest.py`, `arguments` those
-    that functions here ask for.
+    that functions here ask for, and `tests` counts those that are named as tests.
     """
 
     imports: tuple[Import, ...] = ()
@@ -61,6 +61,7 @@ class Facts:
     is_readable: bool = True
     fixtures: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
+    tests: int = 0
 
 
 def read_facts(data: bytes) -> Facts:
@@ -83,6 +84,7 @@ def _collect(tree: ast.Module) -> Facts:
     fixtures: set[str] = set()
     arguments: set[str] = set()
     is_starter = loads_anything = False
+    tests = 0
     for node, is_lazy in _walk(tree):
         if isinstance(node, ast.Constant):
             if isinstance(node.value, str) and len(node.value) <= _MOST_CHARACTERS:
@@ -109,6 +111,7 @@ def _collect(tree: ast.Module) -> Facts:
             is_starter |= node.arg in _STARTERS  # a fixture
             arguments.add(node.arg)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            tests += node.name.startswith("test")
             fixtures.add(node.name)
             fixtures.update(word for each in node.decorator_list for word in _texts(each))
     return Facts(
@@ -120,6 +123,7 @@ def _collect(tree: ast.Module) -> Facts:
         loads_anything,
         fixtures=tuple(sorted(fixtures)),
         arguments=tuple(sorted(arguments)),
+        tests=tests,
     )
 
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from mai.pipeline.reach.facts import Facts, read_facts
 from mai.repo.objects import Snapshot
+from mai.suite import Suite
 
 #: Another number makes what an older Mai kept unknown.
-_VERSION = 1
+_VERSION = 2
+
+
+def _is_python(path: str) -> bool:
+    return path.endswith(".py")
 
 
 class _Stored(msgspec.Struct, array_like=True):
@@ -28,41 +33,58 @@ class KeptFacts:
     def __init__(self, file: Path) -> None:
         self._file = file
 
+    def tests(self, snapshots: Sequence[Snapshot]) -> dict[str, int]:
+        """Return how many tests each test file has, without parameters."""
+        suite = Suite(snapshots[0])
+        return {
+            path: facts.tests
+            for found in self._read(snapshots, suite.is_collected)
+            for path, facts in found.items()
+        }
+
     def of(self, snapshots: Iterable[Snapshot]) -> Sequence[Mapping[str, Facts]]:
         """Return the facts of every Python file of each snapshot, by path."""
-        snapshots = list(snapshots)
+        return self._read(list(snapshots), _is_python)
+
+    def _read(
+        self, snapshots: Sequence[Snapshot], is_wanted: Callable[[str], bool]
+    ) -> Sequence[Mapping[str, Facts]]:
         known = self._load()
         fresh: dict[str, Facts] = {}
-        found = [self._of(snapshot, known, fresh) for snapshot in snapshots]
+        found = [self._of(snapshot, known, fresh, is_wanted) for snapshot in snapshots]
         if fresh:
-            used = {
-                oid: known.get(oid) or fresh[oid]
-                for snapshot, facts in zip(snapshots, found, strict=True)
-                for path in facts
-                if (oid := snapshot.blob_id(path))
+            oids = {
+                snapshot.blob_id(path)
+                for snapshot in snapshots
+                for path in snapshot.paths()
+                if _is_python(path)
             }
-            self._save(used)
+            self._save({oid: facts for oid, facts in (known | fresh).items() if oid in oids})
         return found
 
     def _of(
-        self, snapshot: Snapshot, known: Mapping[str, Facts], fresh: dict[str, Facts]
+        self,
+        snapshot: Snapshot,
+        known: Mapping[str, Facts],
+        fresh: dict[str, Facts],
+        is_wanted: Callable[[str], bool],
     ) -> dict[str, Facts]:
-        paths = [path for path in snapshot.paths() if path.endswith(".py")]
+        paths = [path for path in snapshot.paths() if is_wanted(path)]
         oids = {path: snapshot.blob_id(path) or "" for path in paths}
         unknown = [path for path in paths if oids[path] not in known and oids[path] not in fresh]
         for path, data in snapshot.read_many(unknown):
             fresh[oids[path]] = read_facts(data)
         return {path: known.get(oids[path]) or fresh[oids[path]] for path in paths}
 
-    def _load(self) -> Mapping[str, Facts]:
+    def _load(self) -> dict[str, Facts]:
         try:
-            stored = msgspec.json.decode(self._file.read_bytes(), type=_Stored)
+            stored = msgspec.msgpack.decode(self._file.read_bytes(), type=_Stored)
         except (OSError, msgspec.MsgspecError):
             return {}
         return stored.facts if stored.version == _VERSION else {}
 
     def _save(self, facts: dict[str, Facts]) -> None:
-        data = msgspec.json.encode(_Stored(_VERSION, facts))
+        data = msgspec.msgpack.encode(_Stored(_VERSION, facts))
         with contextlib.suppress(OSError):  # a full disk costs time, not the trial
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=self._file.parent)

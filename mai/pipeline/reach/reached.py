@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from mai.pipeline.reach.graph import distances
@@ -36,12 +36,13 @@ class Reached:
     """The test files of two trees, by whether they can see what differs between them.
 
     `distances` holds those that can. `everything_because` says why all of them must be taken to,
-    and is "" where the trees tell.
+    and is "" where the trees tell. `tests` is how many tests each file has, without parameters.
     """
 
     distances: Mapping[str, int] = field(default_factory=dict)
     others: frozenset[str] = frozenset()
     everything_because: str = ""
+    tests: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_everything(self) -> bool:
@@ -53,35 +54,40 @@ class Reached:
         return sorted(self.distances, key=lambda path: (self.distances[path], path))
 
 
-def reach(base: Snapshot, head: Snapshot, changed: Iterable[str], kept: Path) -> Reached:
+def reach(base: Snapshot, head: Snapshot, changed: Iterable[str], kept: KeptFacts) -> Reached:
     """Return which test files can see that the files `changed` differ between `base` and `head`.
 
     Args:
         base: the tree before.
         head: the tree after.
         changed: every path that differs; of a renamed file both.
-        kept: the file of Mai's own that keeps what was read from sources for the next time.
+        kept: what was read from sources before.
     """
     changed = frozenset(changed)
-    trees = KeptFacts(kept).of((base, head))
+    trees = kept.of((base, head))
     suite = Suite(base)
-    tests = {path for tree in trees for path in tree if suite.is_collected(path)}
+    tests = {
+        path: facts.tests
+        for tree in trees
+        for path, facts in tree.items()
+        if suite.is_collected(path)
+    }
     if why := next((f"{path} changes" for path in sorted(changed) if _concerns_all(path)), ""):
-        return Reached(dict.fromkeys(tests, 0), everything_because=why)
+        return Reached(dict.fromkeys(tests, 0), everything_because=why, tests=tests)
     sources = {path for path in changed if path.endswith(".py")}
     seen = distances(trees, sources, _scripts(base) | _scripts(head))
     for path in sorted(changed - sources):
         naming = {one for snapshot in (base, head) for one in _naming(path, snapshot)}
         if not naming:
             why = f"nothing says what reads {path}"
-            return Reached(dict.fromkeys(tests, 0), everything_because=why)
+            return Reached(dict.fromkeys(tests, 0), everything_because=why, tests=tests)
         for found, distance in distances(trees, naming).items():
             seen[found] = min(seen.get(found, distance + _NAMED), distance + _NAMED)
-    near = {path: seen[path] for path in tests & seen.keys()}
+    near = {path: seen[path] for path in tests.keys() & seen.keys()}
     for path in near:
         if any(_is_namesake(path, source) for source in changed):
             near[path] -= _NAMESAKE
-    return Reached(near, frozenset(tests - near.keys()))
+    return Reached(near, frozenset(tests.keys() - near.keys()), tests=tests)
 
 
 def _concerns_all(path: str) -> bool:
