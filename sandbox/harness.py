@@ -94,7 +94,7 @@ def _serve(stream: BinaryIO) -> None:
         try:
             paths = unpack(stream, ROOT, job)
             announce(ROOT)
-            write_version_files(ROOT)
+            job["notes"] = write_version_files(ROOT)
             witnesses = Witnesses(ROOT, paths)
         except (BadInputError, OSError) as error:
             is_full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}

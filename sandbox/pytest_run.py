@@ -82,7 +82,11 @@ class TestRun(Run):
         self._options = honoured_options(folder)
         if config:
             self._options += ["-c", str(config)]
+            place = config.relative_to(self.root)
+            self.job["notes"].append(f"Settings and fixtures are those beside {place}.")
         self._plugins = own_plugins(folder, self.import_paths)
+        for name in self._plugins:
+            self.job["notes"].append(f"The repo's plugin {name} gave its hooks and fixtures.")
         self._collected: list[str] | None = None
         self._current: tuple[str, int, str] | None = None  # kind, sequence, name
         self._cpu_s = self._idle_s = 0.0

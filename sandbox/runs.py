@@ -115,6 +115,8 @@ class Run:
             self.perform()
         except Stop as stop:
             limit, message = stop.limit, stop.message
+        if limit == "pass":
+            message = " ".join(self.job["notes"])
         self.child.kill_everything()
         tampered = self.witnesses.tampered()
         if tampered is not None and self.judges_by_tests:

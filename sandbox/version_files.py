@@ -32,8 +32,12 @@ _PLACES = (
 )
 
 
-def write_version_files(root: str) -> None:
-    """Write the files that are named and not there. What cannot be read or written is passed by."""
+def write_version_files(root: str) -> list[str]:
+    """Write the files that are named and not there; return a sentence on each.
+
+    What cannot be read or written is passed by.
+    """
+    notes = []
     for folder in project_folders(root):
         place = Path(folder)
         for name in _named(place):
@@ -41,8 +45,11 @@ def write_version_files(root: str) -> None:
             if not target.is_relative_to(root) or target.exists() or target.is_symlink():
                 continue
             # A folder that is a link could lead out of the tree.
-            if target.parent.is_dir() and target.parent.resolve() == target.parent:
-                _write(target, _version(place))
+            is_inside = target.parent.is_dir() and target.parent.resolve() == target.parent
+            if is_inside and _write(target, _version(place)):
+                path = target.relative_to(root)
+                notes.append(f"No module named {target.stem} is committed: made {path}.")
+    return notes
 
 
 def _named(place: Path) -> Iterator[str]:
@@ -73,7 +80,7 @@ def _version(place: Path) -> str:
     return found[1] if found else _UNKNOWN
 
 
-def _write(target: Path, version: str) -> None:
+def _write(target: Path, version: str) -> bool:
     if target.suffix == ".py":
         numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
         text = (
@@ -88,4 +95,5 @@ def _write(target: Path, version: str) -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
     except OSError:
-        return
+        return False
+    return True

@@ -426,7 +426,12 @@ class _Runs:
             message=" ".join(
                 filter(
                     None,
-                    (message, self._what_is_missing(), say_left_out(sorted(self.left_out))),
+                    (
+                        message,
+                        _notes(head),
+                        self._what_is_missing(),
+                        say_left_out(sorted(self.left_out)),
+                    ),
                 )
             ),
             output=head.output,
@@ -442,6 +447,11 @@ class _Runs:
             more = f" and {len(left_out) - _SHOWN} more" if len(left_out) > _SHOWN else ""
             parts.append(f"Left out: {', '.join(left_out[:_SHOWN])}{more}.")
         return " ".join(parts)
+
+
+def _notes(run: RunResult) -> str:
+    """Return what a run that came to its end says of how it was made."""
+    return run.message if run.limit is Verdict.PASS else ""
 
 
 def _first_error(run: RunResult) -> str:

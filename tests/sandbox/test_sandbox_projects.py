@@ -48,3 +48,5 @@ LAYOUTS = {
 def test_tests_run_as_developers_run_them(trial: Callable[..., RunResult], layout: str) -> None:
     result = trial(LAYOUTS[layout])
     assert list(result.outcomes.values()) == [TestOutcome.PASSED], (result.message, result.output)
+    # What is not in the repo, or found away from its root, is said.
+    assert bool(result.message) is (layout != "a workspace")

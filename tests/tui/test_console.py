@@ -43,7 +43,7 @@ async def test_it_opens_with_where_it_is_and_what_waits(desktop: Desktop) -> Non
         assert words(console, "#top").startswith("mai ── repo ⎇ main ── reflexes")
         assert "● 1 waits for you" in words(console, "#top")
         assert f"● {proposal.short_id} Divide by the count" in listed(console)
-        assert "✓check ✓assess ✓trial – no review" in listed(console)
+        assert "✓check ✓assess ✓trial ✓review" in listed(console)
         await console.hears("1 proposal waits for you")
 
 
