@@ -72,6 +72,7 @@ def card(
             lines += [f"        {name}: {label(i)}" for i in getattr(proposal.trial, name)[:20]]
         if proposal.trial.message:
             lines += [f"        {said(proposal.trial.message)}"]
+        lines += _rest(proposal)
     lines += [f"Review  {review_line(proposal.review)}"]
     if proposal.landed:
         lines += _landed(proposal.landed)
@@ -109,6 +110,10 @@ def _head(proposal: Proposal) -> str:
     if proposal.state is State.PENDING:
         return f"{MARKS[proposal.level]} · waits for you · {time_left(proposal)}"
     return str(proposal.state)
+
+
+def _rest(proposal: Proposal) -> list[str]:
+    return [f"        the other tests: {trial_line(proposal.rest)}"] if proposal.rest else []
 
 
 def _landed(landed: Landing) -> list[str]:

@@ -36,7 +36,7 @@ def commit_message(proposal: Proposal, ledger_head: str) -> str:
     paragraphs = [
         _subject(proposal),
         "\n".join(_stat(change) for change in proposal.files),
-        f"Trial: {trial_line(trial)}\nReview: {review_line(review)}.",
+        f"Trial: {trial_line(trial)}\n{_other_tests(proposal)}Review: {review_line(review)}.",
         "\n".join(author_writes(proposal, width=_WIDTH)),
         "\n".join(reviewer_writes(proposal, width=_WIDTH)),
     ]
@@ -57,6 +57,10 @@ def commit_message(proposal: Proposal, ledger_head: str) -> str:
     trailers.append(f"Approved-by: {label(approval.by)} at {approval.at}")
     body = mailed("\n\n".join(paragraph for paragraph in paragraphs if paragraph))
     return body + "\n\n" + "\n".join(trailers) + "\n"
+
+
+def _other_tests(proposal: Proposal) -> str:
+    return f"The other tests: {trial_line(proposal.rest)}\n" if proposal.rest else ""
 
 
 def trial_line(trial: TrialReport) -> str:

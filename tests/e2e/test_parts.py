@@ -75,6 +75,7 @@ def test_what_sees_the_change_is_asked_first_and_the_rest_before_it_lands(large:
         assert core.finish_tests() is None
         landed = core.approve(shown.id, shown.digest, by="terminal:ana")
         assert landed.state is State.LANDED
+        assert "The other tests: " in large.git("log", "-1", "--format=%b")
         assert stages.count("rest") == 1
         # What ran of the tree in two parts is the base of what comes next; and it was quick.
         third = submitted(
