@@ -157,6 +157,12 @@ class Settings(BaseSettings):
     discord_strangers: Literal["refuse", "silence"] = Field(
         "refuse", description="What others hear who talk to Mai there: `refuse` or `silence`."
     )
+    discord_undo_s: float = Field(
+        5.0,
+        ge=0,
+        le=600,
+        description="For how many seconds a yes there can be taken back before it counts.",
+    )
     sandbox_dependencies: bool = Field(
         default=True,
         description="Put what a repo's manifests name (pyproject.toml, requirements files and the "

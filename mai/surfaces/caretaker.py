@@ -10,7 +10,7 @@ from mai.core import Core
 from mai.errors import MaiError
 from mai.events import Cancel
 from mai.proposal import Proposal, State
-from mai.system.logs import get, record_fault
+from mai.system.logs import fault, get
 from mai.text import one_line
 
 _EVERY_S = 2.0
@@ -66,8 +66,7 @@ class Caretaker:
             except MaiError as error:
                 self._say(error.sentence)
             except Exception as error:  # noqa: BLE001 - a fault here must not end the keeping
-                where = record_fault(error)
-                self._say(f"A fault of mine while I looked after the inbox; see {where}.")
+                self._say(fault(error, "while I looked after the inbox"))
             self._stopped.wait(_EVERY_S)
 
     def _look(self) -> None:

@@ -12,7 +12,7 @@ from mai.core import Core
 from mai.events import Said, SurfaceChanged
 from mai.surfaces.caretaker import ASK_HERE_AFTER_S, Caretaker
 from mai.surfaces.lane import Lane
-from mai.system.logs import get, record_fault
+from mai.system.logs import fault, get
 
 _PAUSED = "paused"
 _SAME_AGAIN_S = 600.0
@@ -85,7 +85,7 @@ class Host:
         return has_ended and not (self._thread and self._thread.is_alive())
 
     def say(self, text: str) -> None:
-        """Tell the terminal a line, the same one not twice in ten minutes."""
+        """Tell the terminal a line, the same one not twice in ten minutes of the same trouble."""
         now_s = time.monotonic()
         with self._lock:
             if now_s - self._said.get(text, float("-inf")) < _SAME_AGAIN_S:
@@ -97,6 +97,9 @@ class Host:
         self._core.events.publish(Said(text))
 
     def _tell(self, state: str, detail: str) -> None:
+        if state == "connected":
+            with self._lock:  # what is said after this is about another trouble
+                self._said.clear()
         get("surfaces").info("surface changed", surface="discord", state=state, detail=detail)
         self._core.events.publish(SurfaceChanged("discord", state, detail))
 
@@ -109,8 +112,7 @@ class Host:
             except asyncio.CancelledError:
                 return
             except Exception as error:  # noqa: BLE001 - the inbox is kept whatever Discord does
-                where = record_fault(error)
-                self.say(f"Discord: a fault of mine ended it; the details are in {where}.")
+                self.say(fault(error, "ended Discord"))
                 self._tell("off", "it ended by a fault and begins again in a moment")
                 self._stopped.wait(_AFTER_A_FAULT_S)
             else:

@@ -29,6 +29,8 @@ _NEEDED = {
     "Add Reactions": 6,
     "Read Message History": 16,
 }
+# The same documentation, "Channel Types".
+_NO_TEXT = {4: "a category", 14: "a directory", 15: "a forum", 16: "a media channel"}
 _ADMINISTRATOR, _MANAGE_MESSAGES = 1 << 3, 1 << 13
 _ALL = sum(1 << bit for bit in _NEEDED.values()) | _MANAGE_MESSAGES
 
@@ -71,9 +73,15 @@ def discord(settings: Settings, _repo_dir: Path) -> Check:
     try:
         _look(asking, user, settings, found)
     except _Silent as silence:
-        found.add(Status.WARN, f"Discord cannot be reached: {silence}.", "mai doctor")
+        found.add(Status.WARN, f"Discord cannot be reached: {silence}.", _when_silent(settings))
     mend = "; then ".join(dict.fromkeys(mend for mend in found.mends if mend))
     return Check("discord", found.status, " ".join(found.seen), mend)
+
+
+def _when_silent(settings: Settings) -> str:
+    if settings.discord_api:
+        return f"curl {one_line(settings.discord_api)}/gateway  # MAI_DISCORD_API names this server"
+    return "open https://discordstatus.com, and check this machine's network"
 
 
 def _look(asking: _Api, user: int, settings: Settings, found: _Findings) -> None:
@@ -138,6 +146,13 @@ def _look_at_channel(asking: _Api, channel: int, bot: str, found: _Findings) -> 
         found.add(Status.FAIL, text, f"{settings_page} → View Channels")
         return
     name = "#" + one_line(str(place.get("name", channel)), 40)
+    if place.get("type") in _NO_TEXT:
+        text = f"{name} is {_NO_TEXT[place['type']]}, which takes no messages of a bot."
+        mend = (
+            "Discord → right-click a text channel → Copy Channel ID; export MAI_DISCORD_CHANNEL=…"
+        )
+        found.add(Status.FAIL, text, mend)
+        return
     guild = place.get("guild_id")
     if guild is None:
         found.add(Status.OK, f"{name} is a direct message.")

@@ -17,7 +17,6 @@ __all__ = ["Check", "Status", "diagnose", "worst"]
 
 #: Longer than any one check allows itself; a hung name server or disk must not hang the doctor.
 _PATIENCE_S = 15.0
-_AGAIN = "mai doctor"
 
 Checker = Callable[[Settings, Path], Check]
 
@@ -56,7 +55,11 @@ def _outcome(name: str, future: Future[Check], patience_s: float, redactor: Reda
     try:
         return future.result(patience_s)
     except NotInTime:
-        return Check(name, Status.FAIL, f"No answer within {_PATIENCE_S:.0f} s.", _AGAIN)
+        text = (
+            f"No answer within {_PATIENCE_S:.0f} s, as where a disk or a name server hangs: "
+            "not found out."
+        )
+        return Check(name, Status.FAIL, text, "")
     except Exception as error:  # noqa: BLE001 - the doctor must outlive whatever it finds
         why = one_line(redactor.text(f"{type(error).__name__}: {error}"))
-        return Check(name, Status.FAIL, f"It could not be checked: {why}.", _AGAIN)
+        return Check(name, Status.FAIL, f"It could not be checked: {why}.", "")

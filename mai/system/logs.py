@@ -19,6 +19,7 @@ import structlog
 from mai.settings import Settings, load
 from mai.system.logfile import LogFile
 from mai.system.redaction import Redactor
+from mai.text import one_line
 
 FILE_NAME = "mai.jsonl"
 _Event = MutableMapping[str, Any]
@@ -81,6 +82,13 @@ def record_fault(error: BaseException) -> Path:
     file = file or configure(load(), tells_stderr=False)
     get("fault").error("internal fault", exc_info=error, is_told=True)
     return file.path
+
+
+def fault(error: BaseException, where: str) -> str:
+    """Log `error` and return the sentence about it. Two different faults make two sentences."""
+    file = record_fault(error)
+    what = one_line(f"{type(error).__name__}: {error}", 120).rstrip(".")
+    return f"A fault of mine {where} ({what}); the details are in {file}."
 
 
 class _Factory:

@@ -71,6 +71,7 @@ class DiscordServer:
             "MAI_DISCORD_GATEWAY": f"ws://127.0.0.1:{self.port}/gateway/",
             "DISCORD_BOT_TOKEN": self.token,
             "DISCORD_USER_ID": str(OWNER),
+            "MAI_DISCORD_UNDO_S": "0",
         }
 
     def __enter__(self) -> Self:

@@ -62,6 +62,7 @@ class Messages:
         channel, body = self.place(request), FORM.get().body
         self._needs(channel, "SEND_MESSAGES")
         if body.get("embeds"):
+            self._takes_embeds()
             self._needs(channel, "EMBED_LINKS")
         if FORM.get().files:
             self._needs(channel, "ATTACH_FILES")
@@ -93,6 +94,8 @@ class Messages:
         message, body = self._message(request), FORM.get().body
         if message.author != BOT:
             raise Refused(403, 50005, "Cannot edit a message authored by another user")
+        if body.get("embeds"):
+            self._takes_embeds()
         check({"content": message.content, "embeds": message.embeds, **body})
         message.versions.append(message.text)
         message.content = (body["content"] or "") if "content" in body else message.content
@@ -101,6 +104,8 @@ class Messages:
             (body["components"] or []) if "components" in body else message.components
         )
         await self.tell_of(message, "MESSAGE_UPDATE")
+        if Habit.ANSWERS_IN_WORDS in self.world.habits:
+            return web.Response(text="done")
         return answer(self.world.as_json(message, self.base))
 
     async def _delete(self, request: web.Request) -> web.Response:
@@ -146,6 +151,8 @@ class Messages:
         message = self._message(request)
         self._needs(message.channel, "ADD_REACTIONS")
         await self.react(BOT, message, _emoji(request))
+        if Habit.ANSWERS_IN_WORDS in self.world.habits:
+            return web.Response(text="<done>", content_type="text/html")
         return web.Response(status=204)
 
     async def _unreact(self, request: web.Request) -> web.Response:
@@ -200,7 +207,7 @@ class Messages:
         }
         if Habit.BARE_EVENTS in self.world.habits:
             event = {name: event[name] for name in ("user_id", "channel_id", "message_id", "emoji")}
-        if "guild_id" in event and what == "ADD":
+        if event.get("guild_id") and what == "ADD":
             event["member"] = self.world.member(user)
         await self.gateway.broadcast(f"MESSAGE_REACTION_{what}", event)
 
@@ -226,6 +233,10 @@ class Messages:
         """Refuse as a server does that does not know the way. Raises Refused."""
         if habit in self.world.habits:
             raise Refused(404, 0, "404: Not Found")
+
+    def _takes_embeds(self) -> None:
+        if Habit.REFUSES_EMBEDS in self.world.habits:
+            raise Refused(400, 50035, "Invalid Form Body: embeds[0].flags is unknown")
 
     def _needs(self, channel: int, permission: str) -> None:
         if self.world.is_in_guild(channel):

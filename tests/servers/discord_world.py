@@ -54,6 +54,11 @@ class Habit(StrEnum):
     HAS_NO_COMMANDS = "has-no-commands"
     HAS_NO_HISTORY = "has-no-history"
     REMOVES_NOTHING = "removes-nothing"
+    OMITS_WHAT_IS_MINE = "omits-what-is-mine"
+    GUILD_IS_NULL = "guild-is-null"
+    ROLES_ARE_OBJECTS = "roles-are-objects"
+    ANSWERS_IN_WORDS = "answers-in-words"
+    REFUSES_EMBEDS = "refuses-embeds"
 
 
 @dataclass(slots=True)
@@ -174,13 +179,15 @@ class World:
 
     def where(self, channel: int) -> Json:
         """Return the `guild_id` that events of a guild's channel carry, nothing for others."""
-        return {"guild_id": str(GUILD)} if self.is_in_guild(channel) else {}
+        if self.is_in_guild(channel):
+            return {"guild_id": str(GUILD)}
+        return {"guild_id": None} if Habit.GUILD_IS_NULL in self.habits else {}
 
     def member(self, user: int) -> Json:
         """Return the guild's member object without its user."""
         return {
             "nick": None,
-            "roles": [],
+            "roles": [{"id": str(GUILD)}] if Habit.ROLES_ARE_OBJECTS in self.habits else [],
             "joined_at": "2020-01-01T00:00:00+00:00",
             "deaf": False,
             "mute": False,
@@ -278,6 +285,8 @@ class World:
 
     def _reaction(self, emoji: str, users: list[int]) -> Json:
         count = 1 if Habit.COUNTS_LAG in self.habits else len(users)
+        if Habit.OMITS_WHAT_IS_MINE in self.habits:
+            return {"count": count, "emoji": {"name": emoji}, "user_ids": [str(u) for u in users]}
         return {
             "count": count,
             "count_details": {"burst": 0, "normal": count},

@@ -138,6 +138,11 @@ def test_what_changed_since_is_a_new_card_and_a_late_yes_is_refused(
     assert newer.digest != proposal.digest
     second = serving.card_of(newer)
     assert second.id != card.id
+    # The new question was there before the old card closed.
+    asked = [(one.method, one.path) for one in server.asked]
+    posts = [place for place, (method, _) in enumerate(asked) if method == "POST"]
+    closing = asked.index(("PATCH", f"/channels/{card.channel}/messages/{card.id}"))
+    assert sum(place < closing for place in posts if asked[place][1].endswith("/messages")) == 2
     server.reacts(OWNER, card.id, "👍")
     server.until(lambda: server.posted_by_mai("Too late"), "a word")
     assert core.get(proposal.id).state is State.PENDING

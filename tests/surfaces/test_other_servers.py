@@ -6,6 +6,7 @@ import pytest
 
 from mai.core import Core
 from mai.proposal import State
+from mai.surfaces.discord.payloads import settle
 from tests.servers.discord import OWNER, SECOND, STRANGER, DiscordServer, Habit, How
 from tests.surfaces.serving import Serving, hosting, new_file, until, waiting
 from tests.workspace import FIX
@@ -13,7 +14,7 @@ from tests.workspace import FIX
 CROWD = 250
 
 
-@pytest.mark.parametrize("habit", sorted(set(Habit) - {Habit.FILES_FAIL}))
+@pytest.mark.parametrize("habit", sorted(set(Habit) - {Habit.FILES_FAIL, Habit.REFUSES_EMBEDS}))
 def test_whatever_its_habits_only_the_owners_yes_lands(
     serving: Serving, server: DiscordServer, core: Core, habit: Habit
 ) -> None:
@@ -61,3 +62,32 @@ def test_where_files_fail_a_cut_card_is_not_shown_without_them(
         assert core.get(cut.id).state is State.PENDING
         server.world.habits.clear()
         assert serving.card_of(cut).files
+
+
+def test_a_card_goes_as_plain_text_where_embeds_are_refused(
+    serving: Serving, server: DiscordServer, core: Core
+) -> None:
+    server.world.habits.add(Habit.REFUSES_EMBEDS)
+    proposal = waiting(core, FIX)
+    mark = f"{proposal.id} · {proposal.digest.removeprefix('sha256:')[:12]}"
+    with hosting(serving):
+        card = server.until(lambda: server.posted_by_mai(mark), "a plain card")[0]
+        assert not card.embeds
+        assert card.files
+        assert "+    return sum(xs) / len(xs)" in card.content
+        server.until(lambda: {"👍", "👎"} <= card.reactions.keys(), "both thumbs")
+        server.reacts(OWNER, card.id, "👍")
+        until(lambda: core.get(proposal.id).state is State.LANDED, "a landing")
+        serving.until_shown(card, "Landed on")
+    assert len(server.posted_by_mai(mark)) == 1
+
+
+def test_payloads_of_no_known_form_are_left_alone() -> None:
+    odd = [None, 3, "x", {"reactions": 7}, {"reactions": [3, {"count": 1}, {"emoji": "x"}]}]
+    assert settle([1, *odd]) == [1, None, 3, "x", {"reactions": 7}, {"reactions": []}]
+    member = {"member": {"roles": [{"id": 5}, "6", {"name": "x"}, None]}, "guild_id": None}
+    assert settle(member) == {"member": {"roles": ["5", "6"]}}
+    deep: dict[str, object] = {}
+    for _ in range(5000):
+        deep = {"a": deep}
+    assert settle(deep) is deep

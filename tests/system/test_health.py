@@ -243,7 +243,9 @@ def test_discord_half_set_up_is_a_finding(tmp_path: Path) -> None:
         "export DISCORD_USER_ID"
     )
     both = load(discord_bot_token=token, discord_user_id=7, discord_api=closed_port())
-    assert found(both, tmp_path)["discord"].text.startswith("Discord cannot be reached")
+    silent = found(both, tmp_path)["discord"]
+    assert silent.text.startswith("Discord cannot be reached")
+    assert silent.mend.startswith("curl http://127.0.0.1:")
 
 
 def test_a_check_that_breaks_is_a_finding_without_secrets(tmp_path: Path) -> None:
@@ -256,7 +258,7 @@ def test_a_check_that_breaks_is_a_finding_without_secrets(tmp_path: Path) -> Non
             "odd",
             Status.FAIL,
             "It could not be checked: RuntimeError: no luck with [hidden].",
-            "mai doctor",
+            "",
         )
     ]
 

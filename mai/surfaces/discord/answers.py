@@ -14,6 +14,7 @@ from mai.errors import Conflict, Declined, MaiError, StaleDigest, UsageError, Wr
 from mai.proposal import Level, Proposal, State
 from mai.store.cards import Card, CardState
 from mai.surfaces.discord.cards import CardKeeper, is_answerable
+from mai.surfaces.discord.considered import Considered
 from mai.surfaces.discord.desk import Desk
 from mai.surfaces.discord.emoji import Meaning
 from mai.surfaces.discord.reading import OFFERED, Reading, read
@@ -23,13 +24,17 @@ from mai.text import chat_line
 
 _YES, _CONFIRMED = "yes", "confirmed"
 _ASKING = 0
+_WHY = "Refused. Why? Reply to this and I keep it, and keep away from it."
 #: Discord takes fifty requests a second of one bot; other things want some of them.
 _READ_AT_ONCE = 5
 _OFFERED = {meaning for meaning, _ in OFFERED}
 
 
 class Answers:
-    """Reads and carries out answers. `show` is poked when a card has to follow."""
+    """Reads and carries out answers.
+
+    `show` is poked when a card has to follow, `again` when one is to be read again in some seconds.
+    """
 
     def __init__(
         self,
@@ -37,11 +42,14 @@ class Answers:
         strangers: Strangers,
         keeper: CardKeeper,
         show: Callable[[str], None],
+        again: Callable[[str, float], None],
     ) -> None:
         self._desk = desk
         self._strangers = strangers
         self._keeper = keeper
         self._show = show
+        self._again = again
+        self._considered = Considered(desk.account.undo_s)
         self._landing = asyncio.Lock()
         self._reading = asyncio.Semaphore(_READ_AT_ONCE)
         self._told: dict[tuple[str, str], str] = {}
@@ -54,9 +62,9 @@ class Answers:
         Raises:
             Trouble, MaiError: it could not be carried out yet; to be tried again later.
         """
+        await self._answer_late_ones(proposal_id)
         asked = await self._asked(proposal_id)
         if asked is None:
-            await self._answer_late_ones(proposal_id)
             return
         card, proposal = asked
         reading = await self._read(card)
@@ -64,9 +72,12 @@ class Answers:
             self._show(proposal_id)
             return
         if reading.no:
+            self._considered.forget(_key(card))
             await self.refuse(card)
         elif reading.yes or card.pressed:
             await self._accept(card, proposal)
+        elif self._considered.withdrawn(_key(card)):
+            await self._desk.post.reply(card, "Taken back. Nothing was approved; it still waits.")
         elif not reading.mine >= _OFFERED and is_answerable(card, proposal):
             await self._keeper.offer_again(card)
 
@@ -83,10 +94,15 @@ class Answers:
         await self.ask_why(card)
 
     async def ask_why(self, card: Card) -> None:
-        """Ask for the reason of a no. Raises Trouble."""
-        card = await self._change(card, question=_ASKING)  # killed now, it is not asked twice
-        told = "Refused. Why? Reply to this and I keep it, and keep away from it."
-        question = await self._desk.post.reply(card, told)
+        """Ask for the reason of a no, unless the question of an earlier attempt is there.
+
+        Raises:
+            Trouble: it could not be asked; to be done again.
+        """
+        question = await self._desk.post.below(card, _WHY) if card.question == _ASKING else None
+        if question is None:
+            card = await self._change(card, question=_ASKING)
+            question = await self._desk.post.reply(card, _WHY)
         await self._change(card, question=question.id)
 
     async def press(self, card: Card, answer: str) -> str:
@@ -165,6 +181,11 @@ class Answers:
         if proposal.level >= Level.HIGH and card.pressed != _CONFIRMED:
             await self._ask_digits(card, proposal)
             return
+        if self._considered.note(_key(card)):
+            await self._desk.post.reply(card, self._considered.echo(_key(card)))
+        if left_s := self._considered.left_s(_key(card)):
+            self._again(card.proposal, left_s)
+            return
         # One after the other: each landing moves the branch under the next one.
         is_fresh = not self._landing.locked()
         async with self._landing:
@@ -199,6 +220,7 @@ class Answers:
             await self._tell(card, error.code, told)
             raise
         finally:
+            self._considered.forget(_key(card))
             self._show(proposal_id)
         crash.point("answer:landed")
 
@@ -246,7 +268,7 @@ class Answers:
 
     async def _tell(self, card: Card, what: str, text: str) -> None:
         """Answer below a card, unless it was told the same last time."""
-        key = (card.proposal, card.digest)
+        key = _key(card)
         if self._told.get(key) != what:
             self._told[key] = what
             await self._desk.post.reply(card, text)
@@ -254,3 +276,7 @@ class Answers:
     async def _change(self, card: Card, **values: object) -> Card:
         cards = self._desk.core.cards
         return await self._desk.look(lambda: cards.change(card, **values))
+
+
+def _key(card: Card) -> tuple[str, str]:
+    return card.proposal, card.digest

@@ -16,7 +16,7 @@ from mai.proposal import Level, Proposal, State
 from mai.store.cards import Card, CardState
 from mai.surfaces.discord.desk import Desk
 from mai.surfaces.discord.post import ATTACHMENT_BYTES
-from mai.surfaces.discord.reach import Kind, Trouble, reached
+from mai.surfaces.discord.reach import Kind, Trouble, done
 from mai.surfaces.discord.reading import OFFERED
 from mai.surfaces.discord.wording import (
     Face,
@@ -66,23 +66,29 @@ class CardKeeper:
         proposal = await self._desk.look(lambda: core.get(proposal_id))
         is_news = _is_news(proposal, core.clock.now())
         shown = "" if proposal.state is State.BLOCKED else proposal.digest
+        # The new question first: between the two a person would see none that can be answered.
+        if proposal.state is State.PENDING:
+            await self._ask(proposal)
         for card in await self._desk.look(lambda: core.cards.of(proposal_id)):
             await self._follow(card, proposal, is_due=is_news and card.digest == shown)
-        if proposal.state is State.PENDING:
-            card = await self._desk.look(lambda: core.cards.want(proposal_id, proposal.digest))
-            if card.state is CardState.CLOSED and card.outcome == _SUPERSEDED:
-                card = await self._anew(card)
-            if card.state is CardState.POSTED or card.attempted_at:
-                self._answer(proposal_id, 0.0)  # there may be reactions that nobody has read
-            if card.state is CardState.WANTED:
-                card = await self._posted(card, proposal)
-                await self._offer(card, proposal)
-                self._answer(proposal_id, _LOOK_AGAIN_S)
-        elif is_news:
+        if is_news:
             card = await self._desk.look(lambda: core.cards.want(proposal_id, shown))
             if card.state is CardState.WANTED:
                 card = await self._posted(card, proposal)
                 await self._close(card, outcome_of(proposal))
+
+    async def _ask(self, proposal: Proposal) -> None:
+        """Post the card of what a proposal is now, unless it is there."""
+        core = self._desk.core
+        card = await self._desk.look(lambda: core.cards.want(proposal.id, proposal.digest))
+        if card.state is CardState.CLOSED and card.outcome == _SUPERSEDED:
+            card = await self._anew(card)
+        if card.state is CardState.POSTED or card.attempted_at:
+            self._answer(proposal.id, 0.0)  # there may be reactions that nobody has read
+        if card.state is CardState.WANTED:
+            card = await self._posted(card, proposal)
+            await self._offer(card, proposal)
+            self._answer(proposal.id, _LOOK_AGAIN_S)
 
     async def gone(self, card: Card) -> None:
         """Post a card again whose message was deleted, once; answers to the old one are void."""
@@ -187,7 +193,7 @@ class CardKeeper:
             return
         for _, emoji in OFFERED:
             try:
-                await reached(self._desk.post.partial(card).add_reaction(emoji))
+                await done(self._desk.post.partial(card).add_reaction(emoji))
             except Trouble as trouble:
                 if trouble.kind is Kind.UNSURE:
                     raise

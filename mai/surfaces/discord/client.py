@@ -15,9 +15,10 @@ from discord.http import Route
 
 from mai.errors import MaiError
 from mai.surfaces.discord.hearing import Hearing
+from mai.surfaces.discord.payloads import settle, settle_answers
 from mai.surfaces.discord.reach import Trouble, reached
 from mai.surfaces.discord.settings import Account
-from mai.system.logs import get, record_fault
+from mai.system.logs import fault, get
 
 #: Guilds, and messages and reactions in them and in direct messages. None of them is privileged:
 #: what mentions the bot or is sent to it directly carries its text without the intent for that.
@@ -77,6 +78,7 @@ class MaiClient(discord.Client):
         self._asks_for_gateway = asks_for_gateway
         self._commands = commands(self)
         self._guard_parsers()
+        settle_answers(self)
 
     def _guard_parsers(self) -> None:
         # An event that is not what the documentation says would end the whole client.
@@ -153,13 +155,13 @@ class MaiClient(discord.Client):
         elif isinstance(error, MaiError):
             self._say(error.sentence)
         elif error is not None:
-            self._say(f"A fault of mine at Discord; the details are in {record_fault(error)}.")
+            self._say(fault(error, "at Discord"))
 
 
 def _guarded(name: str, parser: Callable[[Any], None]) -> Callable[[Any], None]:
     def parse(data: Any) -> None:
         try:
-            parser(data)
+            parser(settle(data))
         except Exception as error:  # noqa: BLE001 - whatever a malformed event makes discord.py do
             get("discord").info("a malformed event", name=name, error=type(error).__name__)
 

@@ -9,19 +9,21 @@ from typing import Any
 
 import discord
 
-from mai.errors import UsageError
+from mai.errors import MaiError, UsageError
 from mai.store.cards import Card, CardState
 from mai.surfaces.discord.answers import Answers
 from mai.surfaces.discord.cards import CardKeeper
 from mai.surfaces.discord.desk import Desk
 from mai.surfaces.discord.emoji import Meaning, meaning_of
-from mai.surfaces.discord.reach import reached
+from mai.surfaces.discord.reach import done
 from mai.surfaces.discord.strangers import Strangers
 from mai.surfaces.discord.talk import Talks
-from mai.surfaces.discord.wording import digits_of
+from mai.surfaces.discord.wording import digits_of, whole
+from mai.templating.blocks import fenced
 
-#: A yes is read this long after it was given: time for a 👎 beside it, or for taking it back.
+#: A yes is read this long after it was given: what is pressed in one go is read in one go.
 SETTLE_S = 0.7
+_CARD_CHARACTERS = 6000
 _REMEMBERED_MOST = 1000
 _BUTTON = re.compile(r"mai:(yes|no):([0-9a-f]{12}):([0-9a-f]{64})")
 _DIGITS = re.compile(r"`?[0-9a-fA-F]{6}`?")
@@ -67,6 +69,8 @@ class Hearing:
                 self._look_at(await self._card(event.message_id))
         elif is_added:
             await self._added(event, meaning)
+        elif event.user_id == owner and meaning is Meaning.YES:  # a yes is taken back
+            self._look_at(await self._card(event.message_id))
 
     async def _added(self, event: discord.RawReactionActionEvent, meaning: Meaning) -> None:
         card, owner = await self._card(event.message_id), self._desk.account.owner
@@ -155,8 +159,21 @@ class Hearing:
             return
         if is_old or not self._speaks():
             return
+        if card is not None:
+            text = f"{await self._shown_on(card)}\n\n{text}"
         if text or message.attachments:
             await self._talks.say(message, text)
+
+    async def _shown_on(self, card: Card) -> str:
+        """Return the proposal of a card as data for a model: what a reply to it is about."""
+        core = self._desk.core
+        proposal = await self._desk.look(lambda: core.get(card.proposal))
+        try:
+            diff = await self._desk.look(lambda: core.diff(proposal))
+        except MaiError:  # its objects have been collected since
+            diff = ""
+        shown = whole(proposal, diff)[:_CARD_CHARACTERS]
+        return fenced(f"proposal {proposal.short_id}, which the following is about", shown)
 
     async def _replied(self, card: Card, text: str, message: discord.Message) -> bool:
         try:
@@ -197,4 +214,4 @@ class Hearing:
 
 async def _whisper(interaction: discord.Interaction[discord.Client], text: str) -> None:
     """Answer a press, for the one who pressed alone."""
-    await reached(interaction.response.send_message(text, ephemeral=True))
+    await done(interaction.response.send_message(text, ephemeral=True))

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from mai.errors import MaiError
 from mai.surfaces.discord.reach import Kind, Trouble, box_for
-from mai.system.logs import record_fault
+from mai.system.logs import fault
 
 _FIRST_S, _LAST_S = 1.0, 60.0
 #: What a few tries do not mend is said. A try can take half a minute by itself.
@@ -31,11 +31,21 @@ class Keyed:
         self._room = asyncio.Semaphore(width)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._again: dict[str, float] = {}
+        self._alarms: dict[str, tuple[float, asyncio.Event]] = {}
         self._waits_s: dict[str, float] = {}
         self._failing_since_s: dict[str, float] = {}
 
     def poke(self, key: str, delay_s: float = 0.0) -> None:
-        """See to `key` soon. What runs for it already is run once more when it ends."""
+        """See to `key` in `delay_s`. What runs for it already is run once more when it ends.
+
+        What only waits, such as after a failure, is woken where that is sooner.
+        """
+        if key in self._alarms:
+            due_s, alarm = self._alarms[key]
+            if time.monotonic() + delay_s < due_s:
+                self._alarms[key] = (time.monotonic() + delay_s, alarm)
+                alarm.set()
+            return
         if key in self._running:
             self._again[key] = min(delay_s, self._again.get(key, delay_s))
             return
@@ -63,7 +73,7 @@ class Keyed:
             self.poke(key, delay_s)
 
     async def _run(self, key: str, delay_s: float) -> None:
-        await asyncio.sleep(delay_s)
+        await self._sleep(key, time.monotonic() + delay_s)
         async with self._room:
             began_s = time.monotonic()
             try:
@@ -74,12 +84,24 @@ class Keyed:
                 if _is_worth_telling(error, time.monotonic() - since_s):
                     self._say(f"Discord: {_told(error)}. I keep trying.".replace("..", "."))
             except Exception as error:  # noqa: BLE001 - a fault with one card must not take the rest
-                where = record_fault(error)
-                self._say(f"A fault of mine at Discord; the details are in {where}.")
+                self._say(fault(error, "at Discord"))
                 self._later(key)
             else:
                 self._waits_s.pop(key, None)
                 self._failing_since_s.pop(key, None)
+
+    async def _sleep(self, key: str, due_s: float) -> None:
+        """Wait until `due_s` on the monotonic clock, or until `poke` asks for an earlier time."""
+        alarm = asyncio.Event()
+        self._alarms[key] = (due_s, alarm)
+        try:
+            while (wait_s := self._alarms[key][0] - time.monotonic()) > 0:
+                alarm.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait_s):
+                        await alarm.wait()
+        finally:
+            del self._alarms[key]
 
     def _later(self, key: str) -> None:
         """See to `key` again after a wait that doubles."""

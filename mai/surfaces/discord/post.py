@@ -11,12 +11,14 @@ import discord
 
 from mai.proposal import Level, Proposal
 from mai.store.cards import Card
-from mai.surfaces.discord.reach import Kind, Trouble, box_for, reached
+from mai.surfaces.discord.reach import Kind, Trouble, box_for, done, reached
 from mai.surfaces.discord.settings import Account
 from mai.surfaces.discord.wording import Face, whole
+from mai.system.logs import get
 
 #: Discord takes 10 MB a message; what does not fit cannot be seen, so it cannot be approved there.
 ATTACHMENT_BYTES = 8_000_000
+_TEXT_MOST = 2000  # characters; Discord's developer documentation, "Create Message"
 _LOOK_BACK = timedelta(minutes=5)
 _LOOK_MOST, _PAGE = 5000, 100
 
@@ -77,7 +79,8 @@ class Post:
     ) -> discord.Message:
         """Post a card, with everything attached unless `diff` is None.
 
-        Its nonce makes Discord take a repeated attempt for the same message.
+        Its nonce makes Discord take a repeated attempt for the same message. Where the server
+        refuses the form of the message, the card goes as plain text, without buttons.
 
         Raises:
             Trouble: `unsure` where the message may be there all the same.
@@ -87,12 +90,26 @@ class Post:
             "nonce": f"{card.nonce[:-1]}{card.posts % 10}",
         }
         if diff is not None:
-            data = whole(proposal, diff).encode()[:ATTACHMENT_BYTES]
-            more["file"] = discord.File(io.BytesIO(data), filename=f"{proposal.short_id}.diff")
+            more["file"] = _attachment(proposal, diff)
         if face.answers:
             more["view"] = _buttons(card, proposal.level)
         try:
             return await self.send(face.headline, channel=card.channel, **more)
+        except Trouble as trouble:
+            text = _plain_text(face, is_cut=diff is not None)
+            if trouble.kind is Kind.REFUSED and text:
+                get("discord").info("a card goes as plain text", why=str(trouble))
+                return await self._post_plain(card, proposal, text, diff)
+            if trouble.kind is not Kind.UNSURE:
+                await self._complain(trouble, proposal)
+            raise
+
+    async def _post_plain(
+        self, card: Card, proposal: Proposal, text: str, diff: str | None
+    ) -> discord.Message:
+        more = {} if diff is None else {"file": _attachment(proposal, diff)}
+        try:
+            return await self.send(text, channel=card.channel, **more)
         except Trouble as trouble:
             if trouble.kind is not Kind.UNSURE:
                 await self._complain(trouble, proposal)
@@ -100,10 +117,20 @@ class Post:
 
     async def edit(self, card: Card, face: Face) -> bool:
         """Show another face on a posted card, without buttons; false where it is not there."""
+        message = self.partial(card)
         try:
-            await reached(
-                self.partial(card).edit(content=face.headline, embed=_embed(face), view=None)
-            )
+            await done(message.edit(content=face.headline, embed=_embed(face), view=None))
+        except Trouble as trouble:
+            if trouble.kind is Kind.UNSURE:
+                raise
+            if trouble.kind is Kind.REFUSED:
+                return await self._edit_plain(message, face)
+            return False
+        return True
+
+    async def _edit_plain(self, message: discord.PartialMessage, face: Face) -> bool:
+        try:
+            await done(message.edit(content=_plain_text(face, is_cut=True)))
         except Trouble as trouble:
             if trouble.kind is Kind.UNSURE:
                 raise
@@ -145,7 +172,21 @@ class Post:
     ) -> discord.Message | None:
         for message in messages:
             is_mine = message.author.id == self.me
-            if is_mine and any(embed.footer.text in marks for embed in message.embeds):
+            if not is_mine:
+                continue
+            if any(embed.footer.text in marks for embed in message.embeds):
+                return message
+            # A card that went as plain text. A model's answer may end like it, but has no file.
+            if message.attachments and message.content.rpartition("\n")[2] in marks:
+                return message
+        return None
+
+    async def below(self, card: Card, text: str) -> discord.Message | None:
+        """Return Mai's own answer `text` below a posted card, None where it is not there."""
+        above = discord.Object(card.message or 0)
+        for message in await self.history(card.channel or 0, after=above):
+            to = message.reference.message_id if message.reference else None
+            if message.author.id == self.me and to == card.message and message.content == text:
                 return message
         return None
 
@@ -184,6 +225,20 @@ async def _paged(found: AsyncIterator[discord.Message]) -> list[discord.Message]
 
 async def _all(found: AsyncIterator[discord.Message]) -> list[discord.Message]:
     return [message async for message in found]
+
+
+def _attachment(proposal: Proposal, diff: str) -> discord.File:
+    data = whole(proposal, diff).encode()[:ATTACHMENT_BYTES]
+    return discord.File(io.BytesIO(data), filename=f"{proposal.short_id}.diff")
+
+
+def _plain_text(face: Face, *, is_cut: bool) -> str:
+    """Return a card as one text; empty where it does not fit and `is_cut` does not allow less."""
+    room = _TEXT_MOST - len(face.headline) - len(face.footer) - 2
+    if len(face.body) > room and not is_cut:
+        return ""
+    body = face.body if len(face.body) <= room else face.body[: room - 1] + "…"
+    return f"{face.headline}\n{body}\n{face.footer}"
 
 
 def _embed(face: Face) -> discord.Embed:

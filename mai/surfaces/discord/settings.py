@@ -18,6 +18,7 @@ class Account:
     refuses_strangers: bool
     api: str | None
     gateway: str | None
+    undo_s: float = 5.0
 
     @classmethod
     def of(cls, settings: Settings) -> Account | None:
@@ -32,6 +33,7 @@ class Account:
             settings.discord_strangers == "refuse",
             settings.discord_api,
             settings.discord_gateway,
+            settings.discord_undo_s,
         )
 
     @staticmethod

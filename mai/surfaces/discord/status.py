@@ -13,7 +13,7 @@ from mai.errors import MaiError
 from mai.events import Event, StageFinished, StageStarted
 from mai.proposal import Proposal, State
 from mai.surfaces.discord.desk import Desk
-from mai.surfaces.discord.reach import Kind, Trouble, reached
+from mai.surfaces.discord.reach import Kind, Trouble, done, reached
 from mai.system.resources import GIB, Meter
 from mai.text import chat_line
 
@@ -89,7 +89,7 @@ class Status:
                 int(identity)
             )
             try:
-                await reached(message.edit(content=text))
+                await done(message.edit(content=text))
             except Trouble as trouble:
                 if trouble.kind is not Kind.GONE:
                     raise
@@ -99,7 +99,7 @@ class Status:
         for old in await post.latest(channel):
             if old.author.id == post.me and old.content.endswith(text.splitlines()[-1]):
                 identity = str(old.id)
-                await reached(old.edit(content=text))
+                await done(old.edit(content=text))
                 break
         else:
             identity = str((await post.send(text, channel=channel, silent=True)).id)

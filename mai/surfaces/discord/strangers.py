@@ -10,7 +10,7 @@ import discord
 from mai.errors import MaiError
 from mai.store.cards import Card
 from mai.surfaces.discord.desk import Desk
-from mai.surfaces.discord.reach import Kind, Trouble, reached
+from mai.surfaces.discord.reach import Kind, Trouble, done
 from mai.text import one_line
 
 #: So many of them are put on record for one proposal; more would only fill the ledger.
@@ -45,7 +45,7 @@ class Strangers:
                 continue
             try:
                 message = self._desk.post.partial(card)
-                await reached(message.remove_reaction(emoji, discord.Object(user)))
+                await done(message.remove_reaction(emoji, discord.Object(user)))
             except Trouble as trouble:
                 if trouble.kind is Kind.FORBIDDEN:  # no Manage Messages, or a direct message
                     self._no_removal_before_s = time.monotonic() + _NOT_AGAIN_S

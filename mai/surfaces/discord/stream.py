@@ -12,7 +12,7 @@ from mai.providers.base import without_thinking
 from mai.surfaces.discord.emoji import STOP
 from mai.surfaces.discord.pieces import pieces
 from mai.surfaces.discord.post import Post
-from mai.surfaces.discord.reach import Kind, Trouble, reached
+from mai.surfaces.discord.reach import Kind, Trouble, done
 from mai.text import plain, without_mentions
 
 #: Discord takes five edits in five seconds per channel, and the cards need some of them.
@@ -83,7 +83,7 @@ class Stream:
     async def _edit(self, message: int, text: str) -> None:
         where = self._post.client.get_partial_messageable(self._channel)
         try:
-            await reached(where.get_partial_message(message).edit(content=text))
+            await done(where.get_partial_message(message).edit(content=text))
         except Trouble as trouble:
             if trouble.kind is Kind.UNSURE:
                 raise
@@ -95,12 +95,12 @@ class Stream:
         where = self._post.client.get_partial_messageable(self._channel)
         message = where.get_partial_message(self.messages[0])
         with contextlib.suppress(Trouble):  # left below an answer that is over it does no harm
-            await reached(message.remove_reaction(STOP, discord.Object(self._post.me)))
+            await done(message.remove_reaction(STOP, discord.Object(self._post.me)))
 
     async def _offer_stop(self) -> None:
         where = self._post.client.get_partial_messageable(self._channel)
         try:
-            await reached(where.get_partial_message(self.messages[0]).add_reaction(STOP))
+            await done(where.get_partial_message(self.messages[0]).add_reaction(STOP))
             self._offers_stop = True
         except Trouble as trouble:
             if trouble.kind is Kind.UNSURE:

@@ -26,12 +26,13 @@ from mai.surfaces.discord.supervisor import Supervisor
 from mai.surfaces.discord.sweep import Sweep
 from mai.surfaces.discord.talk import Talks
 from mai.surfaces.discord.watch import Watch
-from mai.system.logs import get, record_fault
+from mai.system.logs import fault, get
 
 #: Discord answers a few requests at once; more would only wait in discord.py's own line.
 _SHOWN_AT_ONCE = 3
 _READ_AT_ONCE = 1000
 _AGAIN_S = 5.0
+SWEEP_EVERY_S = 180.0
 
 
 class DiscordSurface:
@@ -58,7 +59,9 @@ class DiscordSurface:
         self._sweeping = Keyed(self._sweep, width=1, say=say)
         strangers, self._talks = Strangers(desk), Talks(desk)
         self._keeper = CardKeeper(desk, self._answering.poke, self._showing.poke)
-        self._answers = Answers(desk, strangers, self._keeper, self._showing.poke)
+        self._answers = Answers(
+            desk, strangers, self._keeper, self._showing.poke, self._answering.poke
+        )
         self._watch = Watch(desk, self._showing.poke)
         self._status = Status(desk, lambda: self._talks.busy)
         self._supervisor = Supervisor(core, account, self._client, say, tell)
@@ -123,7 +126,8 @@ class DiscordSurface:
         self._sweeping.poke("sweep")
         if not self._is_watching:
             self._is_watching = True
-            for room in (self._watch.run, self._strangers.run, self._status.run):
+            rooms = (self._watch.run, self._strangers.run, self._status.run, self._sweep_often)
+            for room in rooms:
                 self._spawn(self._kept(room))
 
     async def _show(self, proposal_id: str) -> None:
@@ -134,6 +138,12 @@ class DiscordSurface:
 
     async def _sweep(self, _key: str) -> None:
         await self._sweeper.run()
+
+    async def _sweep_often(self) -> None:
+        """Read the open cards again every few minutes: a server may lose an event."""
+        while True:
+            await asyncio.sleep(SWEEP_EVERY_S)
+            self._sweeping.poke("sweep")
 
     async def _replied(self, message: Any) -> None:
         await self._hearing.message(message, is_old=True)
@@ -146,8 +156,7 @@ class DiscordSurface:
             except (Trouble, MaiError) as error:
                 get("discord").info("a room begins again", why=str(error))
             except Exception as error:  # noqa: BLE001 - else no card would follow any more, silently
-                where = record_fault(error)
-                self._desk.say(f"A fault of mine at Discord; the details are in {where}.")
+                self._desk.say(fault(error, "at Discord"))
             await asyncio.sleep(_AGAIN_S)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -162,5 +171,4 @@ class DiscordSurface:
         if isinstance(error, Trouble | MaiError):
             get("discord").info("something at Discord was left undone", why=str(error))
         else:
-            where = record_fault(error)
-            self._desk.say(f"A fault of mine at Discord; the details are in {where}.")
+            self._desk.say(fault(error, "at Discord"))

@@ -1,4 +1,4 @@
-"""Reads again, after every connect, what was said while nobody listened."""
+"""Reads again, after every connect and every few minutes, what no event told of."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Sweep:
             if card.message and card.digest == proposal.digest
         ]
         for card in cards:
-            if card.question is None:
+            if not card.question:  # never asked, or begun and never known to be there
                 await self._ask_why(card)
         for channel in {card.channel for card in cards if card.channel}:
             first = min(card.message for card in cards if card.channel == channel and card.message)
