@@ -30,6 +30,7 @@ class Shown:
     trial: TrialReport
     review: ReviewReport
     rolls_back: str | None
+    signing: str = ""
 
     @classmethod
     def of(cls, proposal: Proposal, diff: str, repo: str) -> Self:
@@ -46,6 +47,7 @@ class Shown:
             proposal.trial or TrialReport(Verdict.ERROR),
             proposal.review or ReviewReport(),
             proposal.rolls_back,
+            proposal.signing,
         )
 
     def digest(self) -> str:

@@ -264,6 +264,7 @@ class Proposal:
         author: what wrote it, such as `ruff (reflex)` or `qwen2.5-coder:7b (ollama)`.
         trial: what the tests showed of the change before anybody was asked.
         rest: what those showed that `trial` left for later, None before they ran.
+        signing: what a person is told of the commit's signature, empty where they sign none.
         rolls_back: the id of the landed proposal that this one takes back, or None.
         created_at, expires_at: ISO 8601 in UTC.
     """
@@ -291,6 +292,7 @@ class Proposal:
     error: Fault | None = None
     rolls_back: str | None = None
     reason: str = ""
+    signing: str = ""
 
     @property
     def short_id(self) -> str:

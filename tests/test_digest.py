@@ -61,6 +61,7 @@ PROPOSAL = Proposal(
     ),
     review=ReviewReport(Opinion.OBJECT, "llama3.1:8b (ollama)", ("It opens a socket.",)),
     rolls_back="8a0000000000",
+    signing="The commit will be signed with your SSH key.",
 )
 DIFF = "diff --git a/a.py b/a.py\n@@ -1 +1 @@\n-x\n+y\n"
 #: What a proposal has and its digest does not, and why.

@@ -74,6 +74,7 @@ def card(
             lines += [f"        {said(proposal.trial.message)}"]
         lines += _rest(proposal)
     lines += [f"Review  {review_line(proposal.review)}"]
+    lines += _signature(proposal)
     if proposal.landed:
         lines += _landed(proposal.landed)
     if proposal.error:
@@ -86,6 +87,11 @@ def card(
     for words in (author_writes(proposal, most=most), reviewer_writes(proposal, most=most)):
         lines += ["", *words] if words else []
     return "\n".join(lines)
+
+
+def _signature(proposal: Proposal) -> list[str]:
+    is_asked = proposal.signing and proposal.state is State.PENDING
+    return [f"Sign    {label(proposal.signing)}"] if is_asked else []
 
 
 def time_left(proposal: Proposal, now: datetime | None = None) -> str:

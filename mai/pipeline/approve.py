@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from mai.digest import Shown
@@ -16,15 +17,20 @@ def ask(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
     if expires_at is None:
         hours = timedelta(hours=services.settings.expiry_hours)
         expires_at = (services.clock.now() + hours).isoformat(timespec="seconds")
-    return Outcome(
-        "pending", {"digest": shown(proposal, services).digest(), "expires_at": expires_at}
-    )
+    return Outcome("pending", {**_asked(proposal, services), "expires_at": expires_at})
 
 
 def shown(proposal: Proposal, services: Services) -> Shown:
     """Return everything a person is shown of `proposal` before a yes."""
     diff = services.repo.diff(proposal.tip, proposal.tree)
+    signing = services.repo.signing()
+    proposal = replace(proposal, signing=signing.sentence if signing else "")
     return Shown.of(proposal, diff, services.repo.root.name)
+
+
+def _asked(proposal: Proposal, services: Services) -> dict[str, str]:
+    asked = shown(proposal, services)
+    return {"digest": asked.digest(), "signing": asked.signing}
 
 
 def is_current(proposal: Proposal, services: Services) -> bool:
@@ -43,7 +49,7 @@ def ask_again(proposal: Proposal, services: Services) -> Proposal:
     """
     if is_current(proposal, services):
         return proposal
-    data = {"digest": shown(proposal, services).digest(), "expires_at": proposal.expires_at}
+    data = {**_asked(proposal, services), "expires_at": proposal.expires_at}
     proposal = services.inbox.record(proposal.id, "pending", data)
     services.events.publish(ProposalChanged(proposal))
     return proposal

@@ -11,6 +11,8 @@ from mai.pipeline.message import commit_message
 from mai.pipeline.services import Outcome, Services
 from mai.proposal import Landing, Proposal
 from mai.repo.landing import LandingPlan, execute, prepare
+from mai.repo.repository import Repo
+from mai.repo.signing import SIGNED, Signing
 
 
 def land(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
@@ -46,10 +48,30 @@ def _executed(proposal: Proposal, services: Services) -> Landing:
                 message=commit_message(proposal, services.ledger.head()),
                 author=(f"Mai ({_model(proposal)})", "mai@localhost"),
                 at=services.clock.now(),
+                signing=_signing(proposal, repo),
             )
             services.inbox.record(proposal.id, "landing", {"plan": plan.as_json()})
             crash.point("land:planned")
         return execute(repo, plan)
+
+
+def _signing(proposal: Proposal, repo: Repo) -> Signing | None:
+    """Return how to sign the commit, None where it is to have no signature.
+
+    A change that lands by itself, because a setting says so, bears no person's signature.
+
+    Raises:
+        RepoBusy: the person was told that it would be signed, and now it cannot be.
+    """
+    if proposal.approval is None or proposal.approval.by.startswith("setting:"):
+        return None
+    now = repo.signing()
+    if now is not None and not now.problem:
+        return now
+    if proposal.signing.startswith(SIGNED):
+        problem = now.problem if now else "commit.gpgsign is off now"
+        raise RepoBusy(f"The commit was to be signed, and cannot be: {problem}.")
+    return None
 
 
 def _interrupted(proposal: Proposal, services: Services) -> LandingPlan | None:

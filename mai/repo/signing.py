@@ -43,6 +43,8 @@ _SESSION = (
     "XDG_RUNTIME_DIR",
     "DBUS_SESSION_BUS_ADDRESS",
 )
+#: How the sentence about a commit that gets a signature begins.
+SIGNED = "The commit will be signed"
 _PATIENCE_S = 180.0  # a person may have to type a passphrase
 
 
@@ -62,7 +64,7 @@ class Signing:
         """What a person is told of the signature before they say yes."""
         if self.problem:
             return f"You sign commits here; this one will NOT be signed: {self.problem}."
-        return f"The commit will be signed with your {_TITLES[self.format]} key."
+        return f"{SIGNED} with your {_TITLES[self.format]} key."
 
 
 def signing_of(place: Place) -> Signing | None:

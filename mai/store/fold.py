@@ -169,6 +169,7 @@ def _pending(proposal: Proposal, entry: Entry) -> Proposal:
         digest=digest,
         expires_at=moment(decode(str, entry.data["expires_at"])).isoformat(),
         approval=kept,
+        signing=decode(str, entry.data.get("signing", "")),
     )
 
 

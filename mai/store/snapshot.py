@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from mai.store.ledger import Entry, Ledger
 
 #: Raise it when `mai.store.fold` makes something else of the same entries.
-_VERSION = 1
+_VERSION = 2
 _ID = re.compile(r"[0-9a-f]{12}")
 _KEY = re.compile(rb"[0-9a-f]{64}")
 _LOCK_TIMEOUT_S = 10.0
