@@ -10,6 +10,8 @@ from mai.text import one_line
 
 TIMEOUT_S = 30.0
 _SUFFIXES = (".py", ".pyi")
+# Python itself reads the file; only libcst does not.
+_OURS = frozenset({"libcst", "round-trip"})
 # A change with so many files that kill the parser is not worth a fresh worker for each.
 _MOST_DEATHS = 20
 
@@ -27,6 +29,11 @@ class Problem:
     column: int
     kind: str
     message: str
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether Python reads the file all the same."""
+        return self.kind in _OURS
 
 
 def check(
@@ -88,7 +95,7 @@ def _problem(child: Child, path: str, data: bytes, base: bytes | None) -> Proble
         earlier = child.ask({"op": "check", "is_whole": False}, base)
         if earlier.fate or earlier.header.get("problem"):
             was_broken = " It did not parse before either."
-    message = (
-        f"{one_line(path)} does not parse:{place} {one_line(str(found['message']))}.{was_broken}"
-    )
+    why = one_line(str(found["message"])).removesuffix(".")
+    what = "is not read by libcst" if found["kind"] in _OURS else "does not parse"
+    message = f"{one_line(path)} {what}:{place} {why}.{was_broken}"
     return Problem(path, line, column, str(found["kind"]), message)

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 
 from mai.errors import Blocked
 from mai.events import Cancel
+from mai.pipeline.parsing import parse_change
 from mai.pipeline.services import Outcome, Services
 from mai.proposal import Finding, Level, Proposal, RiskReport
 from mai.risk.policy import Policy
@@ -24,6 +25,8 @@ def assess(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
         is_own_repo=services.is_own_repo(proposal.tip),
         cancel=cancel,
     )
+    unread = [policy.applied(each) for each in parse_change(proposal, services).findings]
+    report = report.with_findings(*unread)
     if report.level is Level.BLOCKED and _restores(proposal, services):
         report = _restoring(report)
     if report.level is Level.BLOCKED:

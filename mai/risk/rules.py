@@ -140,6 +140,7 @@ test-tampering.patch | test-tampering | replace the code under test with somethi
 test-tampering.equal | test-tampering | be equal to whatever a test compares it with | `def __eq__(self, other): return True`
 test-tampering.swallow | test-tampering | swallow the failure of whatever is run in it, a test's assert too | `def __exit__(…): return True`
 notebook.magic      | process | run shell commands from a notebook | `!pip install x`
+text.unread-syntax  | gate-tampering | a valid file has syntax that not every parser of Mai's reads, so look closer | line ends that are lone CRs
 text.invisible      | gate-tampering | invisible characters hide something from a reader | a zero-width space in a name
 path.environment    | env | it sets the environment of what is started here | `.env`
 path.device         | gate-tampering | Windows takes the name for a device, so the tree cannot be checked out there | `aux.py`, `COM1`

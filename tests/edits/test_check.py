@@ -60,7 +60,6 @@ def test_sound_files_have_no_problem() -> None:
         (b"# coding: shift_jis\nx = 1\n", "encoding", 0),
         (b"# coding: nonsense\nx = 1\n", "encoding", 0),
         (b"x = '\xe9'\n", "encoding", 0),
-        (b"x = 1\ry = 2\r", "round-trip", 0),
         (b"x = '" + b"y" * 1_000_000 + b"'\n", "size", 0),
         (SUM, "depth", 1),
         (ELSES, "depth", None),
@@ -71,10 +70,24 @@ def test_sound_files_have_no_problem() -> None:
 )
 def test_a_problem_says_what_and_where(data: bytes, kind: str, line: int | None) -> None:
     (problem,) = problems({"a.py": data})
-    assert (problem.path, problem.kind) == ("a.py", kind)
+    assert (problem.path, problem.kind, problem.is_valid) == ("a.py", kind, False)
     assert line is None or problem.line == line
     assert problem.message.startswith("a.py does not parse:")
     assert "\n" not in problem.message
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "line"),
+    [
+        (b"x = 1\ry = 2\r", "round-trip", 0),
+        (b"\\\n\\\nx = 1\n", "round-trip", 0),
+        (b"x: int\n(x): int = 1\n", "libcst", 2),
+    ],
+)
+def test_what_only_libcst_does_not_read_is_valid(data: bytes, kind: str, line: int) -> None:
+    (problem,) = problems({"a.py": data})
+    assert (problem.kind, problem.line, problem.is_valid) == (kind, line, True)
+    assert problem.message.startswith("a.py is not read by libcst:")
 
 
 def test_files_that_kill_parsers_do_not_keep_the_others_from_being_judged() -> None:
