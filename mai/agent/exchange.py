@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 
 from mai.agent.asking import Repeats
-from mai.agent.tools import Found, Toolbox, call_in, call_schema, may_be_call
+from mai.agent.tools import Found, Toolbox
+from mai.agent.written_calls import call_schema, calls_in, looks_like_call, may_be_call
 from mai.errors import ContextOverflow, ProviderError
 from mai.protocols import ChatRequest, Delta, Message, Provider, ToolCall
 from mai.providers.base import check_ends, closing, without_thinking
@@ -31,8 +32,8 @@ def _length(delta: Delta) -> int:
 class _Held:
     """An answer as it arrives: a written call is not for the person, so what may be one waits."""
 
-    def __init__(self, *, shows_at_once: bool) -> None:
-        self.is_shown = shows_at_once
+    def __init__(self) -> None:
+        self.is_shown = False
         self._pieces: list[str] = []
         self._length = 0
         self._next_look = 0
@@ -77,7 +78,7 @@ class Exchange:
         """Yield the last answer piece by piece; calls and what they find stay inside."""
         self._asked = len(request.messages)
         for _ in range(MOST_CALLS + 1):
-            held = _Held(shows_at_once=self._is_native)
+            held = _Held()
             calls: list[ToolCall] = []
             last = Delta(is_last=True)
             length = 0
@@ -92,24 +93,25 @@ class Exchange:
                     if fit_to_show := held.add(delta.text):
                         yield Delta(fit_to_show)
             answer = from_model(without_thinking(held.whole))
-            if not calls and not held.is_shown:
+            is_written = not calls and not held.is_shown
+            if is_written:
                 calls = await self._written(request, answer)
             if not calls:
                 if not held.is_shown:
                     yield Delta(held.whole)
                 yield last
                 return
-            request = await self._looked(request, answer, calls)
+            request = await self._looked(request, answer, calls, is_written=is_written)
         raise ProviderError(
             f"{self._provider.model} looked {MOST_CALLS} times and has no answer; ask for less."
         )
 
     async def _written(self, request: ChatRequest, answer: str) -> list[ToolCall]:
-        """Return the call that an answer is, asked for again by schema where it is a broken one."""
-        call = call_in(answer)
-        if call is not None:
-            return [call]
-        if '"tool"' not in answer:
+        """Return the calls that an answer is; broken ones are asked for again by schema."""
+        known = [tool.name for tool in self._toolbox.tools]
+        if calls := calls_in(answer, known):
+            return calls
+        if not looks_like_call(answer, known):
             return []
         schema = call_schema(self._toolbox.tools)
         again = Message("user", "That call cannot be read. Write the JSON object again.")
@@ -122,21 +124,23 @@ class Exchange:
                 pieces.append(delta.text)
                 length += _length(delta)
                 check_ends(length)
-        call = call_in(from_model(without_thinking("".join(pieces))))
-        return [] if call is None else [call]
+        return calls_in(from_model(without_thinking("".join(pieces))), known)
 
     async def _looked(
-        self, request: ChatRequest, answer: str, calls: Sequence[ToolCall]
+        self, request: ChatRequest, answer: str, calls: Sequence[ToolCall], *, is_written: bool
     ) -> ChatRequest:
-        """Carry the calls out and return the request that goes on from what they found."""
-        messages = [*request.messages, Message("assistant", answer, tuple(calls))]
-        if not self._is_native:
-            messages[-1] = Message("assistant", answer)
+        """Carry the calls out and return the request that goes on from what they found.
+
+        What was written as text is answered as text, whatever the model is said to do natively.
+        """
+        is_native = self._is_native and not is_written
+        said = Message("assistant", answer, tuple(calls) if is_native else ())
+        messages = [*request.messages, said]
         for call in calls[:MOST_CALLS]:
             self._repeats.saw("tool call", f"{call.name} {sorted(call.arguments.items(), key=str)}")
             found: Found = await asyncio.to_thread(self._toolbox.run, call)
             self._tell(f"I look: {found.summary}")
-            if self._is_native:
+            if is_native:
                 messages.append(
                     Message("tool", found.text, tool_name=call.name, call_id=call.call_id)
                 )

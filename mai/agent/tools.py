@@ -7,8 +7,6 @@ as absent, and what comes back is bounded and fenced as data.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -209,46 +207,6 @@ class Toolbox:
 
     def _recall(self, wanted: _Recall) -> str:
         return self._services.recall(wanted.text)
-
-
-_OBJECT = re.compile(r"\A\s*(?:```(?:json)?\s*)?(\{.*\})\s*(?:```)?\s*\Z", re.DOTALL)
-
-
-def call_in(text: str) -> ToolCall | None:
-    """Return the call that an answer consists of, where a model without native calls writes one.
-
-    An answer that only speaks of a call, among other words, is an answer.
-    """
-    match = _OBJECT.match(text)
-    if match is None:
-        return None
-    try:
-        value = json.loads(match[1], strict=False)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(value, dict) or not isinstance(value.get("tool"), str):
-        return None
-    arguments = value.get("arguments", {})
-    return ToolCall(value["tool"], arguments if isinstance(arguments, dict) else {})
-
-
-def may_be_call(text: str) -> bool:
-    """Whether an answer that begins like this could turn out to be a call."""
-    start = text.lstrip()
-    return not start or start.startswith(("{", "```json", "```\n{")) or "```json".startswith(start)
-
-
-def call_schema(tools: Sequence[Tool]) -> dict[str, Any]:
-    """Return the schema of a written call, for a model that must be held to it."""
-    return {
-        "type": "object",
-        "properties": {
-            "tool": {"type": "string", "enum": [tool.name for tool in tools]},
-            "arguments": {"type": "object"},
-        },
-        "required": ["tool", "arguments"],
-        "additionalProperties": False,
-    }
 
 
 def described(tools: Sequence[Tool]) -> str:

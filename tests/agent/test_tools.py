@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mai.agent.tools import MOST_CHARACTERS, Services, Toolbox, call_in, call_schema, may_be_call
+from mai.agent.tools import MOST_CHARACTERS, Services, Toolbox
 from mai.agent.turn import turn
+from mai.agent.written_calls import call_schema, calls_in, may_be_call
 from mai.errors import ProviderError, UnknownId
 from mai.protocols import Delta, Message, ToolCall
 from mai.providers.base import without_thinking
@@ -291,12 +292,70 @@ async def test_4k_are_kept_whatever_is_looked_up() -> None:
 
 @given(text=st.text(max_size=80) | st.text(alphabet='{}"`\ntolarguments:,json ', max_size=80))
 def test_reading_a_call_never_fails_and_a_call_was_held_back(text: str) -> None:
-    if call_in(text) is not None:
-        assert may_be_call(text)
+    if calls_in(text, ("a", "t")):
+        assert all(may_be_call(text[:end]) for end in range(len(text)))
 
 
-def test_a_call_in_a_fence_is_read() -> None:
-    assert call_in('```json\n{"tool": "a", "arguments": {}}\n```') == ToolCall("a", {})
-    assert call_in('{"tool": "a"}') == ToolCall("a", {})
-    assert call_in('{"tool": 1}') is None
-    assert call_in("[" * 9_000) is None
+A = ToolCall("a", {"path": "m.py"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"tool": "a", "arguments": {"path": "m.py"}}',
+        '```json\n{"tool": "a", "arguments": {"path": "m.py"}}\n```',
+        '{"name": "a", "arguments": {"path": "m.py"}}',
+        '```\n{"name": "a", "parameters": {"path": "m.py"}}\n```',
+        '<tool_call>\n{"name": "a", "arguments": {"path": "m.py"}}\n</tool_call>',
+        '<tool_call>{"name": "a", "arguments": {"path": "m.py"}}',
+        '```xml\n<tool_call>{"name": "a", "arguments": {"path": "m.py"}}</tool_call>\n```',
+        '[{"name": "a", "arguments": {"path": "m.py"}}]',
+        '[TOOL_CALLS] [{"name": "a", "arguments": {"path": "m.py"}}]',
+        '{"function": {"name": "a", "arguments": "{\\"path\\": \\"m.py\\"}"}}',
+        '{"type": "function", "function": {"name": "a", "arguments": {"path": "m.py"}}}',
+        '{"function": "a", "args": {"path": "m.py"}}',
+        '{"tool_name": "a", "tool_input": {"path": "m.py"}}',
+    ],
+)
+def test_a_call_is_read_in_the_forms_that_models_write(text: str) -> None:
+    assert calls_in(text, {"a"}) == [A]
+    assert all(may_be_call(text[:end]) for end in range(len(text) + 1))
+
+
+def test_several_calls_at_once_are_all_read() -> None:
+    one = '<tool_call>{"name": "a", "arguments": {"path": "m.py"}}</tool_call>'
+    assert calls_in(f"{one}\n{one}", {"a"}) == [A, A]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"name": "Ana", "arguments": []}',
+        '{"name": "a"} is how one calls it.',
+        '<tool_call>{"name": "a"}</tool_call> and then some words',
+        '[{"name": "a"}, {"name": "b"}]',
+        '{"tool": 1}',
+        "[" * 9_000,
+        "<tool_call></tool_call>",
+        "[]",
+        "",
+    ],
+)
+def test_an_answer_that_says_anything_else_is_no_call(text: str) -> None:
+    assert calls_in(text, {"a"}) == []
+
+
+@pytest.mark.parametrize("text", ["```python\nx", "[link](x)", "Yes", "`code`", "<b>"])
+def test_an_answer_that_is_no_call_is_shown_as_it_comes(text: str) -> None:
+    assert not may_be_call(text)
+
+
+@pytest.mark.parametrize("can", [("completion",), ("completion", "tools")])
+async def test_a_call_written_as_text_is_carried_out(can: tuple[str, ...]) -> None:
+    written = '<tool_call>{"name": "read_file", "arguments": {"path": "calc/core.py"}}</tool_call>'
+    provider = Watched([written, "It divides."], 0, can)
+    assert await said(provider) == "It divides."
+    asked, found = provider.requests[1].messages[-2:]
+    assert (asked.role, asked.tool_calls) == ("assistant", ())
+    assert found.role == "user"
+    assert "sum(xs)" in found.content
