@@ -9,17 +9,19 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from mai.prompting.repomap import syntax_tree, words
 from mai.protocols import Snapshot
-from mai.providers.reflex_files import candidates, is_plain_source, read_style, sources
+from mai.providers.reflex_files import choose, is_plain_source, read_sources, read_style
 from mai.providers.tokens import most_tokens
+from mai.suite import read_many
 
 #: The answer repeats the file: this much is under 2,048 tokens of code.
 MAX_WHOLE_FILE_BYTES = 6_000
 _MIN_DEFINITION_LINES = 4
 _MAX_TASK_TARGETS = 3
+#: Files whose path fits a task are read up to this many.
+_MOST_READ = 400
 _TEXT_ENDINGS = (".py", ".md", ".toml", ".txt", ".cfg", ".rst")
 _SOURCE_FOLDERS = ("src/", "lib/")
 
@@ -42,7 +44,8 @@ def targets(
     snapshot: Snapshot, pattern: str | None, may_touch: Callable[[str], bool], room_tokens: int
 ) -> Iterator[Target]:
     """Yield what is worth asking about and fits `room_tokens`, files with the most code first."""
-    files = candidates(snapshot, sources(snapshot), pattern, read_style(snapshot), may_touch)
+    chosen = choose(snapshot, pattern, read_style(snapshot), may_touch)
+    files = read_sources(snapshot, chosen)
     for path, data in sorted(files.items(), key=lambda item: (-len(item[1]), item[0])):
         yield from pieces(path, data, room_tokens)
 
@@ -51,14 +54,17 @@ def for_task(snapshot: Snapshot, task: str) -> list[Target]:
     """Return what a task is most likely about: files and definitions that it names, best first."""
     wanted = words(task)
     scored: list[tuple[int, str, str, Target]] = []
+    named: dict[str, int] = {}
     for path in snapshot.paths():
-        name = PurePosixPath(path).name
+        name = path.rpartition("/")[2]
         in_path = 10 * (path in task or name in task) + len(wanted & words(path))
-        if not in_path or not name.endswith(_TEXT_ENDINGS):
+        if in_path and name.endswith(_TEXT_ENDINGS):
+            named[path] = in_path
+    likely = sorted(named, key=lambda path: (-named[path], path))[:_MOST_READ]
+    for path, data in read_many(snapshot, likely):
+        if not is_plain_source(data):
             continue
-        data = snapshot.read(path)
-        if data is None or not is_plain_source(data):
-            continue
+        in_path = named[path]
         for target in pieces(path, data):
             in_symbol = len(wanted & words(target.symbol.rpartition(".")[2]))
             scored.append((-in_path - 2 * in_symbol, path, target.symbol, target))

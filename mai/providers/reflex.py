@@ -7,11 +7,12 @@ no to it at a glance. Files come from the commit, never from the work tree, and 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from mai.protocols import ChatRequest, Delta, Draft, ModelInfo, Snapshot
 from mai.providers import ruff
 from mai.providers.diff import file_diff
-from mai.providers.reflex_files import Style, candidates, read_style, sources
+from mai.providers.reflex_files import Style, choose, is_python, read_sources, read_style
 from mai.providers.reflex_guards import worth_mending
 from mai.providers.reflex_rules import REFLEXES, Reflex
 from mai.providers.reflex_words import title, why
@@ -44,17 +45,18 @@ class ReflexProvider:
             ProviderError: ruff is not there, or fails.
         """
         style = read_style(snapshot)
-        everything = sources(snapshot)
-        files = candidates(snapshot, everything, pattern, style, self._may_touch)
-        if not files:
+        chosen = choose(snapshot, pattern, style, self._may_touch)
+        if not chosen:
             return
+        # What else there is may use what a mended file has.
+        others = (path for path in snapshot.paths() if is_python(path))
+        everything = read_sources(snapshot, dict.fromkeys((*chosen, *others)))
+        files = {path: everything[path] for path in chosen if path in everything}
         codes = [code for reflex in REFLEXES for code in (*reflex.codes, *reflex.completes)]
         hits = [hit for hit in ruff.check(files, codes, style) if not _is_ignored(hit.code, style)]
         for reflex in REFLEXES:
             found = worth_mending(reflex, hits, everything)
-            paths = sorted(found)
-            for start in range(0, len(paths), FILES_PER_DRAFT):
-                chunk = {path: found[path] for path in paths[start : start + FILES_PER_DRAFT]}
+            while chunk := dict(islice(found, FILES_PER_DRAFT)):
                 draft = self._draft(reflex, chunk, hits, files, style)
                 if draft is not None and draft.title not in avoid:
                     yield draft

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -17,11 +18,13 @@ from mai.errors import SettingsError
 from mai.globs import matches, which
 from mai.protocols import Snapshot
 from mai.repo_policy import RepoPolicy
-from mai.suite import Suite
+from mai.suite import Suite, read_many
 
 MAX_FILE_BYTES = 256_000
 MAX_FILES = 2_000
 MAX_TOTAL_BYTES = 32_000_000
+#: Files that turn out not to be of a usual kind are passed over up to this many.
+_MOST_READ = 2 * MAX_FILES
 #: Where a project says nothing, nothing newer than this is assumed.
 OLDEST_PYTHON = "py39"
 _HEAD_BYTES = 2_048
@@ -57,18 +60,16 @@ class Style:
     excluded: tuple[str, ...] = ()
 
 
-def sources(snapshot: Snapshot) -> dict[str, bytes]:
-    """Return every Python file of a usual kind, tests and vendored ones too, by path.
+def read_sources(snapshot: Snapshot, paths: Iterable[str]) -> dict[str, bytes]:
+    """Return those of `paths` that are of a usual kind, with their content.
 
-    Left out is what is large, not UTF-8, generated, or has unusual line ends.
+    The first ones, as there is a limit on number and size. Left out is what is large, not UTF-8,
+    generated, or has unusual line ends.
     """
     found: dict[str, bytes] = {}
     total_bytes = 0
-    for path in snapshot.paths():
-        if not path.endswith(".py"):
-            continue
-        data = snapshot.read(path)
-        if data is None or not is_plain_source(data):
+    for path, data in read_many(snapshot, islice(paths, _MOST_READ)):
+        if not is_plain_source(data):
             continue
         total_bytes += len(data)
         if len(found) >= MAX_FILES or total_bytes > MAX_TOTAL_BYTES:
@@ -77,14 +78,10 @@ def sources(snapshot: Snapshot) -> dict[str, bytes]:
     return found
 
 
-def candidates(
-    snapshot: Snapshot,
-    files: Mapping[str, bytes],
-    pattern: str | None,
-    style: Style,
-    may_touch: Callable[[str], bool],
-) -> dict[str, bytes]:
-    """Return those of `files` that an improvement may touch.
+def choose(
+    snapshot: Snapshot, pattern: str | None, style: Style, may_touch: Callable[[str], bool]
+) -> list[str]:
+    """Return the first `MAX_FILES` Python files that an improvement may touch.
 
     Left out is what the repo's `mai.toml`, its ruff configuration or `may_touch` keeps; vendored
     and migration files; hooks; and tests, unless `pattern` names them.
@@ -93,16 +90,23 @@ def candidates(
         leave_alone = RepoPolicy.read(snapshot.read("mai.toml")).leave_alone
     except SettingsError:
         # A `mai.toml` with a fault: what it wanted left alone is not known, so all of it is.
-        return {}
+        return []
     suite = Suite(snapshot)
-    return {
-        path: data
-        for path, data in files.items()
-        if _is_ours(path, pattern, suite)
+    ours = (
+        path
+        for path in snapshot.paths()
+        if is_python(path)
+        and _is_ours(path, pattern, suite)
         and which(path, leave_alone) is None
         and which(path, style.excluded) is None
         and may_touch(path)
-    }
+    )
+    return list(islice(ours, MAX_FILES))
+
+
+def is_python(path: str) -> bool:
+    """Whether it is a file that the reflexes know."""
+    return path.endswith(".py")
 
 
 def is_plain_source(data: bytes) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from mai.providers.reflex_rules import Guard, Reflex
@@ -21,13 +21,18 @@ _CACHE_NAME = re.compile(r"\A\s*_|cache|memo|seen|visited|registry|_state", re.I
 
 def worth_mending(
     reflex: Reflex, hits: Sequence[Hit], files: Mapping[str, bytes]
-) -> dict[str, list[Hit]]:
-    """Return what `reflex` could mend, by path, without the files a guard keeps it from."""
+) -> Iterator[tuple[str, list[Hit]]]:
+    """Yield what `reflex` could mend, by path, without the files a guard keeps it from.
+
+    A guard may look through all files, so each is asked only when its file's turn comes.
+    """
     found: dict[str, list[Hit]] = {}
     for hit in hits:
         if hit.code in reflex.codes and (hit.is_safe or (reflex.takes_unsafe and hit.is_fixable)):
             found.setdefault(hit.path, []).append(hit)
-    return {path: its for path, its in found.items() if not _is_guarded(reflex, path, its, files)}
+    for path in sorted(found):
+        if not _is_guarded(reflex, path, found[path], files):
+            yield path, found[path]
 
 
 def _is_guarded(reflex: Reflex, path: str, hits: Sequence[Hit], files: Mapping[str, bytes]) -> bool:
@@ -57,7 +62,8 @@ def _parameter(line: str, column: int) -> str:
 
 def _is_reexported(path: str, hits: Sequence[Hit], files: Mapping[str, bytes]) -> bool:
     """Whether another file seems to take one of the unused names from this one."""
-    module = re.escape(PurePosixPath(path).stem)
+    stem = PurePosixPath(path).stem
+    module = re.escape(stem)
     names = {name_of(hit).rpartition(".")[2] for hit in hits}
     alternatives = "|".join(sorted(re.escape(name) for name in names))
     taken = re.compile(
@@ -65,5 +71,6 @@ def _is_reexported(path: str, hits: Sequence[Hit], files: Mapping[str, bytes]) -
         rf"|[^\n(]*\b(?:{alternatives})\b)|\b{module}\.(?:{alternatives})\b"
     )
     return any(
-        other != path and taken.search(data.decode("utf-8")) for other, data in files.items()
+        stem.encode() in data and other != path and taken.search(data.decode("utf-8"))
+        for other, data in files.items()
     )

@@ -270,7 +270,7 @@ def _parsed(listing: str) -> Iterator[tuple[str, TreeEntry]]:
         mode, _, oid = head.split(" ")
         # Old gits wrote 100664, which means 100644 to every git since.
         number = 0o100644 if mode == "100664" else int(mode, 8)
-        if path.count("/") > DEEPEST_PATH:
+        if len(path) > DEEPEST_PATH and path.count("/") > DEEPEST_PATH:
             msg = (
                 f"{one_line(path, 60)} lies in {path.count('/'):,} folders; "
                 f"Mai works on up to {DEEPEST_PATH}."

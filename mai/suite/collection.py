@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import configparser
+import re
 import shlex
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
+from functools import lru_cache
 from typing import Any
 
 from mai.globs import matches
@@ -63,16 +65,17 @@ class Collection:
 
     def has(self, path: str) -> bool:
         """Whether pytest collects tests from the file at `path`."""
+        if not path.endswith(".py"):
+            return False
         root = _root_of(path, self.roots) if self.roots else ""
-        if root is None or not path.endswith(".py"):
+        if root is None:
             return False
         if any(matches(path, f"/{ignored}") for ignored in self.ignored):
             return False
         if path == root:  # named itself, it is collected whatever it is called
             return True
-        return _is_like(path, self.files) and not any(
-            _is_like(folder, self.passed_by) for folder in _folders_below(root, path)
-        )
+        folder = path.rpartition("/")[0]
+        return _is_like(path, self.files) and not _is_passed_by(folder, root, self.passed_by)
 
 
 def _root_of(path: str, roots: Sequence[str]) -> str | None:
@@ -86,22 +89,29 @@ def _root_of(path: str, roots: Sequence[str]) -> str | None:
     return None
 
 
-def _folders_below(root: str, path: str) -> Iterator[str]:
-    start = len(root) + 1 if root else 0
-    for end, letter in enumerate(path):
-        if letter == "/" and end > start:
-            yield path[:end]
+@lru_cache(maxsize=1 << 14)
+def _is_passed_by(folder: str, root: str, patterns: tuple[str, ...]) -> bool:
+    """Whether `folder`, or one between it and `root`, fits a pattern of those not looked into."""
+    if len(folder) <= len(root):
+        return False
+    return _is_like(folder, patterns) or _is_passed_by(folder.rpartition("/")[0], root, patterns)
 
 
-def _is_like(path: str, patterns: Sequence[str]) -> bool:
+def _is_like(path: str, patterns: tuple[str, ...]) -> bool:
     """Whether `path` fits a pattern as pytest has it: by its name, or with a slash by its end."""
-    name = path.rpartition("/")[2]
-    return any(
-        fnmatchcase(f"/{path}", f"*/{pattern.removeprefix('/')}")
+    return _compiled(patterns).match(f"/{path}") is not None
+
+
+@lru_cache(maxsize=64)
+def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """Return the expression that finds a path, with a slash in front, which fits a pattern."""
+    wanted = (
+        f"(?s:.*)/{translate(pattern.removeprefix('/'))}"
         if "/" in pattern
-        else fnmatchcase(name, pattern)
+        else rf"(?:[^/]*/)*(?=[^/]*\Z){translate(pattern)}"
         for pattern in patterns
     )
+    return re.compile("|".join(wanted) or "(?!)")
 
 
 def _table_of(snapshot: Snapshot) -> Mapping[str, Any]:

@@ -54,6 +54,7 @@ class Suite:
         self._is_whole = is_whole
         self._collection = Collection.of(base)
         self._known: dict[str, bool] = {}
+        self._among_tests: dict[str, bool] = {}
         self._loads: dict[tuple[str, str], frozenset[str]] = {}
         self._loaded_at: dict[int, frozenset[str]] = {}
 
@@ -93,12 +94,18 @@ class Suite:
     # --- where tests lie -------------------------------------------------------------------------
 
     def _is_beside(self, path: str) -> bool:
-        parts = path.split("/")
-        if parts[-1] == _CONFTEST:
+        folder, _, name = path.rpartition("/")
+        if name == _CONFTEST:
             return True
+        if folder not in self._among_tests:
+            self._among_tests[folder] = self._is_among_tests(folder)
+        return self._among_tests[folder]
+
+    def _is_among_tests(self, folder: str) -> bool:
+        parts = folder.split("/")
         return any(
             _TEST_FOLDER.fullmatch(part) and self._is_test_folder("/".join(parts[: at + 1]))
-            for at, part in enumerate(parts[:-1])
+            for at, part in enumerate(parts)
         )
 
     def _is_test_folder(self, folder: str) -> bool:
@@ -159,7 +166,7 @@ class Suite:
         tree = self._trees[at]
         keys = {path: (path, _version(tree, at % len(self._trees), path)) for path in paths}
         unknown = [path for path, key in keys.items() if key not in self._loads]
-        for path, data in _contents(tree, unknown):
+        for path, data in read_many(tree, unknown):
             self._loads[keys[path]] = self._modules.loaded_by(path, data)
         return set().union(*(self._loads.get(key, frozenset()) for key in keys.values()))
 
@@ -175,7 +182,8 @@ def _version(tree: Snapshot, at: int, path: str) -> str:
     return blob_id or str(at)
 
 
-def _contents(tree: Snapshot, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+def read_many(tree: Snapshot, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield path and content of those `paths` that are there, a batch at a time if it can be."""
     if isinstance(tree, ReadsMany):
         yield from tree.read_many(paths)
         return

@@ -38,9 +38,13 @@ class Modules:
         self._all_say_test = all("test" in path.lower() for path in self._tests)
         self._tops: dict[str, set[str]] = defaultdict(set)
         for path in paths:
-            parts = path.split("/")
-            for at, part in enumerate(parts):
-                self._tops["/".join(parts[:at])].add(part.removesuffix(".py"))
+            folder, _, name = path.rpartition("/")
+            self._tops[folder].add(name.removesuffix(".py"))
+            while folder:  # up to a folder that another path has brought
+                folder, _, name = folder.rpartition("/")
+                if name in self._tops[folder]:
+                    break
+                self._tops[folder].add(name.removesuffix(".py"))
         self._named: dict[str, set[tuple[str, str]]] = defaultdict(set)
         for path in self._tests:
             parts = _parts(path)

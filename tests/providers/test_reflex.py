@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,17 @@ from mai.events import Cancel
 from mai.protocols import CanImprove, ChatRequest, Draft, Message
 from mai.providers.base import ask
 from mai.providers.reflex import ReflexProvider
-from mai.providers.reflex_files import Style, candidates, is_plain_source, read_style, sources
+from mai.providers.reflex_files import (
+    MAX_FILES,
+    Style,
+    choose,
+    is_plain_source,
+    read_sources,
+    read_style,
+)
+from mai.providers.reflex_guards import worth_mending
+from mai.providers.reflex_rules import REFLEXES, Guard
+from mai.providers.ruff import Hit
 from tests.gitrepo import GitRepo, make_repo
 from tests.snapshots import GitSnapshot, MemorySnapshot, snapshot_of
 
@@ -207,7 +218,7 @@ def test_style_is_read_as_plain_values_only() -> None:
 def test_no_configuration_is_an_error(data: bytes) -> None:
     files = {"pyproject.toml": data, "ruff.toml": data, "mai.toml": data, "a.py": b"x = 1\n"}
     snapshot = MemorySnapshot(files)
-    found = candidates(snapshot, sources(snapshot), None, read_style(snapshot), lambda _path: True)
+    found = read_sources(snapshot, choose(snapshot, None, read_style(snapshot), lambda _path: True))
     assert set(found) <= {"a.py"}
 
 
@@ -268,3 +279,27 @@ def test_it_says_that_no_model_thinks_here() -> None:
     answer = ask(provider, ChatRequest((Message("user", "Who are you?"),)), Cancel())
     assert answer.startswith("No model thinks here: I work on reflexes.")
     assert "/improve" in answer
+
+
+def test_a_file_is_found_by_its_path_however_many_others_there_are() -> None:
+    files = {f"a/m{number}.py": "x = 1\n" for number in range(MAX_FILES + 1)}
+    assert improve({**files, "z/late.py": "import os\n"}, "z/*.py")[0].paths == ("z/late.py",)
+
+
+class CountedFiles(dict[str, bytes]):
+    """Files that count how many were looked at by path."""
+
+    looks = 0
+
+    def __getitem__(self, path: str) -> bytes:
+        self.looks += 1
+        return super().__getitem__(path)
+
+
+def test_no_more_files_are_looked_into_than_one_idea_needs() -> None:
+    reflex = next(each for each in REFLEXES if Guard.REEXPORTS in each.guards)
+    files = CountedFiles({f"m{number}.py": b"import os\n" for number in range(50)})
+    hits = [
+        Hit(reflex.codes[0], path, 1, 8, "`os`", is_safe=True, is_fixable=True) for path in files
+    ]
+    assert len(list(islice(worth_mending(reflex, hits, files), 5))) == files.looks == 5

@@ -9,8 +9,8 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from mai.pipeline.reach.facts import Facts, Import
 
@@ -28,6 +28,7 @@ class Modules:
         self._folders: dict[str, list[str]] = defaultdict(list)
         self._named: dict[str, set[str]] = defaultdict(set)
         self._by_name: dict[str, list[str]] = defaultdict(list)
+        self._imported: dict[tuple[str, str, int, str], tuple[str, ...]] = {}
         for path in sorted(self.paths):
             folder, _, name = path.rpartition("/")
             self._folders[folder].append(path)
@@ -65,12 +66,18 @@ class Modules:
             if path.split("/")[-len(wanted) :] == wanted:
                 yield path
 
-    def imported(self, importer: str, found: Import) -> Iterator[str]:
-        """Yield the files that one import statement may run."""
+    def imported(self, importer: str, found: Import) -> Iterable[str]:
+        """Return the files that one import statement may run."""
+        # It means the same in all files of a folder.
+        key = importer.rpartition("/")[0], found.module, found.level, found.name
+        if key not in self._imported:
+            self._imported[key] = tuple(self._found(importer, found))
+        return self._imported[key]
+
+    def _found(self, importer: str, found: Import) -> Iterator[str]:
+        folders = _folders_of(importer)
         if found.level:
-            folders = list(PurePosixPath(importer).parents)
-            start = folders[found.level - 1] if found.level <= len(folders) else PurePosixPath()
-            yield from self._within(str(start), found)
+            yield from self._within(folders[min(found.level, len(folders)) - 1], found)
             return
         parts = found.module.split(".")
         for end in range(1, len(parts) + 1):
@@ -82,11 +89,11 @@ class Modules:
         elif found.name:
             yield from self.named(f"{found.module}.{found.name}")
         # A script's own folder, or one that a setting adds, is on the path although a package.
-        for folder in PurePosixPath(importer).parents:
-            yield from self._within(str(folder), found)
+        for folder in folders:
+            yield from self._within(folder, found)
 
     def _within(self, folder: str, found: Import) -> Iterator[str]:
-        place = "" if folder == "." else f"{folder}/"
+        place = f"{folder}/" if folder else ""
         for part in filter(None, found.module.split(".")):
             yield from self._present(f"{place}{part}.py", f"{place}{part}/{_INIT}")
             place += f"{part}/"
@@ -108,12 +115,20 @@ class Modules:
         return self._above(path, _CONFTEST_NAME)
 
     def _above(self, path: str, name: str) -> Iterator[str]:
-        for folder in PurePosixPath(path).parents:
-            yield from self._present(name if str(folder) == "." else f"{folder}/{name}")
+        for folder in _folders_of(path):
+            yield from self._present(f"{folder}/{name}" if folder else name)
 
 
-@dataclass(frozen=True, slots=True)
-class _Node:
+def _folders_of(path: str) -> list[str]:
+    """Return the folders that `path` is in, the nearest first and the tree itself, "", last."""
+    found = []
+    while path:
+        path = path.rpartition("/")[0]
+        found.append(path)
+    return found
+
+
+class _Node(NamedTuple):
     """A file of which only the import ran, or of which functions were called too."""
 
     path: str

@@ -32,6 +32,7 @@ class KeptFacts:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._known: dict[str, Facts] | None = None
 
     def tests(self, snapshots: Sequence[Snapshot]) -> dict[str, int]:
         """Return how many tests each test file has, without parameters."""
@@ -49,17 +50,19 @@ class KeptFacts:
     def _read(
         self, snapshots: Sequence[Snapshot], is_wanted: Callable[[str], bool]
     ) -> Sequence[Mapping[str, Facts]]:
-        known = self._load()
+        known = self._load() if self._known is None else self._known
         fresh: dict[str, Facts] = {}
         found = [self._of(snapshot, known, fresh, is_wanted) for snapshot in snapshots]
         if fresh:
             oids = {
-                snapshot.blob_id(path)
+                entry.oid
                 for snapshot in snapshots
-                for path in snapshot.paths()
-                if _is_python(path)
+                for entry in snapshot.entries()
+                if _is_python(entry.path)
             }
-            self._save({oid: facts for oid, facts in (known | fresh).items() if oid in oids})
+            known = {oid: facts for oid, facts in (known | fresh).items() if oid in oids}
+            self._save(known)
+        self._known = known
         return found
 
     def _of(
@@ -69,12 +72,15 @@ class KeptFacts:
         fresh: dict[str, Facts],
         is_wanted: Callable[[str], bool],
     ) -> dict[str, Facts]:
-        paths = [path for path in snapshot.paths() if is_wanted(path)]
-        oids = {path: snapshot.blob_id(path) or "" for path in paths}
-        unknown = [path for path in paths if oids[path] not in known and oids[path] not in fresh]
-        for path, data in snapshot.read_many(unknown):
+        oids = {
+            entry.path: entry.oid
+            for entry in snapshot.entries()
+            if entry.is_regular and is_wanted(entry.path)
+        }
+        unknown = {oid: path for path, oid in oids.items() if oid not in known and oid not in fresh}
+        for path, data in snapshot.read_many(unknown.values()):
             fresh[oids[path]] = read_facts(data)
-        return {path: known.get(oids[path]) or fresh[oids[path]] for path in paths}
+        return {path: known.get(oid) or fresh[oid] for path, oid in oids.items()}
 
     def _load(self) -> dict[str, Facts]:
         try:

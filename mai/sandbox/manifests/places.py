@@ -45,8 +45,10 @@ def manifest_places(paths: Iterable[str]) -> list[str]:
     """Return the manifests among `paths`, those at the root first."""
     folders: dict[str, set[str]] = {"": set()}
     for path in paths:
-        folder, name = posixpath.split(path)
-        parent, last = posixpath.split(folder)
+        folder, _, name = path.rpartition("/")
+        if name.endswith(".py") and name not in PROJECT_FILES:
+            continue  # most of a tree, and no manifest
+        parent, _, last = folder.rpartition("/")
         if last in _FOLDERS:
             folder, name = parent, f"{last}/{name}"
         folders.setdefault(folder, set()).add(name)
