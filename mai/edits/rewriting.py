@@ -14,7 +14,8 @@ import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 from mai.edits.snippet import Definition, after, definitions, gap, in_place, without_gaps
-from mai.edits.syntax import encoding_of, problem_of
+from mai.edits.syntax import problem_of
+from mai.source_encoding import declared_encoding
 
 _INSIDE_FUNCTION = "<locals>"
 # What a definition may stand in without its name saying so.
@@ -56,7 +57,7 @@ def rewritten(data: bytes, edits: Sequence[dict[str, Any]]) -> tuple[bytes, str]
     problem = problem_of(data, is_whole=True)
     if problem is not None:
         return b"", f"it does not parse, line {problem['line']}: {problem['message']}."
-    encoding = encoding_of(data) or "utf-8"
+    encoding = declared_encoding(data) or "utf-8"
     text = data.decode(encoding)
     if "\f" in text or _BARE_CARRIAGE_RETURN.search(text):
         return b"", "it has form feeds or bare carriage returns, which would be lost."

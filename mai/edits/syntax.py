@@ -7,19 +7,14 @@ it byte for byte: a file that does not is one that the tools after this one woul
 from __future__ import annotations
 
 import ast
-import codecs
-import io
-import re
-import tokenize
 import warnings
 
 import libcst
 
+from mai.source_encoding import declared_encoding
+
 MAX_SOURCE_BYTES = 1_000_000  # libcst takes 650 to 4,000 bytes of memory per byte of source
 MAX_DEPTH = 900  # levels of `ast` nodes; a chain of 450 `elif` has 450
-# Python's names of the encodings in which every byte of ASCII is ASCII. In others, such as UTF-7 or
-# Shift JIS, what looks harmless can be other code.
-_ENCODINGS = re.compile(r"utf-8(?:-sig)?|ascii|iso8859-\d{1,2}|cp125\d|koi8-[rtu]")
 
 Finding = dict[str, str | int]
 
@@ -31,22 +26,18 @@ def problem_of(data: bytes, *, is_whole: bool) -> Finding | None:
     """
     if len(data) > MAX_SOURCE_BYTES:
         return finding("size", f"it has {len(data)} bytes; no more than {MAX_SOURCE_BYTES} parse")
-    try:
-        encoding = encoding_of(data)
-    except SyntaxError as error:
-        return finding("encoding", str(error.msg))
+    encoding = declared_encoding(data)
     if encoding is None:
         return finding(
             "encoding", "only UTF-8, ASCII and one-byte encodings that extend it are read"
         )
-    problem = _tree_problem(data)
-    if problem is not None or not is_whole:
-        return problem
     try:
         text = data.decode(encoding)
-    except UnicodeDecodeError:  # the parser was content with less
-        return finding("encoding", f"it is not {encoding}, as it says")
-    return _round_trip(text)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        return finding("encoding", f"it is in {encoding}, and a byte here is not", line)
+    problem = _tree_problem(data)
+    return problem if problem is not None or not is_whole else _round_trip(text)
 
 
 def _tree_problem(data: bytes) -> Finding | None:
@@ -67,17 +58,6 @@ def _tree_problem(data: bytes) -> Finding | None:
 def finding(kind: str, message: str, line: int = 0, column: int = 0) -> Finding:
     """Return a finding as the frame to the other side carries it."""
     return {"kind": kind, "message": message, "line": line, "column": column}
-
-
-def encoding_of(data: bytes) -> str | None:
-    """Return the encoding a source declares (PEP 263), None where it is not one of ours.
-
-    Raises:
-        SyntaxError: the declaration is wrong, or contradicts the byte order mark.
-    """
-    name, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-    canonical = codecs.lookup(name).name
-    return canonical if _ENCODINGS.fullmatch(canonical) else None
 
 
 def _too_deep(tree: ast.AST) -> tuple[int, int] | None:

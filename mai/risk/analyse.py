@@ -14,6 +14,7 @@ from mai.risk.names import Resolver
 from mai.risk.shape import bodies_of, guards_of, limits_of
 from mai.risk.tests import promises_of
 from mai.risk.walk import Walker
+from mai.source_encoding import source_text
 
 
 def analyse(
@@ -43,7 +44,7 @@ def analyse(
         survey = Walker(_package_of(path), renamed).walk(tree)
         resolver = Resolver(survey)
         collector = Collector(survey, resolver, in_full=in_full, is_test=is_test)
-        text = source.decode("utf-8", "replace")
+        text = source_text(source)
         uses = collector.collect(
             has_telling_text=bool(sensitive.ANY.search(text)),
             agreements=_agreements(tree, text, is_a_test=is_test),

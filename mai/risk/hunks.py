@@ -15,6 +15,7 @@ from mai.risk.kinds import is_python
 from mai.risk.moves import Version
 from mai.risk.parser import Parser
 from mai.risk.policy import Policy
+from mai.source_encoding import source_text
 
 _MAXIMUM_UNREADABLE_LINES = 5000
 # Line by line is slow and knows little; a hunk longer than this is not worth it.
@@ -94,7 +95,7 @@ def version_of_lines(parser: Parser, path: str, before: bytes, after: bytes) -> 
 
     None where it is too long to be compared line by line, or where they make no sense alone.
     """
-    old, new = (data.decode("utf-8", "replace").splitlines() for data in (before, after))
+    old, new = (source_text(data).splitlines() for data in (before, after))
     if max(len(old), len(new)) > _MAXIMUM_UNREADABLE_LINES:
         return None
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=True)

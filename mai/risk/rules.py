@@ -59,7 +59,7 @@ path.case           | gate-tampering | the path differs from another only by cas
 path.leave-alone    | gate-tampering | the user or the repository told Mai to leave this path alone | `leave_alone = ["vendor/**"]`
 path.protected-core | gate-tampering | this is the part of Mai that judges changes; only a person edits it | `mai/risk/score.py`
 text.nul            | gate-tampering | a NUL byte makes tools see different code than Python does | `b"x = 1\\0"`
-text.encoding       | gate-tampering | the file is not UTF-8 or declares another encoding, so a reader sees other code | `# coding: utf-7`
+text.encoding       | gate-tampering | the file is not in the encoding it declares, or in one that makes other code of plain characters | `# coding: utf-7`
 text.bidi           | gate-tampering | a bidirectional or invisible control makes code read differently than it runs | U+202E in a comment
 text.look-alike     | gate-tampering | a name mixes scripts and looks like another name | `аdmin` with a Cyrillic a
 text.unreadable     | gate-tampering | the file cannot be parsed, so it cannot be judged | a syntax error
@@ -87,6 +87,7 @@ reflection.ladder   | reflection | climb from a harmless object to everything Py
 reflection.builtins | reflection | replace a built-in or a standard function for all code | `builtins.open = mine`
 env.loader          | env | make other programs load its code through the environment | `os.environ["LD_PRELOAD"] = …`
 gate-tampering.mai  | gate-tampering | reach into Mai's own gate: approvals, refs, settings or git hooks | `"refs/mai/proposals"`
+text.new-encoding   | gate-tampering | the file declares a one-byte encoding that it was not in before | `# coding: latin-1`
 text.line-break     | gate-tampering | a line that runs is hidden behind a line break which no diff shows as one | a lone CR, U+2028
 test-tampering.exit | test-tampering | end the test run early, or after it has decided | `os._exit(0)` in a test
 test-tampering.hook | test-tampering | change how pytest collects, runs or reports | `def pytest_runtest_makereport(…)`
@@ -140,7 +141,8 @@ test-tampering.patch | test-tampering | replace the code under test with somethi
 test-tampering.equal | test-tampering | be equal to whatever a test compares it with | `def __eq__(self, other): return True`
 test-tampering.swallow | test-tampering | swallow the failure of whatever is run in it, a test's assert too | `def __exit__(…): return True`
 notebook.magic      | process | run shell commands from a notebook | `!pip install x`
-text.unread-syntax  | gate-tampering | a valid file has syntax that not every parser of Mai's reads, so look closer | line ends that are lone CRs
+text.one-byte       | gate-tampering | a line has characters of the one-byte encoding that the file was in before | `# coding: latin-1`
+text.unread-syntax  | gate-tampering | a valid file has syntax that not every parser of Mai's reads, so look closer | lone CRs, syntax of Python 3.14
 text.invisible      | gate-tampering | invisible characters hide something from a reader | a zero-width space in a name
 path.environment    | env | it sets the environment of what is started here | `.env`
 path.device         | gate-tampering | Windows takes the name for a device, so the tree cannot be checked out there | `aux.py`, `COM1`

@@ -13,8 +13,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from mai.proposal import Finding
-from mai.risk.kinds import has_python_name
+from mai.risk import kinds
 from mai.risk.paths import finding
+from mai.source_encoding import UTF_8, declared_encoding, source_text
 
 MAXIMUM_BYTES = 2_000_000
 
@@ -31,10 +32,6 @@ _REGION_FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e007a]{2,7}\U000e007f")
 # diff. Nothing is hidden by one at a line's end, nor by a form feed at its beginning, which is how
 # old sources divide pages.
 _BREAK = re.compile("(?<=[^\n])[\x0b\x0c\r\x1c-\x1e\x85\u2028\u2029](?=[^\n\r])")
-_CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
-_PLAIN_CODINGS = frozenset({"utf-8", "utf8", "utf-8-sig", "ascii", "us-ascii", "u8"})
-# Encodings in which ASCII is ASCII.
-_WESTERN = re.compile(r"latin-?1|l1|iso-?8859-\d{1,2}|(?:windows-|cp)125\d|koi8-[ru]")
 _WORD = re.compile(r"[^\W\d]\w*")
 _ODD_CONTROLS = re.compile("[\x01-\x08\x0b\x0e-\x1f\x7f-\x9f\u2028\u2029]")
 _VARIATIONS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
@@ -54,7 +51,7 @@ def judge_bytes(path: str, data: bytes, base: bytes | None) -> Iterator[Finding]
         data: its content now.
         base: its content before, or None where it is new.
     """
-    is_python = has_python_name(path)
+    is_python = kinds.is_python(path, data)
     if b"\0" in data and not (base and b"\0" in base):
         if is_python or not is_binary(data):
             yield finding(
@@ -72,44 +69,68 @@ def judge_bytes(path: str, data: bytes, base: bytes | None) -> Iterator[Finding]
             path,
             f"It has {len(data):,} bytes; Mai judges Python files of up to {MAXIMUM_BYTES:,}.",
         )
+    encoding = (declared_encoding(data) if is_python else None) or "utf-8"
     try:
-        text = data.decode("utf-8")
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
         if is_python:
             line = data.count(b"\n", 0, error.start) + 1
             yield finding(
                 "text.encoding",
                 path,
-                "It is not UTF-8, so readers and tools may see different code than Python runs.",
+                f"A byte here is not {_shown(encoding)}, so readers and tools may see different "
+                "code than Python runs.",
                 line,
             )
-        text = data.decode("utf-8", "replace")  # what hides in such a file is seen all the same
+        text = data.decode(encoding, "replace")  # what hides in such a file is seen all the same
     if text.isascii() and not _ODD_CONTROLS.search(text) and not _BREAK.search(text):
         return
     # A byte order mark at a file's start hides nothing.
-    before = _decoded(base).removeprefix("\ufeff")
+    before = _decoded(base, is_python=is_python)
     yield from _judge_characters(path, text.removeprefix("\ufeff"), before, is_python=is_python)
 
 
-def _decoded(data: bytes | None) -> str:
-    return "" if data is None else data.decode("utf-8", "replace")
+def _decoded(data: bytes | None, *, is_python: bool) -> str:
+    if data is None:
+        return ""
+    return (
+        source_text(data) if is_python else data.decode("utf-8", "replace").removeprefix("\ufeff")
+    )
+
+
+def _shown(encoding: str) -> str:
+    return encoding.removesuffix("-sig").upper()
 
 
 def _judge_coding(path: str, data: bytes, base: bytes | None) -> Iterator[Finding]:
-    for number, line in enumerate(data.split(b"\n", 2)[:2], start=1):
-        match = _CODING.match(line)
-        name = match.group(1).decode().lower().replace("_", "-") if match else "utf-8"
-        stood = data.isascii() and base is not None and line in base.split(b"\n", 2)[:2]
-        if name not in _PLAIN_CODINGS and not (stood and _WESTERN.fullmatch(name)):
-            yield finding(
-                "text.encoding",
-                path,
-                f"It declares the encoding {name[:40]}, which can turn "
-                "harmless-looking characters into other code.",
-                number,
-            )
-        if not re.match(rb"^[ \t\f]*(?:#.*)?\r?$", line):
-            return
+    encoding = declared_encoding(data)
+    before = "utf-8" if base is None else declared_encoding(base)
+    if encoding is None:
+        yield finding(
+            "text.encoding",
+            path,
+            "It declares an encoding that can turn harmless-looking characters into other code.",
+            1,
+        )
+    elif encoding != before and encoding not in UTF_8:
+        yield finding(
+            "text.new-encoding",
+            path,
+            f"It is read as {_shown(encoding)} now, in which its bytes are other characters.",
+            1,
+        )
+    elif encoding not in UTF_8 or (before not in UTF_8 and not data.isascii()):
+        stood = Counter((base or b"").split(b"\n"))
+        for number, line in enumerate(data.split(b"\n"), start=1):
+            if not line.isascii() and (encoding != before or not stood[line]):
+                yield finding(
+                    "text.one-byte",
+                    path,
+                    f"The file is read as {_shown(encoding)}, so tools that expect UTF-8 show "
+                    "other characters here, or read what was in another encoding anew.",
+                    number,
+                )
+                return
 
 
 def _judge_characters(path: str, text: str, base: str, *, is_python: bool) -> Iterator[Finding]:

@@ -18,7 +18,14 @@ from tests.risk.conftest import Score, rules
         (b"x = '\xff'\n", "text.encoding"),
         (b"# -*- coding: utf-7 -*-\nx = 1\n", "text.encoding"),
         (b"#!/usr/bin/python\n# vim: set fileencoding=rot13 :\nx = 1\n", "text.encoding"),
-        (b"# coding: latin-1\nx = '\xe9'\n", "text.encoding"),
+        (b"# coding: cp1252\nx = '\x81'\n", "text.encoding"),
+        (b"# coding: ascii\nx = '\xe9'\n", "text.encoding"),
+        (b"# coding: shift_jis\nx = 1\n", "text.encoding"),
+        (b"# coding: utf-16\nx = 1\n", "text.encoding"),
+        (b"# coding: unicode_escape\nx = 1\n", "text.encoding"),
+        (b"\xef\xbb\xbf# coding: latin-1\nx = 1\n", "text.encoding"),
+        (b"#\rx = '# coding: cp1252'\r", "text.encoding"),
+        (b"#\r#\r# coding: cp1252\rx = 1\r", "text.encoding"),
         ("x = 1  # \u202e evil\n".encode(), "text.bidi"),
         ("x = '\u2066a\u2069'\n".encode(), "text.bidi"),
         ("\u0430dmin = 1\n".encode(), "text.look-alike"),
@@ -92,8 +99,53 @@ def test_an_encoding_that_stood_before_is_no_gain_where_all_is_ascii(score: Scor
         base = f"# coding: {name}\nx = 1\n"
         assert score({"a.py": base}, {"a.py": base + "y = 2\n"}).level is level, name
     stood = b"# coding: latin-1\nx = 1\n"
-    assert score({"a.py": stood}, {"a.py": stood + b"y = '\xe9'\n"}).level is Level.BLOCKED
-    assert score({"a.py": "x = 1\n"}, {"a.py": stood}).level is Level.BLOCKED
+    assert score({"a.py": stood}, {"a.py": stood + b"y = '\xe9'\n"}).level is Level.MEDIUM
+    assert score({"a.py": "x = 1\n"}, {"a.py": stood}).level is Level.HIGH
+
+
+ONE_BYTE = b"# coding: koi8-r\nx = '\xc1'\n"
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "level", "rule"),
+    [
+        (ONE_BYTE, ONE_BYTE + b"y = 2\n", Level.LOW, None),
+        (ONE_BYTE, ONE_BYTE.replace(b"koi8-r", b"KOI8_R") + b"y = 2\n", Level.LOW, None),
+        (ONE_BYTE, ONE_BYTE + b"y = '\xc2'\n", Level.MEDIUM, "text.one-byte"),
+        (ONE_BYTE, "x = '\u0430'\n".encode(), Level.MEDIUM, "text.one-byte"),
+        (ONE_BYTE, b"x = 'a'\n", Level.LOW, None),
+        (ONE_BYTE, ONE_BYTE.replace(b"koi8-r", b"cp1251"), Level.HIGH, "text.new-encoding"),
+        ("x = '\u0430'\n".encode(), ONE_BYTE, Level.HIGH, "text.new-encoding"),
+        (ONE_BYTE, ONE_BYTE + b"\xc1dmin = 1\n", Level.BLOCKED, "text.look-alike"),
+        (ONE_BYTE, ONE_BYTE.replace(b"koi8-r", b"utf-7"), Level.BLOCKED, "text.encoding"),
+    ],
+)
+def test_a_one_byte_encoding_is_read_as_it_is_declared(
+    score: Score, base: bytes, head: bytes, level: Level, rule: str | None
+) -> None:
+    report = score({"a.py": base}, {"a.py": head})
+    assert report.level is level
+    assert rules(report, level) - {"text.unreadable"} == ({rule} if rule else set())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"# \xe9 -*- coding: latin-1 -*-\nx = '\xe9'\n",
+        b"#!/usr/bin/python\n# vim: set fileencoding=iso-8859-15 :\r\nx = '\xa4'\n",
+        b"\x0c\n \t# coding=cp1250\nx = '\x9a'\n",
+    ],
+)
+def test_what_a_declared_encoding_hides_is_seen_by_name(score: Score, data: bytes) -> None:
+    harmful = data + b"import os\nos.system(x)\n"
+    report = score({"a.py": data}, {"a.py": harmful})
+    assert "process.shell" in rules(report)
+    assert not {"text.encoding", "text.new-encoding", "text.one-byte"} & rules(report)
+
+
+def test_a_script_without_a_suffix_declares_its_encoding_too(score: Score) -> None:
+    data = b"#!/usr/bin/env python3\n# coding: utf-7\nx = 1\n"
+    assert "text.encoding" in rules(score({}, {"bin/go": data}), Level.BLOCKED)
 
 
 def test_a_file_that_never_parsed_is_judged_by_its_changed_lines(score: Score) -> None:
