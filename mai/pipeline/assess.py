@@ -19,14 +19,15 @@ def assess(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
     repo = services.repo
     policy = Policy.of(services.settings, services.policy(proposal.tip))
     base, head = repo.snapshot(proposal.tip), repo.snapshot(proposal.tree)
+    parsing = parse_change(proposal, services, cancel)
     report = score_change(
         Change(base, head, proposal.files),
         policy,
         is_own_repo=services.is_own_repo(proposal.tip),
         cancel=cancel,
+        newer=parsing.newer,
     )
-    unread = [policy.applied(each) for each in parse_change(proposal, services).findings]
-    report = report.with_findings(*unread)
+    report = report.with_findings(*(policy.applied(each) for each in parsing.findings))
     if report.level is Level.BLOCKED and _restores(proposal, services):
         report = _restoring(report)
     if report.level is Level.BLOCKED:

@@ -12,9 +12,8 @@ from mai.text import one_line
 
 def check(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
     """Refuse a change that leaves a Python file behind which does not parse."""
-    problems = parse_change(proposal, services).refused
+    problems = parse_change(proposal, services, cancel).refused
     if not problems:
         return Outcome("checked")
-    first = problems[0]
     more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
-    return Outcome.stopped("failed", ParseError(f"{one_line(first.message, 400)}{more}"))
+    return Outcome.stopped("failed", ParseError(f"{one_line(problems[0], 400)}{more}"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from mai.edits.apply import apply
 from mai.edits.nouns import Edit
 from mai.edits.parse import parse
 from mai.errors import CannotJudge, GitError, UnsuitableRepo
+from mai.pipeline.newer_syntax import asked_minor, needed_minor
 from mai.pipeline.own import is_mai
 from mai.pipeline.propose import base_file
 from mai.pipeline.unplaced import needed_paths, patched_files
@@ -99,12 +100,22 @@ def _judge_tree(repo: Repo, tree: str, settings: Settings) -> Judged:
     commit = repo.head()
     base = commit or repo.empty_tree()
     old = repo.snapshot(base)
-    report = score_change(
-        Change(old, repo.snapshot(tree), repo.changes(base, tree)),
-        Policy.of(settings, RepoPolicy.read(old.read("mai.toml"))),
-        is_own_repo=is_mai(repo, base),
-    )
+    head = repo.snapshot(tree)
+    change = Change(old, head, repo.changes(base, tree))
+    policy = Policy.of(settings, RepoPolicy.read(old.read("mai.toml")))
+    is_own_repo = is_mai(repo, base)
+    report = score_change(change, policy, is_own_repo=is_own_repo)
+    unread = {each.path for each in report.findings if each.rule == "text.unreadable"}
+    if newer := _newer(unread, old, head):
+        report = score_change(change, policy, is_own_repo=is_own_repo, newer=newer)
     return Judged(report, "HEAD" if commit else "empty tree", commit)
+
+
+def _newer(unread: Iterable[str], old: Snapshot, head: Snapshot) -> dict[str, str]:
+    """Return the Python that reads a file, for each of `unread` whose project asks for it."""
+    found = {path: needed_minor(head.read(path) or b"") for path in unread}
+    asked = asked_minor(old)
+    return {path: f"Python 3.{minor}" for path, minor in found.items() if minor and minor <= asked}
 
 
 def _judge_hunks(edits: Sequence[Edit], policy: Policy, *, is_own_repo: bool) -> Judged:

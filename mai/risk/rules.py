@@ -89,6 +89,7 @@ env.loader          | env | make other programs load its code through the enviro
 gate-tampering.mai  | gate-tampering | reach into Mai's own gate: approvals, refs, settings or git hooks | `"refs/mai/proposals"`
 text.new-encoding   | gate-tampering | the file declares a one-byte encoding that it was not in before | `# coding: latin-1`
 text.line-break     | gate-tampering | a line that runs is hidden behind a line break which no diff shows as one | a lone CR, U+2028
+text.unread-words   | dynamic-code | code in syntax that Mai's Python does not read gains a word that can do harm | `eval` in a file for Python 3.14
 test-tampering.exit | test-tampering | end the test run early, or after it has decided | `os._exit(0)` in a test
 test-tampering.hook | test-tampering | change how pytest collects, runs or reports | `def pytest_runtest_makereport(…)`
 test-tampering.dropped | test-tampering | a test is gone or collects no longer | `def test_x` deleted

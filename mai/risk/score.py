@@ -24,6 +24,7 @@ from mai.risk.reach import judge_reach
 from mai.risk.renames import renames_of
 from mai.risk.report import FileReport, report_of
 from mai.risk.unmove import Sides, put_back
+from mai.risk.unread import judge_newer
 from mai.suite import Suite
 
 _MAXIMUM_BYTES = 8 * 2**20
@@ -42,7 +43,12 @@ class Change:
 
 
 def score_change(
-    change: Change, policy: Policy, *, is_own_repo: bool, cancel: Cancel | None = None
+    change: Change,
+    policy: Policy,
+    *,
+    is_own_repo: bool,
+    cancel: Cancel | None = None,
+    newer: Mapping[str, str] | None = None,
 ) -> RiskReport:
     """Return what `change` gains over its base.
 
@@ -51,10 +57,12 @@ def score_change(
         policy: levels and paths of the user and the repository.
         is_own_repo: whether it is Mai's own repository, whose core no change may touch.
         cancel: a request to stop.
+        newer: the Python that reads it, for each path whose syntax is valid and newer than ours.
 
     Raises:
         Cancelled: `cancel` was set.
     """
+    newer = newer or {}
     findings = list(_judge_paths(change, policy, is_own_repo=is_own_repo))
     described: set[str] = set()
     versions: list[Version] = []
@@ -74,6 +82,14 @@ def score_change(
                 if before is not None and metadata.only_describes(file.path, before, after):
                     described.add(file.path)
             version = _version(parser, file, before, after, renamed)
+            if after is not None and file.path in newer and _is_unreadable(version):
+                is_test = suite.holds(file.path)
+                python = newer[file.path]
+                findings.extend(judge_newer(file.path, python, before, after, is_test=is_test))
+                lines = version_of_lines(parser, file.path, before or b"", after)
+                versions.append(lines or Version(file.path, None, Facts()))
+                sources.append(Sides(file.path, file.path, None, None))
+                continue
             lines = _unreadable_as_before(parser, version, before, after)
             if lines is not None:
                 findings.append(unreadable(file.path, _UNREADABLE_BEFORE))
@@ -233,6 +249,11 @@ def _unreadable_as_before(
     if any(each is None or each[0] != "text.unreadable" for each in problems):
         return None
     return version_of_lines(parser, version.path, before or b"", after or b"")
+
+
+def _is_unreadable(version: Version | None) -> bool:
+    problem = version.head.problem if version and version.head else None
+    return problem is not None and problem[0] == "text.unreadable"
 
 
 def _problems(version: Version) -> Iterator[Finding]:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+
 from mai.proposal import Finding
 from mai.risk.paths import finding
+from mai.source_encoding import source_text
 
 
 def not_cross_checked(path: str, why: str, line: int) -> Finding:
@@ -15,3 +21,65 @@ def not_cross_checked(path: str, why: str, line: int) -> Finding:
         line: where it stops, 0 if unknown.
     """
     return finding("text.unread-syntax", path, f"Python reads it, so it goes on. {why}", line)
+
+
+# Words that can do harm, where nothing more can be said of the code than its words.
+_POWER = re.compile(
+    r"\b(?:eval|exec|compile|builtins|importlib|imp|runpy|codeop|pkgutil|import_module"
+    r"|__(?!(?:init|post_init|name|main|all|future|repr|str|len|iter|doc|slots|version)__)\w+__"
+    r"|subprocess|multiprocessing|pty|popen\w*|system|spawn\w*|exec[lv]\w*|posix\w*|fork\w*|kill\w*"
+    r"|socket\w*|ssl|urllib\w*|http|httpx|requests|aiohttp|ftplib|smtplib|telnetlib|paramiko"
+    r"|ctypes|cffi|mmap|pickle|cPickle|dill|marshal|shelve|yaml|base64|b64decode|codecs|binascii"
+    r"|getattr|setattr|delattr|globals|locals|vars|attrgetter|methodcaller"
+    r"|environ\w*|getenv|putenv|shutil|rmtree|removedirs|chmod|chown|symlink"
+    r"|settrace|setprofile|atexit|_getframe|setuid|_exit)\b"
+)
+_PROMISE = re.compile(r"^\s*(?:assert\b|(?:async\s+)?def\s+test|class\s+Test|with\s.*raises\b)")
+_WAY_OUT = re.compile(r"\b(?:skip\w*|xfail|importorskip|__test__|collect_ignore\w*)\b")
+_MOST_SHOWN = 5
+
+
+def judge_newer(
+    path: str, python: str, before: bytes | None, after: bytes, *, is_test: bool
+) -> Iterator[Finding]:
+    """Yield what the text of a file says whose syntax only a newer Python reads.
+
+    Args:
+        path: the file's path.
+        python: the Python that it needs, such as `Python 3.14`.
+        before: its content before, None where it is new.
+        after: its content now.
+        is_test: whether it lies among the tests.
+    """
+    old, new = _normal(before or b""), _normal(after)
+    yield finding(
+        "text.unread-syntax",
+        path,
+        f"It needs {python}, which does not run Mai, so that only its words were judged.",
+    )
+    words = Counter(_POWER.findall(new)) - Counter(_POWER.findall(old))
+    if words:
+        shown = ", ".join(sorted(words)[:_MOST_SHOWN])
+        message = f"It needs {python}, so its code was not read, and it gains {shown}."
+        yield finding("text.unread-words", path, message, _line_of(_POWER, new, words))
+    if is_test and (_promises(old) - _promises(new) or _gains(_WAY_OUT, old, new)):
+        message = f"It needs {python}, so its tests were not read, and one says something else."
+        yield finding("test-tampering.weaker", path, message)
+
+
+def _normal(source: bytes) -> str:
+    # Python reads names so, `ｅｖａｌ` as `eval`.
+    return unicodedata.normalize("NFKC", source_text(source))
+
+
+def _promises(text: str) -> Counter[str]:
+    return Counter(line.strip() for line in text.splitlines() if _PROMISE.match(line))
+
+
+def _gains(pattern: re.Pattern[str], old: str, new: str) -> bool:
+    return bool(Counter(pattern.findall(new)) - Counter(pattern.findall(old)))
+
+
+def _line_of(pattern: re.Pattern[str], text: str, words: Counter[str]) -> int:
+    match = next(each for each in pattern.finditer(text) if each.group() in words)
+    return text.count("\n", 0, match.start()) + 1
