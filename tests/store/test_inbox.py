@@ -213,7 +213,8 @@ def test_a_no_may_come_at_any_time_before_a_yes(store: Store, length: int) -> No
 
 
 def test_an_event_that_the_state_does_not_allow_is_refused(waiting: Store) -> None:
-    for kind in ("proposed", "checked", "landed", "rolled_back", "pending", "landing", "nonsense"):
+    # `pending` is allowed: a question may be asked again with another digest.
+    for kind in ("proposed", "checked", "landed", "rolled_back", "landing", "nonsense"):
         with pytest.raises(Conflict, match="waits for an answer"):
             tell(waiting.inbox, ID, kind)
     assert kinds(waiting) == list(JUDGED)

@@ -75,7 +75,9 @@ def test_a_card_goes_as_plain_text_where_embeds_are_refused(
         assert not card.embeds
         assert card.files
         assert "+    return sum(xs) / len(xs)" in card.content
-        server.until(lambda: {"👍", "👎"} <= card.reactions.keys(), "both thumbs")
+        server.until(
+            lambda: {"👍", "👎"} <= (server.message(card.id) or card).reactions.keys(), "thumbs"
+        )
         server.reacts(OWNER, card.id, "👍")
         until(lambda: core.get(proposal.id).state is State.LANDED, "a landing")
         serving.until_shown(card, "Landed on")

@@ -138,7 +138,7 @@ def test_a_card_that_somebody_edits_is_still_that_digests_card(
         server.cut()
         server.reacts(OWNER, card.id, "👍")
         serving.until_shown(card, "Landed on")
-    assert [one.author for one in server.posted_by_mai()] == [BOT]
+    assert [one.author for one in server.posted_by_mai() if one.embeds] == [BOT]
 
 
 def test_thumbs_that_a_moderator_takes_away_come_back(
