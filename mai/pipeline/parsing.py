@@ -52,11 +52,7 @@ def parse_change(proposal: Proposal, services: Services, cancel: Cancel) -> Pars
         if new is not None:
             after[change.path] = new
     problems = check_files(before, after)
-    minors = {
-        each.path: minor
-        for each in problems
-        if each.kind == "syntax" and (minor := needed_minor(after[each.path])) is not None
-    }
+    minors = _minors({each.path: after[each.path] for each in problems if each.kind == "syntax"})
     asked = asked_minor(base) if minors else 0
     # What was in such syntax before is no new demand.
     unasked = {
@@ -81,6 +77,17 @@ def parse_change(proposal: Proposal, services: Services, cancel: Cancel) -> Pars
         ),
         {path: f"Python 3.{minor}" for path, minor in accepted.items()},
     )
+
+
+def _minors(sources: Mapping[str, bytes]) -> dict[str, int]:
+    """Return N of the Python 3.N that each of `sources` needs, none past a syntax error."""
+    found: dict[str, int] = {}
+    for path, source in sources.items():
+        minor = needed_minor(source)
+        if minor is None:
+            break  # the change is refused for this one, whatever the others are
+        found[path] = minor
+    return found
 
 
 def _why_not(sources: Mapping[str, bytes], services: Services, cancel: Cancel) -> str:

@@ -123,13 +123,12 @@ def _judge_coding(path: str, data: bytes, base: bytes | None) -> Iterator[Findin
         stood = Counter((base or b"").split(b"\n"))
         for number, line in enumerate(data.split(b"\n"), start=1):
             if not line.isascii() and (encoding != before or not stood[line]):
-                yield finding(
-                    "text.one-byte",
-                    path,
-                    f"The file is read as {_shown(encoding)}, so tools that expect UTF-8 show "
-                    "other characters here, or read what was in another encoding anew.",
-                    number,
+                message = (
+                    f"A tool that expects UTF-8 shows other characters than {_shown(encoding)}."
                 )
+                if encoding != before:
+                    message = "The file was in another encoding before, so this may read anew."
+                yield finding("text.one-byte", path, message, number)
                 return
 
 

@@ -57,11 +57,11 @@ def judge_newer(
         path,
         f"It needs {python}, which does not run Mai, so that only its words were judged.",
     )
-    words = Counter(_POWER.findall(new)) - Counter(_POWER.findall(old))
+    words = {word: line for line, text in _added(old, new) for word in _POWER.findall(text)}
     if words:
         shown = ", ".join(sorted(words)[:_MOST_SHOWN])
-        message = f"It needs {python}, so its code was not read, and it gains {shown}."
-        yield finding("text.unread-words", path, message, _line_of(_POWER, new, words))
+        message = f"It needs {python}, so its code was not read, and new lines say {shown}."
+        yield finding("text.unread-words", path, message, min(words.values()))
     if is_test and (_promises(old) - _promises(new) or _gains(_WAY_OUT, old, new)):
         message = f"It needs {python}, so its tests were not read, and one says something else."
         yield finding("test-tampering.weaker", path, message)
@@ -72,14 +72,19 @@ def _normal(source: bytes) -> str:
     return unicodedata.normalize("NFKC", source_text(source))
 
 
+def _added(old: str, new: str) -> Iterator[tuple[int, str]]:
+    """Yield number and text of the lines that `old` does not have as often."""
+    stood = Counter(old.splitlines())
+    for number, line in enumerate(new.splitlines(), start=1):
+        if stood[line]:
+            stood[line] -= 1
+        else:
+            yield number, line
+
+
 def _promises(text: str) -> Counter[str]:
     return Counter(line.strip() for line in text.splitlines() if _PROMISE.match(line))
 
 
 def _gains(pattern: re.Pattern[str], old: str, new: str) -> bool:
     return bool(Counter(pattern.findall(new)) - Counter(pattern.findall(old)))
-
-
-def _line_of(pattern: re.Pattern[str], text: str, words: Counter[str]) -> int:
-    match = next(each for each in pattern.finditer(text) if each.group() in words)
-    return text.count("\n", 0, match.start()) + 1

@@ -225,11 +225,12 @@ def test_the_oldest_python_that_a_project_supports(files: dict[str, str], minor:
         ("x = 3", "x = pytest.skip()", {"test-tampering.weaker"}),
         ("x = 3", "x = 4", set()),
         ("x = 3", "x = o.__class__", {"text.unread-words"}),
+        ("# no exec", "exec(x)", {"text.unread-words"}),
         ("x = 3", "from os import system as s", {"text.unread-words"}),
     ],
 )
 def test_tests_that_were_not_read_may_not_promise_less(old: str, new: str, rules: set[str]) -> None:
-    before = f"def test_x():\n    x = 3\n    assert x == 3\n{NEWER.decode()}"
+    before = f"def test_x():\n    # no exec\n    x = 3\n    assert x == 3\n{NEWER.decode()}"
     findings = judge_newer(
         "test_a.py",
         "Python 3.14",
