@@ -290,7 +290,7 @@ class Core:
 
     def only_kept(self) -> list[str]:
         """Return the ids of proposals of which only the commit is left, the ledger having none."""
-        return sorted(self.repo.refs.kept().keys() - {one.id for one in self.inbox.all()})
+        return sorted(self.repo.refs.kept().keys() - self.inbox.states().keys())
 
     def _anchors(self) -> dict[str, str]:
         return {

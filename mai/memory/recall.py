@@ -66,13 +66,15 @@ def told(note: Note) -> str:
 def learn(notes: Notes, proposals: Iterable[Proposal]) -> None:
     """Write down what became of proposals: what landed, what was refused and why, what failed."""
     known = {note.source: note.text for note in notes.all()}
-    for proposal in proposals:
-        found = _lesson(proposal)
-        source = f"proposal:{proposal.id}"
-        if found is not None and known.get(source) != found[1]:
-            kind, text = found
-            ended = proposal.landed.at if proposal.landed else proposal.created_at
-            notes.add(kind, text, source, ended)
+    fresh = [
+        (*lesson, source, one.landed.at if one.landed else one.created_at)
+        for one in proposals
+        if (lesson := _lesson(one)) and known.get(source := f"proposal:{one.id}") != lesson[1]
+    ]
+    if fresh:
+        with notes.database.transaction():  # each by itself would wait for the disk
+            for kind, text, source, ended in fresh:
+                notes.add(kind, text, source, ended)
 
 
 def _lesson(proposal: Proposal) -> tuple[Kind, str] | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from mai.errors import GitError, LedgerLost
 from mai.pipeline.services import Services
-from mai.proposal import Proposal
+from mai.proposal import Proposal, State
 from mai.repo.history import LandedCommit
 from mai.words import title_line
 
@@ -48,7 +48,7 @@ def recover(services: Services) -> list[Proposal]:
     """
     repo, inbox = services.repo, services.inbox
     branch = repo.branch()
-    known = {proposal.id: proposal for proposal in inbox.all()}
+    known = inbox.states()
     kept = repo.refs.kept()
     found: list[Proposal] = []
     on_branch = [(branch, one) for one in reversed(repo.landed_trailers(branch, _MOST))]
@@ -62,22 +62,22 @@ def recover(services: Services) -> list[Proposal]:
             ):
                 continue
             proposed = _proposed(commit, kept[proposal_id], branch, services)
-        elif known[proposal_id].state.is_end:
+        elif known[proposal_id].is_end:
             continue
         else:
             proposed = None
         landed = _landed(commit, name, services) | {"is_beside": name != branch}
         proposal = inbox.recover(proposal_id, proposed, landed)
-        known[proposal_id] = proposal
+        known[proposal_id] = proposal.state
         found.append(proposal)
     return [inbox.get(proposal.id) for proposal in found]  # one may have taken another back
 
 
 def _beside(
-    known: Mapping[str, Proposal], kept: Mapping[str, str], services: Services
+    known: Mapping[str, State], kept: Mapping[str, str], services: Services
 ) -> list[tuple[str, LandedCommit]]:
     """Return what landed on a branch of its own: the branch's name and the commit."""
-    waiting = [proposal.id for proposal in known.values() if not proposal.state.is_end]
+    waiting = [proposal_id for proposal_id, state in known.items() if not state.is_end]
     found = []
     for proposal_id in [*waiting, *(kept.keys() - known.keys())]:
         name = f"mai-{proposal_id}"

@@ -11,7 +11,6 @@ import shlex
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import PurePosixPath
 
 from mai.errors import MaiError, SandboxError, TrialFailed, Undecided, UnfitTree
 from mai.events import Cancel, Said
@@ -90,7 +89,9 @@ def _tried(proposal: Proposal, services: Services, cancel: Cancel, *, is_rest: b
     if set(head.missing) - set(base.missing):
         message = f"What the change wants installed cannot be had: {head.problem}"
         return TrialReport(Verdict.ERROR, image=head.image, message=message)
-    runs = _Runs(proposal, services, sandbox, cancel, policy, limits, most, base, head)
+    # The base says what is a test: a change does not choose its own witnesses.
+    suite = Suite(repo.snapshot(proposal.tip))
+    runs = _Runs(proposal, services, sandbox, cancel, policy, limits, most, base, head, suite)
     cores = services.settings.cpu_cores_available or os.cpu_count() or 1
     at_once = containers_at_once(cores, limits)
     plan = _plan(proposal, services, runs, at_once, is_rest=is_rest)
@@ -155,6 +156,7 @@ class _Runs:
     most: Limits
     base_image: Prepared
     head_image: Prepared
+    suite: Suite
     part: Part = field(default_factory=Part)
     #: What a run may use now, where that is not what names it in the cache.
     allowed: Limits | None = None
@@ -162,11 +164,6 @@ class _Runs:
     cpu_s: float = 0.0
     peak_memory_bytes: int = 0
     left_out: set[str] = field(default_factory=set)
-    _suite: Suite = field(init=False)
-
-    def __post_init__(self) -> None:
-        # The base says what is a test: a change does not choose its own witnesses.
-        self._suite = Suite(self.services.repo.snapshot(self.proposal.tip))
 
     def judge(self) -> TrialReport:
         """Run what must be run and compare."""
@@ -343,17 +340,21 @@ class _Runs:
 
         Where the head has a file in place of a folder of tests, or the reverse, the tests win.
         """
+        if not self._touches_tests():
+            yield from self._head()
+            return
         repo = self.services.repo
-        is_witness = self._suite.is_witness
-        tests = {path for path in repo.snapshot(self.proposal.tip).paths() if is_witness(path)}
+        is_witness = self.suite.is_witness
+        base = repo.snapshot(self.proposal.tip)
+        tests = {path for path in base.paths() if is_witness(path)}
         folders = {folder for path in tests for folder in _folders_of(path)}
-        for file in repo.tree_files(self.proposal.tree):
-            in_the_way = file.path in folders or not tests.isdisjoint(_folders_of(file.path))
-            if not is_witness(file.path) and not in_the_way:
-                yield file
-        for file in repo.tree_files(self.proposal.tip):
-            if file.path in tests:
-                yield file
+
+        def is_taken(path: str) -> bool:
+            in_the_way = path in folders or not tests.isdisjoint(_folders_of(path))
+            return not is_witness(path) and not in_the_way
+
+        yield from repo.snapshot(self.proposal.tree).files(is_taken)
+        yield from base.files(tests.__contains__)
 
     def _run(
         self,
@@ -408,7 +409,7 @@ class _Runs:
 
     def _touches_tests(self) -> bool:
         return any(
-            self._suite.holds(path)
+            self.suite.holds(path)
             for change in self.proposal.files
             for path in (change.path, change.old_path or change.path)
         )
@@ -485,7 +486,11 @@ def _kept(proposal: Proposal, error: MaiError) -> str:
 
 
 def _folders_of(path: str) -> set[str]:
-    return {str(folder) for folder in PurePosixPath(path).parents} - {"."}
+    found = set()
+    while folder := path.rpartition("/")[0]:
+        found.add(folder)
+        path = folder
+    return found
 
 
 def _edited(test_id: str) -> Finding:

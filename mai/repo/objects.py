@@ -6,7 +6,7 @@ import contextlib
 import subprocess
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, cast
 
@@ -235,9 +235,16 @@ class Snapshot:
         for entry, content in zip(entries, contents, strict=True):
             yield entry.path, content
 
-    def files(self) -> Iterator[TreeFile]:
-        """Yield every file and link with its content; submodules have none here."""
-        entries = [entry for entry in self._by_path().values() if entry.mode != SUBMODULE]
+    def files(self, is_wanted: Callable[[str], bool] = lambda _path: True) -> Iterator[TreeFile]:
+        """Yield every file and link whose path is wanted, with its content.
+
+        Submodules have none here.
+        """
+        entries = [
+            entry
+            for entry in self._by_path().values()
+            if entry.mode != SUBMODULE and is_wanted(entry.path)
+        ]
         contents = self._objects.blobs(entry.oid for entry in entries)
         for entry, content in zip(entries, contents, strict=True):
             yield TreeFile(entry.path, entry.mode, content)

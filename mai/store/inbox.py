@@ -73,6 +73,10 @@ class Inbox:
         counts = self._snapshot.head().counts
         return sum(counts.get(state.value, 0) for state in states)
 
+    def states(self) -> dict[str, State]:
+        """Return every proposal's state by its id, without reading the proposals."""
+        return self._snapshot.states()
+
     def titles(self, states: Collection[State]) -> frozenset[str]:
         """Return the titles of the proposals in `states`."""
         return self._snapshot.titles(states)

@@ -162,18 +162,36 @@ class Snapshot:
         )
         return frozenset(str(title) for (title,) in rows)
 
+    def states(self) -> dict[str, State]:
+        """Return the state of every proposal by its id. What is done about one reads it whole."""
+        self.head()
+        sql = f"SELECT {_columns('p')}, {_NEWEST} FROM proposals p WHERE repo = ?"  # noqa: S608 - constants
+        try:
+            with self._database.reading_at_once():
+                head = self._read_head() or Head()
+                rows = [self._checked(row) for row in self._database.rows(sql, [self._repo])]
+                self._check_count(head, frozenset(State), len(rows), None)
+        except Altered as altered:
+            raise self._remade(str(altered)) from altered
+        return {str(row[0]): State(row[_NAMES.index("state")]) for row in rows}
+
     def _opened(self, row: tuple[Any, ...]) -> Proposal:
         """Return what a row, the newest entry's number after it, holds. Raises Altered."""
-        *values, seal, newest = row
-        identity, last, data = row[0], row[2], values[-1]
-        if not hmac.compare_digest(str(seal).encode(), self._seal(values)):
-            raise Altered(f"the row of proposal {str(identity)[:12]!r} was altered")
-        if last != newest:
-            raise Altered(f"the row of proposal {identity} is an older one")
+        identity, data = self._checked(row)[0], row[_NAMES.index("data")]
         try:
             return codec.decode_json(Proposal, data)
         except ValueError as error:
             raise Altered(f"the row of proposal {identity} cannot be read") from error
+
+    def _checked(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return a row, the newest entry's number after it, if it is Mai's. Raises Altered."""
+        *values, seal, newest = row
+        identity, last = row[0], row[2]
+        if not hmac.compare_digest(str(seal).encode(), self._seal(values)):
+            raise Altered(f"the row of proposal {str(identity)[:12]!r} was altered")
+        if last != newest:
+            raise Altered(f"the row of proposal {identity} is an older one")
+        return row
 
     def _check_count(
         self, head: Head, states: Collection[State], found: int, most: int | None

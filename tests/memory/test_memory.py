@@ -52,6 +52,19 @@ def proposal(number: int, state: State, **facts: object) -> Proposal:
     return replace(base, **facts)  # type: ignore[arg-type]  # fields by name, checked by the class
 
 
+def test_much_is_learnt_with_one_commit(notes: Notes, database: Database) -> None:
+    landed = Landing("e" * 40, "f" * 64, "2026-01-03T00:00:00+00:00")
+    many = [proposal(number, State.LANDED, landed=landed) for number in range(30)]
+    statements: list[str] = []
+    with database.reading() as handle:
+        handle.conn.set_trace_callback(statements.append)
+        learn(notes, many)
+        learn(notes, many)
+        handle.conn.set_trace_callback(None)
+    assert len(notes.all()) == 30
+    assert sum(each.startswith("COMMIT") for each in statements) == 1
+
+
 def test_what_was_noted_is_found_by_its_words(notes: Notes) -> None:
     notes.add(Kind.NOTED, "The timeouts are in seconds everywhere.")
     notes.add(Kind.SAID, "Good morning.")

@@ -78,6 +78,8 @@ def test_a_file_too_large_is_a_sentence(
     with pytest.raises(UnsuitableRepo, match="256 bytes"):
         repo.snapshot(repo.tip("main")).read("data.bin")
     assert repo.snapshot(repo.tip("main")).read("README.md") == b"# Thing\n"
+    (wanted,) = repo.snapshot(repo.tip("main")).files("README.md".__eq__)  # the rest is not read
+    assert wanted.data == b"# Thing\n"
 
 
 def test_reading_goes_on_after_the_reader_died(repo: Repo) -> None:

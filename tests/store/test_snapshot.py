@@ -147,3 +147,13 @@ def test_a_list_reads_its_own_rows_and_no_others(full: Store) -> None:
     assert plans
     assert not [plan for plan in plans if plan.startswith("SCAN") and "CONSTANT" not in plan]
     assert not [plan for plan in plans if "TEMP B-TREE FOR ORDER BY" in plan and "RIGHT" in plan]
+
+
+def test_the_states_of_all_are_known_without_reading_any(full: Store, folder: Path) -> None:
+    expected = {one.id: one.state for one in full.inbox.all()}
+    assert full.inbox.states() == expected
+    for tampering in _TAMPERINGS[:1] + _TAMPERINGS[5:7]:
+        _raw(folder, tampering)
+        with pytest.raises(StoreCorrupt, match="were altered"):
+            full.inbox.states()
+        assert full.inbox.states() == expected
