@@ -6,6 +6,7 @@ The verdicts are given and not found, so that no engine is needed: what lands is
 from __future__ import annotations
 
 import signal
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -110,7 +111,8 @@ def test_a_yes_to_the_same_digest_outlives_a_kill_while_it_is_judged_again(
         proposal = waiting(core, new_file("added.py"))
         core.inbox.approve(proposal.id, proposal.digest, by="terminal:ana")
         # The branch moved, and the process died before the proposal was judged on its tip.
-        moved = {"tip": proposal.tip, "tree": proposal.tree, "files": []}
+        files = [asdict(change) for change in proposal.files]
+        moved = {"tip": proposal.tip, "tree": proposal.tree, "files": files}
         core.inbox.record(proposal.id, "moved", moved)
         for kind in ("checked", "assessed", "tried", "reviewed"):
             entry = core.inbox.last(proposal.id, kind)
