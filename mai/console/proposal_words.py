@@ -14,9 +14,10 @@ from types import MappingProxyType
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
-from mai.pipeline.message import why_skipped
+from mai.pipeline.message import author_writes, why_skipped
 from mai.proposal import Level, Opinion, Proposal, State, Verdict
-from mai.text import one_line, plain
+from mai.text import one_line
+from mai.words import said, title_line
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 STAGES = ("check", "assess", "trial", "review")
@@ -141,7 +142,7 @@ def rows(
         sign = sign.stylize_before(quiet)
     head = Content.assemble(mark(proposal, frame), (f" {proposal.short_id} ", quiet))
     room = width - cell_len(head.plain) - cell_len(sign.plain) - 1
-    title = _cut(one_line(proposal.title), room)
+    title = _cut(title_line(proposal.title).replace("\u200b", ""), room)
     first = Content.assemble(head, (title, quiet), " ", sign).truncate(width)
     if is_old:
         return first
@@ -202,8 +203,6 @@ def trial_line(proposal: Proposal, *, is_brief: bool = False) -> Content:
     parts = [", ".join(shown), f"{trial.seconds:.1f} s"]
     if is_brief:
         return Content.assemble(sign, verdict, " · ".join(parts))
-    if trial.peak_memory_bytes:
-        parts.append(f"{trial.peak_memory_bytes / 1e6:.0f} MB")
     return Content.assemble(sign, verdict, " · ".join([*parts, "no network"]))
 
 
@@ -223,12 +222,8 @@ def review_line(proposal: Proposal) -> Content:
 
 
 def head_lines(proposal: Proposal, width: int) -> Content:
-    """Return the lines above the tabs: why, what and risk, trial, review, and how it ended."""
-    why = plain(proposal.why).strip() or "No reason was given."
+    """Return the lines above the tabs: Mai's facts, then the author's words, quoted."""
     lines = [
-        Content.assemble(
-            ("Why    ", "$muted"), Content("\n       ").join(_wrapped(why, width - 7))
-        ),
         Content.assemble(
             ("What   ", "$muted"),
             counts(proposal),
@@ -244,10 +239,12 @@ def head_lines(proposal: Proposal, width: int) -> Content:
         lines.append(Content.assemble(("Landed ", "$muted"), where, note))
     elif proposal.error:
         lines.append(
-            Content.assemble(
-                ("Ended  ", "$muted"), (one_line(proposal.error.message, 400), "$error")
-            )
+            Content.assemble(("Ended  ", "$muted"), (said(proposal.error.message, 400), "$error"))
         )
+    if proposal.signing and proposal.state is State.PENDING:
+        lines.append(Content.assemble(("Sign   ", "$muted"), one_line(proposal.signing)))
+    words = author_writes(proposal, width=max(20, width)) or ["No reason was given."]
+    lines += [Content.styled(line, "$muted") for line in words]
     return Content("\n").join(lines)
 
 
@@ -265,12 +262,3 @@ def _cut(text: str, width: int) -> str:
         return set_cell_size(text, max(0, width))
     cut = set_cell_size(text, max(0, width - 1)).rstrip() + "…" if width > 1 else ""
     return set_cell_size(cut, max(0, width))
-
-
-def _wrapped(text: str, width: int, most: int = 6) -> list[Content | str]:
-    """Return the lines of a reason, with a word where there are more than fit above a diff."""
-    paragraphs = [line.rstrip() for line in text.splitlines() if line.strip()]
-    lines: list[Content | str] = [
-        line for one in paragraphs for line in Content(one).wrap(max(10, width))
-    ]
-    return lines if len(lines) <= most else [*lines[: most - 1], "… (Story has the rest)"]

@@ -28,6 +28,7 @@ from mai.console.proposal_words import (
 from mai.console.screens.question import Question
 from mai.proposal import Level, Proposal, State
 from mai.text import one_line
+from mai.words import quoted_title
 
 if TYPE_CHECKING:
     from mai.core import Core
@@ -152,7 +153,6 @@ class ApprovalScreen(Question[Yes | None]):
     def _card(self) -> Content:
         proposal = self.proposal
         lines = [
-            Content.assemble((one_line(proposal.title), "bold")),
             Content.assemble(
                 level(proposal),
                 f" · {proposal.short_id} · digest ",
@@ -165,9 +165,15 @@ class ApprovalScreen(Question[Yes | None]):
             Content.assemble(("Risk   ", "$muted"), risk_line(proposal)),
             Content.assemble(("Trial  ", "$muted"), trial_line(proposal)),
             Content.assemble(("Review ", "$muted"), review_line(proposal)),
+            *self._signature(),
+            Content.assemble(("Title  ", "$muted"), quoted_title(proposal.title)),
             Content(""),
         ]
         return Content("\n").join(lines)
+
+    def _signature(self) -> list[Content]:
+        signing = self.proposal.signing
+        return [Content.assemble(("Sign   ", "$muted"), one_line(signing))] if signing else []
 
     def _what_to_do(self) -> Content:
         leave = ("   Esc", "bold"), " leaves it"

@@ -266,7 +266,9 @@ def _how(proposal: Proposal) -> str:
     yes = f"{YES} lands it"
     if proposal.level >= Level.HIGH:
         yes = f"{YES} and then the digest as a reply lands it"
-    return f"{yes} · {NO} refuses it\nends {_when(proposal.expires_at)} · digest `{digits}`"
+    signing = f"{chat_line(proposal.signing, 200)}\n" if proposal.signing else ""
+    ends = f"ends {_when(proposal.expires_at)} · digest `{digits}`"
+    return f"{signing}{yes} · {NO} refuses it\n{ends}"
 
 
 def _blocked(proposal: Proposal) -> str:
