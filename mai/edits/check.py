@@ -42,8 +42,9 @@ def check(
     """Parse every Python file (`*.py`, `*.pyi`) that differs between `before` and `after`.
 
     The rule is simple: what a change touches must parse, with the Python that runs Mai, whatever
-    it was before. So a template that only looks like Python, or a file in Python 2 or in a newer
-    Python's syntax, can be left alone but not changed.
+    it was before. So a template that only looks like Python, or a file in Python 2, can be left
+    alone but not changed. About newer syntax, and what only libcst cannot read,
+    `mai.pipeline.parsing` decides.
 
     Args:
         before: content per path in the base.

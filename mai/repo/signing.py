@@ -75,9 +75,11 @@ def signing_of(place: Place) -> Signing | None:
     kind = said.get("gpg.format", "openpgp").lower()
     if kind not in _PROGRAMS:
         return Signing(kind, problem=f"gpg.format is {one_line(kind)}, which Mai does not know")
-    program = said.get(f"gpg.{kind}.program") or _PROGRAMS[kind]
-    if kind == "openpgp":
-        program = said.get("gpg.openpgp.program") or said.get("gpg.program") or program
+    names = [f"gpg.{kind}.program", *(["gpg.program"] if kind == "openpgp" else [])]
+    program = next((said[name] for name in names if said.get(name)), _PROGRAMS[kind])
+    foreign = dict(_pairs(user_settings(place.git_dir, _NAMES)))
+    if any(name in foreign and foreign[name] != said.get(name) for name in names):
+        return Signing(kind, problem="the repository names its own program, which Mai does not run")
     key = said.get("user.signingkey", "")
     settings = {
         "gpg.format": kind,
