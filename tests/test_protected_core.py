@@ -56,6 +56,7 @@ PLAIN_PARTS = {
     "mai.console.messages",
     "mai.console.screens.question",
 }
+CARDS = {"card", "print_card"}
 KNOWN_TO_DECIDE = (
     "mai/commands/approval.py",
     "mai/commands/audit.py",
@@ -115,7 +116,7 @@ def decisions(path: str) -> set[str]:
     for module, name in imports(path):
         if f"{module}.{name}.".startswith(GATE):
             found.add(f"{module} is used")
-        if name in {"Answering", "ApprovalScreen", "ProposalScreen", "Yes", "confirm", "card"}:
+        if name in {"Answering", "ApprovalScreen", "ProposalScreen", "Yes", "confirm"} | CARDS:
             found.add(f"{name} asks or shows what is asked about")
     return found
 

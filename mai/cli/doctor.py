@@ -25,6 +25,6 @@ def doctor(repo: RepoOption = None, as_json: JsonOption = False) -> None:
             for check in checks:
                 line(f"{marks[check.status]} {check.name:<18} {check.text}")
                 if check.mend:
-                    line(f"  {'':<18} {check.mend}")
+                    line(f"  {'':<18} {check.mend}", "verbatim")
         if not is_ok:
             raise Exit(1)

@@ -129,7 +129,7 @@ def export_notes(repo: RepoOption = None, as_json: JsonOption = False) -> None:
             print_json({"notes": list(core.mind.notes.export()), "error": None})
             return
         for row in core.mind.notes.export():
-            line(json.dumps(row, ensure_ascii=False, default=str))
+            line(json.dumps(row, ensure_ascii=False, default=str), "verbatim")
 
 
 @app.command()

@@ -86,9 +86,9 @@ def check_pin(settings: Settings) -> None:
 
 
 def _ask(core: Core, proposal: Proposal) -> None:
-    from mai.commands.show import card
+    from mai.commands.show import print_card
 
-    note(card(proposal, core.diff(proposal)))
+    print_card(proposal, core.diff(proposal), to=note)
     if proposal.level >= Level.HIGH:
         wanted = proposal.digest.removeprefix("sha256:")[:_DIGITS]
         note(f"\n◆ This is {proposal.level}. Type {wanted} to land it, anything else to leave it.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mai.commands.options import JsonOption, RepoOption
+from mai.commands.options import JsonOption, NoPagerOption, RepoOption
 
 if TYPE_CHECKING:
     from mai.core import Core
@@ -93,22 +93,29 @@ def accept_loss(core: Core) -> list[str]:
         note(f"✓ Read back from the branch as landed: {names}.")
     if kept := core.only_kept():
         note(f"▲ {len(kept)} proposals are kept as commits only: {', '.join(kept[:_MOST_NAMED])}.")
-        note("  To propose one again: git show --format= refs/mai/proposals/ID | mai submit -")
+        note(
+            "  To propose one again: git show --format= refs/mai/proposals/ID | mai submit -",
+            "verbatim",
+        )
     note(f"✓ {found.entries} rows. From here on the ledger is whole again.")
     return [one.id for one in landed]
 
 
 @app.command()
-def export(repo: RepoOption = None, as_json: JsonOption = False) -> None:
+def export(
+    repo: RepoOption = None, as_json: JsonOption = False, _no_pager: NoPagerOption = False
+) -> None:
     """Print every row as JSON, one a line. With --json, as one object."""
     import json
 
     from mai.commands.output import answering, line, print_json
     from mai.commands.session import opened
+    from mai.commands.terminal.pager import paged
 
     with answering(as_json, lambda: {"entries": []}), opened(repo) as core:
         if as_json:
             print_json({"entries": list(core.export()), "error": None})
             return
-        for row in core.export():
-            line(json.dumps(row, ensure_ascii=False, sort_keys=True))
+        with paged():
+            for row in core.export():
+                line(json.dumps(row, ensure_ascii=False, sort_keys=True), "verbatim")

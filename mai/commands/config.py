@@ -20,7 +20,7 @@ def config(as_json: JsonOption = False) -> None:
             return
         width = max(len(one.variable) for one in explained)
         for one in explained:
-            line(f"{one.variable:<{width}}  {one.value or '–'}  ({one.source})")
+            line(f"{one.variable:<{width}}  {one.value or '–'}  ({one.source})", "verbatim")
 
 
 def _value(shown: str) -> str | None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mai.commands.options import IdArgument, JsonOption, RepoOption
+from mai.commands.options import IdArgument, JsonOption, NoPagerOption, RepoOption
 
 _SHOWN = 200
 
@@ -15,12 +15,14 @@ def history(
     everything: Annotated[bool, typer.Option("--all", help="Not only the newest 200.")] = False,
     repo: RepoOption = None,
     as_json: JsonOption = False,
+    _no_pager: NoPagerOption = False,
 ) -> None:
     """List the changes that landed, newest first."""
     from mai.commands.output import answering, line, print_json
     from mai.commands.proposal_json import proposal_json
     from mai.commands.session import fault_of, opened
     from mai.commands.show import mark_of
+    from mai.commands.terminal.pager import paged
     from mai.proposal import State
     from mai.words import quoted_title
 
@@ -31,15 +33,16 @@ def history(
             listed = [proposal_json(one) for one in entries]
             print_json({"history": listed, "older": older, "error": fault_of(core)})
             return
-        for one in entries:
-            landed = one.landed
-            assert landed is not None  # noqa: S101 - history holds nothing else
-            when, title = landed.at[:16], quoted_title(one.title)
-            line(f"{mark_of(one)} {one.id}  {landed.commit[:10]}  {when}  {title}")
-        if not entries:
-            line("Nothing has landed yet.")
-        if older:
-            line(f"… and {older} before these; `mai history --all` has them.")
+        with paged():
+            for one in entries:
+                landed = one.landed
+                assert landed is not None  # noqa: S101 - history holds nothing else
+                when, title = landed.at[:16], quoted_title(one.title)
+                line(f"{mark_of(one)} {one.id}  {landed.commit[:10]}  {when}  {title}")
+            if not entries:
+                line("Nothing has landed yet.")
+            if older:
+                line(f"… and {older} before these; `mai history --all` has them.")
 
 
 def rollback(

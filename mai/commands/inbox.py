@@ -6,7 +6,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from mai.commands.options import IdArgument, JsonOption, RepoOption
+from mai.commands.options import IdArgument, JsonOption, NoPagerOption, RepoOption
 
 
 def pending(
@@ -16,12 +16,14 @@ def pending(
     ] = False,
     repo: RepoOption = None,
     as_json: JsonOption = False,
+    _no_pager: NoPagerOption = False,
 ) -> None:
     """List what waits for you."""
     from mai.commands.output import answering, line, note, print_json
     from mai.commands.proposal_json import proposal_json
     from mai.commands.session import fault_of, opened
     from mai.commands.show import row, time_left, unfinished
+    from mai.commands.terminal.pager import paged
 
     with (
         answering(as_json, lambda: {"proposals": []}),
@@ -34,8 +36,9 @@ def pending(
             listed = [{**proposal_json(one), "outdated": one.id in late} for one in waiting]
             print_json({"proposals": listed, "error": fault})
         else:
-            for proposal in waiting:
-                line(f"{row(proposal, is_outdated=proposal.id in late)}  {time_left(proposal)}")
+            with paged():
+                for proposal in waiting:
+                    line(f"{row(proposal, is_outdated=proposal.id in late)}  {time_left(proposal)}")
             if not waiting:
                 none_left = "Nothing of what is left waits for you."
                 line(none_left if fault else "Nothing waits for you.")
@@ -51,12 +54,14 @@ def show(
     ] = False,
     repo: RepoOption = None,
     as_json: JsonOption = False,
+    _no_pager: NoPagerOption = False,
 ) -> None:
     """Show one proposal: why, diff, risk, trial, review."""
     from mai.commands.output import answering, line, note, print_json
     from mai.commands.proposal_json import no_proposal, proposal_json
     from mai.commands.session import opened
-    from mai.commands.show import card
+    from mai.commands.show import print_card
+    from mai.commands.terminal.pager import paged
     from mai.errors import GitError
 
     with answering(as_json, no_proposal), opened(repo) as core:
@@ -73,9 +78,10 @@ def show(
             more = {"diff": diff, **({"story": core.story(proposal)} if story else {})}
             print_json({**proposal_json(proposal), "outdated": is_outdated, **more})
             return
-        line(card(proposal, diff, is_outdated=is_outdated, most=None))
-        for entry in core.story(proposal) if story else []:
-            line(f"{entry['at']}  {entry['kind']:<11} {entry['hash'][:12]}")
+        with paged():
+            print_card(proposal, diff, is_outdated=is_outdated, most=None)
+            for entry in core.story(proposal) if story else []:
+                line(f"{entry['at']}  {entry['kind']:<11} {entry['hash'][:12]}")
 
 
 def approve(

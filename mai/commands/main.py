@@ -24,7 +24,7 @@ from mai.commands import (
     serve,
     submit,
 )
-from mai.commands.options import JsonOption, RepoOption
+from mai.commands.options import JsonOption, NoPagerOption, RepoOption
 from mai.commands.output import Exit, note, print_json, settle_streams
 
 _USAGE = 2
@@ -104,6 +104,7 @@ def mai(
         bool, typer.Option("--plain", help="The same conversation line by line, without a screen.")
     ] = False,
     repo: RepoOption = None,
+    _no_pager: NoPagerOption = False,
     _version: Annotated[
         bool,
         typer.Option("--version", callback=_say_version, is_eager=True, help="Say it and leave."),

@@ -9,13 +9,16 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal, TextIO
 
 from mai.errors import MaiError
 from mai.visible import is_visible
 
 _WORTH_A_BAR = 40
 _LONG_LIST = 200
+#: How a terminal gets a line: `prose` is wrapped and its marks are coloured, a `diff` is coloured
+#: by its signs, and `verbatim` stays as it is: a command to copy, a line of JSON.
+Form = Literal["prose", "diff", "verbatim"]
 _NOT_ASCII = re.compile(r"[^\x20-\x7e\n]")
 
 
@@ -67,15 +70,32 @@ def _shown(text: str) -> str:
     )
 
 
-def note(text: str) -> None:
+def note(text: str, form: Form = "prose") -> None:
     """Say something about the work, on stderr."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(_formed(text, form, sys.stderr) + "\n")
     sys.stderr.flush()
 
 
-def line(text: str = "") -> None:
-    """Print one line of the answer."""
-    sys.stdout.write(text + "\n")
+def line(text: str = "", form: Form = "prose") -> None:
+    """Print one line of the answer, or several."""
+    sys.stdout.write(_formed(text, form, sys.stdout) + "\n")
+
+
+def _formed(text: str, form: Form, stream: TextIO) -> str:
+    """Return `text` as a terminal shows it best, and unchanged where `stream` is none."""
+    if form == "verbatim" or not stream.isatty():
+        return text
+    from mai.commands.options import is_turned_off
+    from mai.commands.terminal.paint import paint_diff_line, paint_line, wants_colour
+    from mai.commands.terminal.wrap import size_of, wrap_line
+
+    lines = text.split("\n")
+    if wants_colour(stream) and not is_turned_off("colour"):
+        lines = [paint_diff_line(each) if form == "diff" else paint_line(each) for each in lines]
+    width, _ = size_of(stream)
+    if form == "prose" and width:
+        lines = [wrap_line(each, width) for each in lines]
+    return "\n".join(lines)
 
 
 @contextlib.contextmanager

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from mai.cli.planning import ask_plan
 from mai.commands.approval import confirm, who
+from mai.commands.options import turn_off
 from mai.commands.output import is_terminal, line
 from mai.commands.session import cancellable, say_which_repo
-from mai.commands.show import card
+from mai.commands.show import card, print_card
 from mai.console import answers
 from mai.console.commands import Call, read_answer, read_line, read_rounds
 from mai.errors import MaiError, NoModel, UsageError
@@ -40,6 +41,7 @@ def converse(repo: Path | None) -> None:
     """
     from mai.core import Core
 
+    turn_off("colour")
     with Core.open(repo, tells_stderr=False) as core:
         core.events.subscribe(_tell)
         say_which_repo(core, repo)
@@ -133,7 +135,7 @@ class _Plain:
         proposal = answers.the_one(self._core, call.rest)
         is_outdated = proposal.id in self._core.outdated([proposal])
         diff = self._core.diff(proposal)
-        line(card(proposal, diff, is_outdated=is_outdated, most=None))
+        print_card(proposal, diff, is_outdated=is_outdated, most=None)
 
     def do_approve(self, call: Call) -> None:
         prefix, digest = read_answer(call.rest)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from mai.commands.options import JsonOption, RepoOption
+from mai.commands.options import JsonOption, NoPagerOption, RepoOption
 
 if TYPE_CHECKING:
     from mai.commands.risk_files import Passed
@@ -43,9 +43,11 @@ def risk(
     ] = False,
     repo: RepoOption = None,
     as_json: JsonOption = False,
+    _no_pager: NoPagerOption = False,
 ) -> None:
     """Score what code could do: LOW, MEDIUM, HIGH or BLOCKED."""
     from mai.commands.output import Exit, answering, print_json
+    from mai.commands.terminal.pager import paged
     from mai.errors import UsageError
 
     empty: dict[str, Any] = {"level": None, "score": 0, "files": []}
@@ -59,7 +61,8 @@ def risk(
         elif as_sarif:
             print_json(_sarif(judged))
         else:
-            _print(judged)
+            with paged():
+                _print(judged)
         if limit is not None and limit <= judged["level"]:
             raise Exit(3)
 
@@ -200,10 +203,11 @@ def _print(judged: dict[str, Any]) -> None:
     from mai.commands.output import line
     from mai.commands.show import MARKS
     from mai.text import one_line, path_line
+    from mai.words import label
 
     for file in judged["files"]:
         for found in file["findings"]:
-            where = f"{path_line(found['path'])}:{found['line']}:{found['column']}"
+            where = f"{label(found['path'])}:{found['line']}:{found['column']}"
             line(f"{where}: {MARKS[found['level']]} {one_line(found['message'])} [{found['rule']}]")
     if "context" in judged:
         commit = f" {judged['commit'][:12]}" if judged["commit"] else ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from mai.commands.output import Form, line
 from mai.pipeline.message import author_writes, review_line, reviewer_writes, trial_line
 from mai.proposal import Landing, Level, Proposal, State
 from mai.visible import visible_diff
@@ -56,6 +57,26 @@ def card(
     Mai's facts come first. The words of its author and its reviewer come last and quoted, up to
     `most` lines of each, None for all.
     """
+    parts = _card(proposal, diff, is_outdated=is_outdated, most=most)
+    return "\n".join(text for text, _ in parts)
+
+
+def print_card(
+    proposal: Proposal,
+    diff: str | None = None,
+    *,
+    is_outdated: bool = False,
+    most: int | None = MOST_LINES,
+    to: Callable[[str, Form], None] = line,
+) -> None:
+    """Print `card(…)` with `to`: `line` for an answer, `note` for what comes before a question."""
+    for text, form in _card(proposal, diff, is_outdated=is_outdated, most=most):
+        to(text, form)
+
+
+def _card(
+    proposal: Proposal, diff: str | None, *, is_outdated: bool, most: int | None
+) -> list[tuple[str, Form]]:
     lines = [f"{mark_of(proposal)} {proposal.id} · {_head(proposal)}", quoted_title(proposal.title)]
     lines += [_outdated(proposal)] * is_outdated
     lines += ["", *(f"  {_file(change)}" for change in proposal.files)]
@@ -82,11 +103,12 @@ def card(
     if proposal.digest:
         digest = _bare(proposal.digest)[:12]
         lines += [f"digest {digest} · base {proposal.tip[:7]} · by {label(proposal.author)}"]
+    parts: list[tuple[str, Form]] = [("\n".join(lines), "prose")]
     if diff is not None:
-        lines += ["", visible_diff(diff).rstrip()]
+        parts += [("", "prose"), (visible_diff(diff).rstrip(), "diff")]
     for words in (author_writes(proposal, most=most), reviewer_writes(proposal, most=most)):
-        lines += ["", *words] if words else []
-    return "\n".join(lines)
+        parts += [("\n".join(["", *words]), "prose")] if words else []
+    return parts
 
 
 def _signature(proposal: Proposal) -> list[str]:

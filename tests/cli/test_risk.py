@@ -110,7 +110,7 @@ def test_what_hides_in_a_path_is_shown(workspace: Workspace) -> None:
     patch = new.format(".git\u200b/hooks/x") + "@@ -0,0 +1 @@\n+x\n"
     ran = workspace.mai("risk", "--diff", "-", data=patch)
     assert "BLOCKED" in ran.out
-    assert ".git\\u200b/hooks/x" in ran.out
+    assert ".git‹U+200B›/hooks/x" in ran.out
 
 
 def test_a_diff_is_not_taken_for_a_program(workspace: Workspace) -> None:
