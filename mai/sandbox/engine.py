@@ -49,6 +49,10 @@ class Engine:
         self.client.close()
 
 
+#: How the SDK names an engine behind a Unix socket.
+_SOCKET_URL = "http+docker://"
+
+
 def connect(settings: Settings) -> Engine:
     """Return the engine that `DOCKER_HOST`, or else the default socket, leads to.
 
@@ -61,6 +65,10 @@ def connect(settings: Settings) -> Engine:
     try:
         _knock()
         client = docker.from_env(timeout=_PING_TIMEOUT_S, version=_api_version())
+        if client.api.base_url.startswith(_SOCKET_URL):
+            # No proxy is between Mai and a socket. Looking for one reads the environment for each
+            # request, which fails where another thread changes it at that moment.
+            client.api.trust_env = False
         info: dict[str, Any] = client.info()
     except (DockerException, requests.RequestException, OSError, ValueError, KeyError) as error:
         if client is not None:

@@ -31,6 +31,8 @@ TIMEOUT_S = 300
 class PipError(SandboxError):
     """pip ended with `complaints`: what it was asked for cannot be had."""
 
+    code = "pip"
+
     def __init__(self, complaints: str) -> None:
         super().__init__(f"pip says: {_reason(complaints)}")
         self.complaints = complaints
