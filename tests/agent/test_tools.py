@@ -358,4 +358,4 @@ async def test_a_call_written_as_text_is_carried_out(can: tuple[str, ...]) -> No
     asked, found = provider.requests[1].messages[-2:]
     assert (asked.role, asked.tool_calls) == ("assistant", ())
     assert found.role == "user"
-    assert "sum(xs)" in found.content
+    assert "sum(values)" in found.content
