@@ -13,7 +13,10 @@ from tests.budget import IN_SANDBOX
 from tests.workspace import Workspace
 
 # A busy machine fails nobody: no example is wrong for being slow.
-hypothesis.settings.register_profile("mai", deadline=None)
+# A busy machine makes slow examples; that is no fault of what is tested.
+hypothesis.settings.register_profile(
+    "mai", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("mai")
 
 
