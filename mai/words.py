@@ -77,13 +77,14 @@ def quoted(
     text: str, *, width: int = _WIDTH, most: int | None = MOST_LINES, rest: str = ""
 ) -> list[str]:
     """Return the lines of `text` behind `> `, tamed and wrapped; see `writes`."""
-    lines = [
-        _balanced(piece)
+    pieces = (
+        tame(piece)  # a break can lay a mark or a level bare
         for line in plain(text).split("\n")
         for piece in textwrap.wrap(
             tame(line), width - 2, break_on_hyphens=False, drop_whitespace=True
         )
-    ]
+    )
+    lines = [piece for piece in pieces if piece]
     shown = lines if most is None or len(lines) <= most else lines[:most]
     left = len(lines) - len(shown)
     more = [f"… {left} more line{'' if left == 1 else 's'}{f': `{rest}`' if rest else ''}"]
@@ -114,13 +115,16 @@ def title_line(text: str, limit: int = 72) -> str:
 
     For a place of its own; within a sentence or a list use `quoted_title`.
     """
-    line = _folded(one_line(text.replace("`" * 3, "'"), max(limit * 4, limit)))
-    line = _FORGED_END.sub("", _without_signs(line, kept=_DOT))
-    line = tame(line)
-    room = limit - _ROOM_FOR_BREAKS
-    if len(line) > room:
-        line = _balanced(line[: room - 1].rstrip() + "…")
+    line = one_line(text.replace("`" * 3, "'"), limit * 4)
+    while (shorter := _titled(line, limit)) != line:  # a cut can lay a mark or a level bare
+        line = shorter
     return line
+
+
+def _titled(line: str, limit: int) -> str:
+    line = tame(_FORGED_END.sub("", _without_signs(_folded(line), kept=_DOT)))
+    room = limit - _ROOM_FOR_BREAKS
+    return line if len(line) <= room else _balanced(line[: room - 1].rstrip() + "…")
 
 
 def quoted_title(text: str, limit: int = 72) -> str:

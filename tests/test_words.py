@@ -47,7 +47,7 @@ def test_quoted_words_are_behind_their_sign_few_and_tame(text: str) -> None:
         assert not set(line) & set(MARKS)
         assert line.splitlines() == [line]
         assert line.count("`") % 2 == 0
-        assert "](" not in re.sub("`[^`]*`", "", line)
+        assert not re.search(r"\[[^\]]*\]\([^)]*\)", re.sub("`[^`]*`", "", line))
         assert not LEVEL.search(line)
 
 
@@ -93,6 +93,17 @@ def test_a_title_is_one_line_that_says_no_fact(text: str) -> None:
 )
 def test_titles(text: str, shown: str) -> None:
     assert title_line(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("0" * 34 + ":LOW0", ["> " + "0" * 34 + ":low", "> 0"]),
+        ("word " * 7 + "abc # heading", ["> " + "word " * 7 + "abc", "> heading"]),
+    ],
+)
+def test_a_break_lays_nothing_bare(text: str, shown: list[str]) -> None:
+    assert quoted(text, width=40) == shown
 
 
 def test_words_say_whose_they_are_and_how_many_are_left() -> None:
