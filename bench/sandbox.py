@@ -24,8 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from mai.core import Core
 from mai.events import Event, StageFinished
 from mai.jobs import Job, TestOutcome, TreeFile
-from mai.pipeline.propose import Submission
-from mai.proposal import Level, Verdict
+from mai.proposal import Level, Submission, Verdict
 from mai.sandbox.container import _host_options
 from mai.sandbox.packing import pack
 from mai.sandbox.pool import Shape

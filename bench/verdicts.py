@@ -29,8 +29,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mai.core import Core
-from mai.pipeline.propose import Submission
-from mai.proposal import TrialReport
+from mai.proposal import Submission, TrialReport
 
 PACKAGE = "algorithms==1.0.1"
 LOOP_S = 25

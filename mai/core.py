@@ -1,13 +1,15 @@
 """Wires the rooms once. Every front end gets one `Core` and nothing else.
 
 The methods block; a front end with an event loop calls them in a thread. Progress arrives on
-`events`, in the thread that does the work.
+`events`, in the thread that does the work. What judges a change is imported by the methods that
+need it: it takes longer to load than a list takes to print.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -15,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Self
 from mai import scratch
 from mai.errors import LedgerLost, StoreError, UnsuitableRepo
 from mai.events import Cancel, EventBus, ProposalChanged, Said
-from mai.mind import Mind
 from mai.pipeline.approve import ask_again
 from mai.pipeline.keeping_up import (
     claimed,
@@ -26,13 +27,9 @@ from mai.pipeline.keeping_up import (
     resume,
     settle_clock,
 )
-from mai.pipeline.propose import Submission, new_id, propose
 from mai.pipeline.recover import recover, require_landed
-from mai.pipeline.rest import finish_ahead
-from mai.pipeline.rollback import take_back
-from mai.pipeline.run import follow, run
 from mai.pipeline.services import Services
-from mai.proposal import Json, Proposal, State
+from mai.proposal import Json, Proposal, State, Submission
 from mai.protocols import Clock, Provider, Sandbox, SystemClock
 from mai.repo.repository import Repo
 from mai.settings import Settings, load
@@ -49,6 +46,7 @@ from mai.workshop import Workshop
 
 if TYPE_CHECKING:
     from mai.agent.task import ApprovePlan, Steering
+    from mai.mind import Mind
 
 _POLL_S = 0.2
 _REASON_CHARACTERS = 1000
@@ -83,7 +81,6 @@ class Core:
             cache_dir=folder / "cache" / "trials",
         )
         self._looked_ahead: set[tuple[str, str]] = set()
-        self.mind = Mind(self._services, database, self._workshop, self.submit)
 
     @classmethod
     def open(
@@ -146,6 +143,9 @@ class Core:
             EditError: it does not apply; there is no proposal then.
             NoEngine: it was assessed but cannot be tried; it stays and is resumed later.
         """
+        from mai.pipeline.propose import new_id, propose
+        from mai.pipeline.run import run
+
         self.require_ledger()
         proposal_id = new_id()
         self._workshop.expect_trial()
@@ -181,6 +181,10 @@ class Core:
 
     def rollback(self, prefix: str, cancel: Cancel | None = None) -> Proposal:
         """Propose to take a landed proposal back; the person then answers as to any other."""
+        from mai.pipeline.propose import new_id
+        from mai.pipeline.rollback import take_back
+        from mai.pipeline.run import run
+
         self.require_ledger()
         require_landed(self._services)
         landed = self.inbox.get(prefix)
@@ -198,6 +202,8 @@ class Core:
             StaleDigest: the branch moved and what would land is not what was shown.
             WrongDigest, Declined, Blocked, Conflict: as the inbox says.
         """
+        from mai.pipeline.run import follow, run
+
         self.require_ledger()
         require_landed(self._services)
         with self._services.answering, claimed(self.inbox.get(prefix).id, self._services) as held:
@@ -353,6 +359,8 @@ class Core:
 
         Returns it as it is then, None where none has any left that nobody runs already.
         """
+        from mai.pipeline.rest import finish_ahead
+
         if self.ledger_fault() is not None:
             return None
         for proposal in reversed(self.inbox.pending()):
@@ -371,6 +379,13 @@ class Core:
                 return proposal
 
     # --- what it works with ----------------------------------------------------------------------
+
+    @cached_property
+    def mind(self) -> Mind:
+        """What thinks about this repo: tasks, improvements, conversations, memory."""
+        from mai.mind import Mind
+
+        return Mind(self._services, self._database, self._workshop, self.submit)
 
     def sandbox(self) -> Sandbox:
         """Connect to the engine, once. Raises NoEngine; there is no other place to run."""

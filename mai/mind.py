@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 from mai.errors import MaiError, ProviderError
 from mai.events import Cancel, EventBus, Said
 from mai.jobs import Job
-from mai.pipeline.propose import Submission
 from mai.pipeline.services import Services
-from mai.proposal import Json, Level, Proposal, State
+from mai.proposal import Json, Level, Proposal, State, Submission
 from mai.protocols import CanImprove, Draft, Provider
 from mai.sandbox.limits import tightened
 from mai.store.db import Database

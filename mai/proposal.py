@@ -250,6 +250,22 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Submission:
+    """A change as it was handed in. `text` is a diff or edit blocks; empty title: one is made.
+
+    A change that was asked for in some files alone may touch no other: `paths` are these files, and
+    `pattern` is the glob that the person gave. Empty: any.
+    """
+
+    text: str | bytes
+    title: str = ""
+    why: str = ""
+    author: str = "patch (submit)"
+    paths: tuple[str, ...] = ()
+    pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """A titled change to a base commit, with everything known about it so far.
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.gitrepo import make_repo
+
 HEAVY = {"textual", "discord", "aiohttp", "ollama", "lmstudio", "docker", "git", "libcst"}
 FOR_HELP = HEAVY | {
     "pydantic",
@@ -88,6 +90,15 @@ def test_submitting_imports_no_screen_and_no_model(tmp_path: Path) -> None:
     code, loaded = loaded_by(tmp_path, "submit", "x.patch", "--json")
     assert code == 2  # a repository without commits
     assert loaded & {"textual", "discord", "ollama", "lmstudio", "aiohttp"} == set()
+
+
+@pytest.mark.parametrize("command", ["pending", "history"])
+def test_a_list_loads_neither_what_judges_nor_what_logs(tmp_path: Path, command: str) -> None:
+    make_repo(tmp_path / "repo", {"a.py": "x = 1\n"})
+    code, loaded = loaded_by(tmp_path, command, "--repo", str(tmp_path / "repo"), "--json")
+    assert code == 0
+    unneeded = (HEAVY - {"git"}) | {"structlog", "rich", "jinja2"}
+    assert loaded & unneeded == set()
 
 
 def test_importing_writes_nothing_and_says_nothing(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def submit(
     from mai.commands.output import answering
     from mai.commands.proposal_json import Seen
     from mai.commands.session import cancellable, opened
-    from mai.pipeline.propose import Submission
+    from mai.proposal import Submission
 
     seen = Seen()
     with answering(as_json, seen.as_json):

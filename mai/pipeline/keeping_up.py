@@ -19,7 +19,6 @@ from datetime import timedelta
 from mai.errors import Conflict, MaiError, NoEngine, RepoBusy
 from mai.events import Cancel, ProposalChanged, Said
 from mai.pipeline.approve import ask_again, is_current
-from mai.pipeline.run import follow, run
 from mai.pipeline.services import Services
 from mai.proposal import Opinion, Proposal, State, Verdict
 from mai.system.logs import record_fault
@@ -202,6 +201,8 @@ def claimed(proposal_id: str, services: Services) -> Iterator[Proposal]:
 
 
 def _brought_on(proposal: Proposal, services: Services, cancel: Cancel) -> Proposal:
+    from mai.pipeline.run import follow, run
+
     if proposal.state.is_working:
         return run(proposal, services, cancel)
     if proposal.state is State.PENDING:

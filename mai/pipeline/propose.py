@@ -6,7 +6,7 @@ import itertools
 import re
 import secrets
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from mai import crash
@@ -17,7 +17,7 @@ from mai.edits.parse import parse
 from mai.errors import EditError, UsageError
 from mai.events import ProposalChanged
 from mai.globs import matches
-from mai.proposal import FileChange, Proposal
+from mai.proposal import FileChange, Proposal, Submission
 from mai.repo.objects import Snapshot
 from mai.text import one_line, path_line, prose
 from mai.words import title_line
@@ -29,31 +29,16 @@ _HEAD_CHARACTERS = 4000
 _SUBJECT = re.compile(r"Subject: (?:\[PATCH[^\]]*\] *)?(.+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """A change as it was handed in. `text` is a diff or edit blocks; empty title: one is made.
-
-    A change that was asked for in some files alone may touch no other: `paths` are these files, and
-    `pattern` is the glob that the person gave. Empty: any.
-    """
-
-    text: str | bytes
-    title: str = ""
-    why: str = ""
-    author: str = "patch (submit)"
-    paths: tuple[str, ...] = ()
-    pattern: str = ""
-
-    def check_scope(self, files: Iterable[FileChange]) -> None:
-        """Raise EditError where a file is changed that was not to be."""
-        for path in (path for file in files for path in (file.path, file.old_path or file.path)):
-            if (self.paths and path not in self.paths) or (
-                self.pattern and not matches(path, self.pattern)
-            ):
-                asked = self.pattern or ", ".join(self.paths[:3])
-                raise EditError(
-                    f"It changes {path_line(path)}, and was to change {one_line(asked, 120)} only."
-                )
+def check_scope(submission: Submission, files: Iterable[FileChange]) -> None:
+    """Raise EditError where a file is changed that was not to be."""
+    for path in (path for file in files for path in (file.path, file.old_path or file.path)):
+        if (submission.paths and path not in submission.paths) or (
+            submission.pattern and not matches(path, submission.pattern)
+        ):
+            asked = submission.pattern or ", ".join(submission.paths[:3])
+            raise EditError(
+                f"It changes {path_line(path)}, and was to change {one_line(asked, 120)} only."
+            )
 
 
 def new_id() -> str:
@@ -85,7 +70,7 @@ def propose(submission: Submission, services: Services, proposal_id: str) -> Pro
     files = repo.changes(base, tree)
     if not files:
         raise EditError("The change leaves every file as it was.")
-    submission.check_scope(files)
+    check_scope(submission, files)
     return record(
         services,
         proposal_id,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mai.errors import EditError
-from mai.pipeline.propose import Submission
-from mai.proposal import FileChange
+from mai.pipeline.propose import check_scope
+from mai.proposal import FileChange, Submission
 
 OTHER = FileChange("other.py", "modified")
 
@@ -30,7 +30,7 @@ OTHER = FileChange("other.py", "modified")
 )
 def test_another_file_is_refused(submission: Submission, change: FileChange) -> None:
     with pytest.raises(EditError, match=r"It changes other\.py, and was to change m"):
-        submission.check_scope([FileChange("m.py", "modified"), change])
+        check_scope(submission, [FileChange("m.py", "modified"), change])
 
 
 @pytest.mark.parametrize(
@@ -38,4 +38,4 @@ def test_another_file_is_refused(submission: Submission, change: FileChange) -> 
     [Submission(""), Submission("", paths=("other.py",)), Submission("", pattern="o*.py")],
 )
 def test_what_was_asked_for_is_taken(submission: Submission) -> None:
-    submission.check_scope([OTHER])
+    check_scope(submission, [OTHER])

@@ -16,7 +16,7 @@ from mai.core import Core
 from mai.events import Cancel
 from mai.pipeline.approve import ask
 from mai.pipeline.assess import assess
-from mai.pipeline.propose import Submission, new_id, propose
+from mai.pipeline.propose import new_id, propose
 from mai.proposal import (
     Finding,
     Level,
@@ -25,6 +25,7 @@ from mai.proposal import (
     ReviewReport,
     RiskReport,
     State,
+    Submission,
     TestCounts,
     TrialReport,
     Verdict,
