@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -15,6 +16,8 @@ from mai.commands.output import note
 if TYPE_CHECKING:
     from mai.core import Core
     from mai.events import Cancel, Event
+
+_SAME_WISH_S = 0.5
 
 
 @contextlib.contextmanager
@@ -58,16 +61,23 @@ def fault_of(core: Core) -> dict[str, str] | None:
 
 @contextlib.contextmanager
 def cancellable() -> Iterator[Cancel]:
-    """Yield a Cancel that the first Ctrl-C or SIGTERM sets; a second one interrupts at once."""
+    """Yield a Cancel that the first Ctrl-C or SIGTERM sets; a second one interrupts at once.
+
+    A second signal right after the first is the same wish: `timeout` sends one to the process and
+    one to its group.
+    """
     from mai.events import Cancel
 
     cancel = Cancel()
+    first: list[float] = []
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        if cancel.is_set:
+        if not first:
+            first.append(time.monotonic())
+            note("I stop at the next safe point. Once more to stop at once.")
+            cancel.set()
+        elif time.monotonic() - first[0] > _SAME_WISH_S:
             raise KeyboardInterrupt
-        note("I stop at the next safe point. Once more to stop at once.")
-        cancel.set()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
