@@ -117,10 +117,11 @@ class RunResult:
     `limit` is PASS where the run came to its end, else the limit (or ERROR) that stopped it;
     `outcomes` holds what is known even then. `has_tests` is false where nothing was collected.
     `hits` names the limits that a test or process ran into although the run went on: TIMEOUT,
-    OOM, PIDS, DISK. `doubt` says in a sentence why one such run is not enough to believe it, such
-    as an exit code that its outcomes contradict; "" where it is. `left_out` names the links of
-    the tree that lead out of it and were not there. `spent` is what the tests of each file took,
-    in CPU seconds.
+    OOM, PIDS, DISK. `limited` are the tests that ended by what the container lacks, each with the
+    limit, ERROR where no setting raises it. `doubt` says in a sentence why one such run is not
+    enough to believe it, "" where it is; where it `is_contradictory`, such as an exit code that its
+    outcomes deny, two are not enough either. `left_out` names the links of the tree that lead out
+    of it and were not there. `spent` is what the tests of each file took, in CPU seconds.
     """
 
     limit: Verdict = Verdict.PASS
@@ -134,7 +135,9 @@ class RunResult:
     message: str = ""
     has_tests: bool = True
     hits: frozenset[Verdict] = frozenset()
+    limited: Mapping[str, Verdict] = field(default_factory=dict)
     doubt: str = ""
+    is_contradictory: bool = False
     left_out: tuple[str, ...] = ()
     spent: Mapping[str, float] = field(default_factory=dict)
 

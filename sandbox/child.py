@@ -12,10 +12,16 @@ import resource
 import signal
 import site
 import sys
+import tempfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from sandbox.own import imported_elsewhere, prefer
+
+_OVER = "over"
+if sys.argv[3] == _OVER:
+    prefer(*json.loads(sys.argv[4]))
 for _place in filter(None, [os.environ.get("PYTHONPATH")]):
     site.addsitedir(_place)  # the packages that the repo needs may start something with Python
 
@@ -24,6 +30,7 @@ import pytest  # noqa: E402 - the repo's own pytest, where it has one
 from sandbox.reporter import Reporter  # noqa: E402 - it imports pytest
 from sandbox.warming import warm_up  # noqa: E402 - likewise
 
+_HOME = str(Path(__file__).parent.parent)
 _QUIETED = ("PytestConfigWarning", "PytestUnknownMarkWarning", "PytestAssertRewriteWarning")
 
 
@@ -44,7 +51,7 @@ def run_pytest(job: dict[str, Any], report_fd: int, control_fd: int) -> None:
     quiet = [f"-Wignore::pytest.{name}" for name in _QUIETED]
     plugins = [reporter, reporter.canaries]
     exit_code = pytest.main([*job["arguments"], *quiet, *job["paths"]], plugins=plugins)
-    reporter.send("exit", int(exit_code))
+    reporter.send("exit", int(exit_code), reporter.counted)
 
 
 def _become_nobody() -> None:
@@ -55,25 +62,41 @@ def _become_nobody() -> None:
     sys.modules["__main__"] = ModuleType("__main__")
 
 
+def _start_over(job: bytes, descriptors: list[str], preferred: list[list[str]]) -> None:
+    """Become a fresh process that has the job already and imports some modules from the tree."""
+    with tempfile.TemporaryFile() as waiting:
+        waiting.write(job)
+        waiting.seek(0)
+        os.dup2(waiting.fileno(), 0)
+    os.chdir(_HOME)
+    words = ["-s", "-m", "sandbox.child", *descriptors, _OVER, json.dumps(preferred)]
+    os.execv(sys.executable, [sys.executable, *words])  # noqa: S606 - itself
+
+
 def main() -> None:
     """Get ready, wait for the job, carry it out."""
-    report_fd, control_fd, is_first = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "first"
+    descriptors, state = sys.argv[1:3], sys.argv[3]
+    report_fd, control_fd = map(int, descriptors)
     _become_nobody()
-    if is_first:  # later ones start with a job waiting, and where code under test has been
+    if state == "first":  # later ones start with a job waiting, and where code under test has been
         warm_up()
-    os.write(report_fd, b"ready\n")
+    if state != _OVER:
+        os.write(report_fd, b"ready\n")
     line = sys.stdin.buffer.readline()
     if not line:
         os._exit(0)
     job = json.loads(line)
+    places = job["import_paths"]
+    if state != _OVER and not job["argv"] and (own := imported_elsewhere(job["root"], places)):
+        _start_over(line, descriptors, [own, places])
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.chdir(job["root"])
     confine(job)
     os.set_inheritable(report_fd, False)  # noqa: FBT003 - the standard library's signature
     os.set_inheritable(control_fd, False)  # noqa: FBT003 - likewise
     # Not before: a `sitecustomize` of the tree's must not be there when this process starts.
-    places = (*job["import_paths"], os.environ.get("PYTHONPATH"))
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, places))
+    given = (*places, os.environ.get("PYTHONPATH"))
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, given))
     if job["argv"]:
         try:
             os.execvp(job["argv"][0], job["argv"])  # noqa: S606 - the command is the job

@@ -6,6 +6,7 @@ import os
 import secrets
 import signal
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ _WORDS = (
     *("remove", "repeat", "retry", "returns", "round", "small", "split", "stale", "sum", "text"),
     *("twice", "unicode", "update", "value", "values", "zero"),
 )
-_SOUND_EXITS = (0, 1, 5)  # pytest: all passed, some failed, nothing collected
+_NOTHING = 5
+_SOUND_EXITS = (0, 1, _NOTHING)  # pytest: all passed, some failed, nothing collected
 
 # The repo's own options may name plugins that are not here; what they would have to say about
 # strictness must not fail a run for what the image lacks.
@@ -56,6 +58,14 @@ _PYTEST_ARGUMENTS = (
     "-pno:random_order",
     "-pno:xdist",
 )
+
+
+#: What pytest calls the kinds of its last line. Where a plugin has added others, it also decides
+#: what counts as which, so that nothing follows from their numbers.
+_GOOD, _BAD = ("passed", "xpassed"), ("failed", "error", "subtests failed")
+_NEITHER = ("skipped", "xfailed")
+_NO_TESTS = ("deselected", "warnings", "", "rerun")
+_SUBTESTS = "subtests "
 
 
 _VOID = (
@@ -90,10 +100,13 @@ class TestRun(Run):
         self._collected: list[str] | None = None
         self._current: tuple[str, int, str] | None = None  # kind, sequence, name
         self._cpu_s = self._idle_s = 0.0
+        self._is_new = False
         self._asked_at: float | None = None
         self._killed_for_time = False
         self._timeouts = 0
         self._exit: int | None = None
+        self._round: Counter[str] = Counter()  # outcomes of this process
+        self._counted: dict[str, int] = {}  # what pytest says of them
         self._canaries: list[str] = []  # the names of those of this round
         self._planted: dict[str, str] = {}  # their ids, and how each ended
 
@@ -103,6 +116,7 @@ class TestRun(Run):
         while True:
             done_before = len(self.outcomes)
             self._collected, self._current, self._exit = None, None, None
+            self._round, self._counted = Counter(), {}
             oom_before = self.meter.oom_kills()
             try:
                 self.pump(self._arguments())
@@ -156,7 +170,35 @@ class TestRun(Run):
         if telling & set(self._planted.values()):
             self.outcomes.clear()
             raise Stop("error", _VOID)
+        if is_complete and (found := self._contradiction()):
+            self.doubt, self.is_contradictory = found, True
         return is_complete
+
+    def _contradiction(self) -> str:
+        """Return in a sentence how pytest's exit code and last line deny the outcomes, or ""."""
+        found = self._round
+        if found["crash"]:
+            return ""  # such a test has ended pytest as it wished, and counts as failed
+        good, neither = found["passed"], found["skipped"]
+        bad = found.total() - good - neither
+        if (self._exit == 1) is not bool(bad) or (self._exit == _NOTHING and good):
+            return f"pytest ended with exit code {self._exit}, but {bad} tests are known to fail."
+        counted = self._counted
+        told = {*_GOOD, *_BAD, *_NEITHER, *_NO_TESTS}
+        if not counted or not all(kind in told or kind.startswith(_SUBTESTS) for kind in counted):
+            return ""
+        sums = [sum(counted.get(kind, 0) for kind in kinds) for kinds in (_GOOD, _BAD, _NEITHER)]
+        is_other = (
+            good > sums[0]
+            or bool(bad) is not bool(sums[1])
+            or not sums[0] + sums[2] <= found.total() <= sum(sums)
+        )
+        if not is_other:
+            return ""
+        return (
+            f"pytest's last line counts {sums[0]} tests that passed and {sums[1]} that failed, but "
+            f"{good} and {bad} were reported."
+        )
 
     def _blame(self, *, was_oom: bool) -> None:
         """Find what ended the process early.
@@ -177,6 +219,7 @@ class TestRun(Run):
             self._note_timeout(name)
             return
         if was_oom:
+            self.limited[name] = "oom"
             self.hits.add("oom")
         self.outcomes[name] = "crash"
 
@@ -189,7 +232,8 @@ class TestRun(Run):
             self._note_timeout(name)
         self.outcomes[name] = outcome
         if cause:
-            self.hits.add(cause)
+            self.limited[name] = cause
+            self.hits.update({cause} - {"error"})
 
     def _note_timeout(self, name: str) -> None:
         self.outcomes[name] = "timeout"
@@ -202,6 +246,7 @@ class TestRun(Run):
         if kind in {"collecting", "test"}:
             self._current = (kind, rest[0], rest[1])
             self._cpu_s = self._idle_s = 0.0
+            self._is_new = True
             self._asked_at, self._killed_for_time = None, False
         elif kind == "collected-file":
             self._current = None
@@ -213,12 +258,19 @@ class TestRun(Run):
                 raise Stop("error", f"There are more than {_MOST_TESTS} tests.")
             self.has_tests, self._current = total > 0 or bool(self.outcomes), None
         elif kind == "exit":
-            self._exit = rest[0]
+            self._exit, self._counted = rest[0], {str(kind): int(n) for kind, n in rest[1]}
+        elif kind == "elsewhere":
+            raise Stop(
+                "error",
+                f"The repo's own {rest[0]} was not tested: the test runner has imported an "
+                "installed copy of it.",
+            )
         elif kind == "outcome":
             name, outcome, cause = rest
             if name in self._planted:
                 self._planted[name] = outcome
             else:
+                self._round[outcome] += 1
                 self._note(name, outcome, cause)
             if self._current and self._current[2] == name:
                 self._current = None
@@ -227,9 +279,14 @@ class TestRun(Run):
         """Stop a test that has used its time: from within first, then with its process."""
         if self._current is None:
             return
-        self._cpu_s += cpu_s
         file = self._current[2].partition("::")[0]
         self.spent[file] = self.spent.get(file, 0.0) + cpu_s
+        if self._is_new:
+            # What passed since the last look belongs to others too, and on a busy machine it may
+            # be much: no test runs out of time by what ran before it.
+            self._is_new = False
+            return
+        self._cpu_s += cpu_s
         self._idle_s += idle_s
         if self._asked_at is not None:
             if time.monotonic() - self._asked_at > _GRACE_S and not self._killed_for_time:

@@ -19,10 +19,13 @@ from typing import Any
 import pytest
 
 from sandbox.canaries import Canaries
+from sandbox.own import imported_elsewhere
 
 _LONGEST_ID = 1000
 # Not EAGAIN: sockets say it too. Processes that were refused are counted by the container itself.
-_CAUSES = {errno.ENOMEM: "oom", errno.ENOSPC: "disk", errno.EFBIG: "disk"}
+_CAUSES = {errno.ENOMEM: "oom", errno.ENOSPC: "disk", errno.EDQUOT: "disk", errno.EFBIG: "disk"}
+#: No limit that could be raised, and yet not what a test is about.
+_CAUSES |= {errno.EMFILE: "error", errno.ENFILE: "error", errno.EIO: "error"}
 
 
 class TimeUp(BaseException):
@@ -47,6 +50,8 @@ class Reporter:
         self._phases: dict[str, str] = {}
         self._has_failed_report = False
         self._cause = ""
+        #: What pytest itself counted, by what it calls each kind, in pairs.
+        self.counted: list[list[str | int]] = []
 
     # --- talking to the supervisor
 
@@ -83,6 +88,21 @@ class Reporter:
         sys.path[:0] = self._import_paths
         for name in self._plugins:  # those that the repo's own options name
             early_config.pluginmanager.import_plugin(name)
+        self._check_origins()
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, Any, None]:
+        """Take pytest's own counts, those of its last line."""
+        yield
+        terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+        kinds = getattr(terminal, "stats", {})
+        self.counted = [[str(kind), len(reports)] for kind, reports in kinds.items()]
+        self._check_origins()
+
+    def _check_origins(self) -> None:
+        """Say which of the tree's own modules were not imported from the tree."""
+        if found := imported_elsewhere(self._root, self._import_paths):
+            self.send("elsewhere", found[0])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
@@ -99,11 +119,20 @@ class Reporter:
         if isinstance(collector, (pytest.File, pytest.Class)):
             self._start("collecting", identify(collector.nodeid.split("::")[0]))
 
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_make_collect_report(self) -> Generator[None, Any, None]:
+        """Note which limit an import ran into."""
+        result = yield
+        call = None if result.excinfo else getattr(result.get_result(), "call", None)
+        raised = call.excinfo.value if call is not None and call.excinfo else None
+        self._cause = cause_of(raised)
+
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Say how the import went."""
         name = identify(report.nodeid.split("::")[0] or ".")
         if report.failed:
-            self.send("outcome", name, "timeout" if self._was_interrupted else "error", "")
+            outcome = "timeout" if self._was_interrupted else "error"
+            self.send("outcome", name, outcome, self._cause)
         elif report.skipped:
             self.send("outcome", name, "skipped", "")
         if self._running:
@@ -197,7 +226,10 @@ def identify(node_id: str) -> str:
 
 
 def cause_of(raised: BaseException | None) -> str:
-    """Return which limit of the container an error speaks of: oom, disk, pids, or nothing."""
+    """Return which limit of the container an error speaks of: oom, disk, pids, error or nothing.
+
+    `error` stands for what no setting raises, such as too many open files.
+    """
     for _ in range(10):
         if isinstance(raised, MemoryError):
             return "oom"

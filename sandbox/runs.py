@@ -77,8 +77,11 @@ class Run:
         self._told_at = self._last
         #: Why one run like this is not enough to believe it, "" where it is.
         self.doubt = ""
+        #: Whether that is a contradiction, so that no number of runs proves anything.
+        self.is_contradictory = False
         self.hits: set[str] = set()
         self.outcomes: dict[str, str] = {}
+        self.limited: dict[str, str] = {}  # tests, and which limit of the container ended each
         self.spent: dict[str, float] = {}  # CPU seconds by test file
         self.has_tests = True
         self.wake, wake_end = os.pipe()
@@ -132,7 +135,9 @@ class Run:
             outcomes=self.outcomes,
             exit_code=self.exit_code(),
             hits=sorted(self.hits),
+            limited=self.limited,
             doubt=self.doubt,
+            is_contradictory=self.is_contradictory,
             has_tests=self.has_tests,
             spent={name: round(cpu_s, 3) for name, cpu_s in self.spent.items()},
             cpu_s=self.meter.cpu_s() - self._cpu_at_start,

@@ -164,9 +164,12 @@ class _Runs:
     cpu_s: float = 0.0
     peak_memory_bytes: int = 0
     left_out: set[str] = field(default_factory=set)
+    #: Every run that the judgement of this part rests on.
+    made: list[RunResult] = field(default_factory=list)
 
     def judge(self) -> TrialReport:
         """Run what must be run and compare."""
+        self.made = []
         base = self._base()
         if base.limit is not Verdict.PASS and not self.part.is_all:
             raise _NotInParts
@@ -193,6 +196,8 @@ class _Runs:
         flaky = self._flaky(compared, base, head)
         compared = compared.without(flaky)
         compared, changed, flaky = self._with_own(compared, base, own, flaky)
+        if doubt := verdict.why_undecided(flaky, (base, *self.made)):
+            raise Undecided(doubt)
         found, message = verdict.conclude(compared, base, (head, own), stop)
         if found is Verdict.PASS and not (verdict.passes(head) or verdict.passes(own)):
             found, message = (
@@ -365,9 +370,17 @@ class _Runs:
         only: tuple[str, ...] = (),
         part: Part | None = None,
     ) -> RunResult:
-        """Run the tests over `files`; what one run alone does not prove is run once more."""
+        """Run the tests over `files`; what one run alone does not prove is run once more.
+
+        Raises:
+            Undecided: the second contradicts itself as well.
+        """
         result = self._run_once(files, is_followed, image, only, part)
-        return self._run_once(files, is_followed, image, only, part) if result.doubt else result
+        if result.doubt:
+            result = self._run_once(files, is_followed, image, only, part)
+            if result.is_contradictory:
+                raise Undecided(f"Two runs contradict themselves. {result.doubt}")
+        return result
 
     def _run_once(
         self,
@@ -388,6 +401,7 @@ class _Runs:
             part=part or self.part,
         )
         result = self.sandbox.run(job, self.cancel)
+        self.made.append(result)
         self.left_out |= set(result.left_out)
         self.seconds += result.seconds
         self.cpu_s += result.cpu_s

@@ -75,7 +75,12 @@ class Known:
             {**self.files, **found},
             {**self.spent, **result.spent},
             self.is_whole or is_whole,
-            replace(result, hits=self.run.hits | result.hits, outcomes={}),
+            replace(
+                result,
+                hits=self.run.hits | result.hits,
+                limited={**self.run.limited, **result.limited},
+                outcomes={},
+            ),
         )
 
 
@@ -146,6 +151,7 @@ def _run_from(stored: Mapping[str, Any]) -> RunResult:
     read = {
         "limit": Verdict(stored["limit"]),
         "hits": frozenset(map(Verdict, stored["hits"])),
+        "limited": {name: Verdict(hit) for name, hit in stored["limited"].items()},
         "left_out": tuple(stored["left_out"]),
     }
     return RunResult(**{**stored, **read})

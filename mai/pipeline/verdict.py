@@ -9,6 +9,14 @@ from mai.jobs import RunResult, TestOutcome
 from mai.proposal import TestCounts, Verdict
 
 Outcomes = Mapping[str, TestOutcome]
+#: Flaky tests are set aside up to so many, or up to one in so many.
+_FEW, _SHARE = 3, 10
+_LIMIT_NAMES = {
+    Verdict.OOM: "memory",
+    Verdict.DISK: "disk space",
+    Verdict.PIDS: "processes",
+    Verdict.ERROR: "open files or another resource",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +143,33 @@ def disagreeing(first: RunResult, second: RunResult) -> frozenset[str]:
         for test_id in ids
         if _kind(first.outcomes.get(test_id)) != _kind(second.outcomes.get(test_id))
     )
+
+
+def why_undecided(flaky: frozenset[str], runs: Iterable[RunResult]) -> str:
+    """Return in a sentence why flaky tests leave a trial undecided, "" where they do not.
+
+    A few of them are set aside. Many, or one that a limit of the sandbox ended, are no property of
+    the tests: the machine or the sandbox did that, and may have done it to the other tests as well.
+
+    Args:
+        flaky: the tests that ended otherwise when they ran again.
+        runs: every run that was made.
+    """
+    if not flaky:
+        return ""
+    runs = tuple(runs)
+    limits = {run.limited[test_id] for run in runs for test_id in flaky & run.limited.keys()}
+    limits |= {Verdict.PIDS} & frozenset[Verdict]().union(*(run.hits for run in runs))
+    if limits:
+        names = ", ".join(_LIMIT_NAMES.get(limit, limit.value) for limit in sorted(limits))
+        return f"Tests end otherwise when they run again, and the sandbox ran short of {names}."
+    total = max(len(run.outcomes) for run in runs)
+    if len(flaky) > max(_FEW, total // _SHARE):
+        return (
+            f"{len(flaky)} of {total} tests end otherwise when they run again, such as "
+            f"{min(flaky)}: that is no change's doing."
+        )
+    return ""
 
 
 def is_settled(ids: Iterable[str], run: RunResult) -> bool:

@@ -31,6 +31,8 @@ _USER = 65534
 _HOSTNAME = "sandbox"
 _SHARED_MEMORY_BYTES = 16 << 20
 _SPARE_INODES = 16_384
+#: More than the usual 1,024, which large suites pass, and few enough to try all of them.
+_OPEN_FILES = 8192
 _READY_S = 60
 _END_S = 5
 _KILLED = 137
@@ -268,7 +270,7 @@ def _host_options(limits: Limits, tree_bytes: int, tree_inodes: int) -> dict[str
         },
         "ulimits": [
             Ulimit(name="core", soft=0, hard=0),
-            Ulimit(name="nofile", soft=1024, hard=1024),
+            Ulimit(name="nofile", soft=_OPEN_FILES, hard=_OPEN_FILES),
         ],
         "log_config": LogConfig(type="none"),
         "restart_policy": {"Name": "no"},

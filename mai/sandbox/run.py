@@ -200,8 +200,13 @@ def _read_result(received: Received, job: Job) -> dict[str, Any]:
         "outcomes": outcomes,
         "exit_code": None if exit_code is None else int(exit_code),
         "hits": frozenset(Verdict(hit) for hit in result.get("hits", ())),
+        "limited": {
+            str(name)[:_MOST_ID_CHARACTERS]: Verdict(hit)
+            for name, hit in result.get("limited", {}).items()
+        },
         "has_tests": bool(result.get("has_tests", True)),
         "doubt": plain(one_line(str(result.get("doubt", "")), 500)),
+        "is_contradictory": bool(result.get("is_contradictory")),
         "cpu_s": float(result.get("cpu_s", 0.0)),
         "spent": {str(name): float(cpu_s) for name, cpu_s in result.get("spent", {}).items()},
         "peak_memory_bytes": int(result.get("peak_memory_bytes", 0)),

@@ -13,6 +13,7 @@ from mai.pipeline.verdict import (
     counts,
     disagreeing,
     is_settled,
+    why_undecided,
 )
 from mai.proposal import Verdict
 
@@ -155,3 +156,50 @@ def test_loops_are_told_beside_the_failure() -> None:
         Verdict.FAIL,
         "2 tests ran out of time (timeout).",
     )
+
+
+def _many(errors: int, total: int = 2500) -> RunResult:
+    ids = [f"tests/test_{n:04}.py::test_x" for n in range(total)]
+    return RunResult(outcomes={one: ERROR if n < errors else PASSED for n, one in enumerate(ids)})
+
+
+def _limited(hit: Verdict) -> RunResult:
+    return RunResult(outcomes={"t.py::a": ERROR}, limited={"t.py::a": hit})
+
+
+@pytest.mark.parametrize(
+    ("flaky", "runs", "words"),
+    [
+        (567, (_many(1175), _many(608)), "567 of 2500 tests end otherwise"),
+        (251, (_many(251), _many(0)), "251 of 2500"),
+        (250, (_many(250), _many(0)), ""),
+        (3, (_many(3, 8), _many(0, 8)), ""),
+        (4, (_many(4, 8), _many(0, 8)), "4 of 8"),
+        (0, (_many(9), _many(9)), ""),
+    ],
+)
+def test_many_tests_that_change_their_mind_decide_nothing(
+    flaky: int, runs: tuple[RunResult, ...], words: str
+) -> None:
+    ids = frozenset(list(runs[0].outcomes)[:flaky])
+    found = why_undecided(ids, runs)
+    assert found.startswith(words)
+    assert bool(found) is bool(words)
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (_limited(Verdict.OOM), "ran short of memory."),
+        (_limited(Verdict.DISK), "ran short of disk space."),
+        (_limited(Verdict.ERROR), "ran short of open files or another resource."),
+        (RunResult(hits=frozenset({Verdict.PIDS})), "ran short of processes."),
+        (RunResult(hits=frozenset({Verdict.OOM}), limited={"t.py::z": Verdict.OOM}), ""),
+    ],
+)
+def test_one_test_that_a_limit_ended_only_once_decides_nothing(run: RunResult, words: str) -> None:
+    good = RunResult(outcomes={"t.py::a": PASSED, "t.py::b": PASSED})
+    found = why_undecided(frozenset({"t.py::a"}), (good, run))
+    assert found.endswith(words)
+    assert bool(found) is bool(words)
+    assert why_undecided(frozenset(), (good, run)) == ""
