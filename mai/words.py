@@ -13,7 +13,7 @@ import re
 import textwrap
 import unicodedata
 
-from mai.text import one_line, plain, without_mentions
+from mai.text import chat_line, one_line, plain, without_mentions
 from mai.visible import is_visible, visible
 
 #: As many lines as fit below the facts on a phone.
@@ -71,6 +71,12 @@ def writes(
     """
     lines = quoted(text, width=width, most=most, rest=rest)
     return [f"{name_of(author)} writes:", *lines] if lines else []
+
+
+def by(author: str) -> str:
+    """Return `by NAME`, as it stands within a line of Mai's."""
+    name = name_of(author)
+    return f"by {name[0].lower()}{name[1:]}" if name.startswith(("The ", "A ")) else f"by {name}"
 
 
 def quoted(
@@ -168,6 +174,21 @@ def unformatted(line: str) -> str:
     return "".join(
         part if at % 2 else _EMPHASIS.sub(r"\\\g<0>", part) for at, part in enumerate(parts)
     )
+
+
+def chat_title(text: str, limit: int = 72) -> str:
+    """Return `quoted_title(text)` as Discord shows it."""
+    return unformatted(chat_line(quoted_title(text, limit), limit * 2))
+
+
+def chat_label(text: str, limit: int = 200) -> str:
+    """Return `label(text)` as Discord shows it."""
+    return unformatted(chat_line(label(text, limit), limit))
+
+
+def chat_said(text: str, limit: int = 200) -> str:
+    """Return `said(text)` as Discord shows it."""
+    return unformatted(chat_line(said(text, limit), limit))
 
 
 def mailed(line: str) -> str:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from mai.commands.output import print_json
 from mai.commands.show import card
 from mai.console.proposal_rows import parse_diff, unified_rows
+from mai.surfaces.discord.attachment import whole
 from mai.surfaces.discord.diffs import short_diff
-from mai.surfaces.discord.wording import whole
 from mai.visible import is_visible, visible, visible_diff
 from tests.test_digest import PROPOSAL
 

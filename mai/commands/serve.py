@@ -140,6 +140,7 @@ def _line(event: Event) -> str | None:
     from mai.events import ProposalChanged, Said, SurfaceChanged
     from mai.proposal import State
     from mai.text import one_line
+    from mai.words import quoted_title, said
 
     match event:
         case Said(text):
@@ -150,11 +151,11 @@ def _line(event: Event) -> str | None:
             return f"{name}: {state}{' ' + detail if detail else ''}"
         case ProposalChanged(proposal) if proposal.state is State.PENDING:
             level = MARKS[proposal.level]
-            return f"{proposal.short_id} {one_line(proposal.title, 72)}: waits for you, {level}"
+            return f"{proposal.short_id} {quoted_title(proposal.title)}: waits for you, {level}"
         case ProposalChanged(proposal) if proposal.state.is_end or proposal.approval:
-            why = f": {one_line(proposal.error.message)}" if proposal.error else ""
+            why = f": {said(proposal.error.message)}" if proposal.error else ""
             where = f" as {proposal.landed.commit[:10]}" if proposal.landed else ""
             return (
-                f"{proposal.short_id} {one_line(proposal.title, 72)}: {proposal.state}{where}{why}"
+                f"{proposal.short_id} {quoted_title(proposal.title)}: {proposal.state}{where}{why}"
             )
     return None

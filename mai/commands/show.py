@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mai.commands.output import Form, line
-from mai.pipeline.message import author_writes, review_line, reviewer_writes, trial_line
+from mai.pipeline.message import author_writes, review_line, reviewer_writes, trial_line, unproven
 from mai.proposal import Landing, Level, Proposal, State
 from mai.visible import visible_diff
 from mai.words import MOST_LINES, label, quoted_title, said
@@ -32,7 +32,9 @@ def row(proposal: Proposal, *, is_outdated: bool = False) -> str:
     """Return a proposal as one line of a list. `is_outdated`: its branch moved since."""
     level = MARKS[proposal.level] if proposal.risk else ""
     mark, state = (OUTDATED, "outdated") if is_outdated else (mark_of(proposal), proposal.state)
-    return f"{mark} {proposal.id}  {state:<11} {level:<9} {quoted_title(proposal.title)}"
+    line = f"{mark} {proposal.id}  {state:<11} {level:<9} {quoted_title(proposal.title)}"
+    missing = unproven(proposal) if proposal.state is State.PENDING else ""
+    return f"{line}  {missing}" if missing else line
 
 
 def unfinished(working: Sequence[Proposal]) -> str:

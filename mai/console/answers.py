@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from mai.console.commands import COMMANDS
 from mai.errors import ProviderError, UsageError
+from mai.pipeline.message import unproven
 from mai.proposal import Proposal, State
 from mai.protocols import ModelInfo, Provider
-from mai.text import one_line
+from mai.words import label, quoted_title, said
 
 if TYPE_CHECKING:
     from mai.core import Core
@@ -59,7 +60,7 @@ def history_text(core: Core) -> str:
     """Return what landed, newest first, a line each."""
     lines = [
         f"{_mark(one)} {one.short_id}  {one.landed.commit[:7]}  "
-        f"{one.landed.at[:16].replace('T', ' ')}  {one_line(one.title, 72)}"
+        f"{one.landed.at[:16].replace('T', ' ')}  {quoted_title(one.title)}"
         for one in core.history()
         if one.landed
     ]
@@ -92,7 +93,7 @@ def model_text(core: Core) -> str:
     except ProviderError as error:
         return "\n".join([*lines, str(error)])
     lines += [
-        f"  {one_line(one.name, 60)}  {one.size_bytes / 1e9:.1f} GB"
+        f"  {label(one.name, 60)}  {one.size_bytes / 1e9:.1f} GB"
         for one in models
         if one.name != provider.model and one.size_bytes
     ]
@@ -101,7 +102,7 @@ def model_text(core: Core) -> str:
 
 def model_name(provider: str, model: str) -> str:
     """Return what thinks, as a person would say it."""
-    return "reflexes" if provider == "reflex" else f"{one_line(model, 40)}"
+    return "reflexes" if provider == "reflex" else label(model, 40)
 
 
 def the_one(core: Core, prefix: str, *, landed: bool = False) -> Proposal:
@@ -123,16 +124,16 @@ def the_one(core: Core, prefix: str, *, landed: bool = False) -> Proposal:
 
 def outcome(proposal: Proposal) -> str:
     """Return, as one sentence, how a proposal stands after the work on it."""
-    name = f"{proposal.short_id}, {one_line(proposal.title, 72)},"
+    name = f"{proposal.short_id}, {quoted_title(proposal.title)},"
     match proposal.state:
         case State.PENDING:
             return f"{name} waits for you."
         case State.LANDED if proposal.landed:
-            where = f"{one_line(proposal.landed.branch, 60)} as {proposal.landed.commit[:7]}"
-            note = f" {one_line(proposal.landed.note)}" if proposal.landed.note else ""
+            where = f"{label(proposal.landed.branch, 60)} as {proposal.landed.commit[:7]}"
+            note = f" {said(proposal.landed.note)}" if proposal.landed.note else ""
             return f"{name} landed on {where}.{note}"
         case _ if proposal.error:
-            return f"{name} {ended(proposal)}. {one_line(proposal.error.message, 400)}"
+            return f"{name} {ended(proposal)}. {said(proposal.error.message, 400)}"
         case _:
             return f"{name} {ended(proposal)}."
 
@@ -144,8 +145,9 @@ def ended(proposal: Proposal) -> str:
 
 def _row(proposal: Proposal, *, is_outdated: bool) -> str:
     level = str(proposal.level) if proposal.risk else ""
-    mark, note = ("◌", "  outdated") if is_outdated else (_mark(proposal), "")
-    return f"{mark} {proposal.short_id}  {level:<7} {one_line(proposal.title, 72)}{note}"
+    mark, late = ("◌", "outdated") if is_outdated else (_mark(proposal), "")
+    head = f"{mark} {proposal.short_id}  {level:<7} {quoted_title(proposal.title)}"
+    return "  ".join([head, *filter(None, (late, unproven(proposal)))])
 
 
 def _mark(proposal: Proposal) -> str:

@@ -17,7 +17,7 @@ from mai.console.work import Job
 from mai.errors import StaleDigest
 from mai.events import Cancel
 from mai.proposal import Proposal
-from mai.text import one_line
+from mai.words import quoted_title
 
 if TYPE_CHECKING:
     from mai.console.app import MaiApp
@@ -74,7 +74,7 @@ class ProposalAnswers:
             raise
 
     def _ask_reason(self, proposal: Proposal) -> None:
-        question = Content.assemble("Why not ", (one_line(proposal.title), "bold"), "?\n")
+        question = Content.assemble("Why not ", (quoted_title(proposal.title), "bold"), "?\n")
         hint = "a reason, kept and learnt from; Enter refuses, Esc leaves"
         screen = LineScreen(question, hint)
         self._app.push_screen(screen, partial(self._refused, proposal.id))

@@ -12,6 +12,7 @@ from mai.events import Event, ProposalChanged, Said, StageFinished, StageStarted
 from mai.proposal import Proposal, State
 from mai.tui.completion import Known
 from mai.tui.widgets.prompt import Prompt
+from mai.words import title_line
 
 if TYPE_CHECKING:
     from mai.console.inbox_app import InboxApp
@@ -119,9 +120,13 @@ class ProposalBoard:
         proposals = self.proposals.values()
         self._app.console_screen.query_one(Prompt).known = Known(
             self._paths,
-            tuple((one.id, one.title) for one in proposals if one.state is State.PENDING),
-            tuple((one.id, one.title) for one in proposals if one.state is State.LANDED),
-            tuple((one.id, one.title) for one in proposals),
+            tuple(
+                (one.id, title_line(one.title)) for one in proposals if one.state is State.PENDING
+            ),
+            tuple(
+                (one.id, title_line(one.title)) for one in proposals if one.state is State.LANDED
+            ),
+            tuple((one.id, title_line(one.title)) for one in proposals),
         )
 
 

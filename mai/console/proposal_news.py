@@ -7,7 +7,7 @@ from textual.content import Content
 from mai.console.answers import ended
 from mai.console.proposal_words import Progress, counts, mark, review_line, risk_line, trial_line
 from mai.proposal import Proposal, State
-from mai.text import one_line
+from mai.words import label, quoted_title, said
 
 
 def step_line(proposal: Proposal, progress: Progress | None) -> Content | None:
@@ -15,10 +15,10 @@ def step_line(proposal: Proposal, progress: Progress | None) -> Content | None:
     line: Content | None = None
     match proposal.state:
         case State.PROPOSED if proposal.tip != proposal.base:
-            moved = f"{one_line(proposal.branch, 40)} moved; I judge it again on {proposal.tip[:7]}"
+            moved = f"{label(proposal.branch, 40)} moved; I judge it again on {proposal.tip[:7]}"
             line = Content(f"{proposal.short_id} · {moved}")
         case State.PROPOSED:
-            title = one_line(proposal.title, 72)
+            title = quoted_title(proposal.title)
             line = Content(f"{proposal.short_id} · {title} · {counts(proposal)}")
         case State.CHECKED:
             line = Content.assemble("check · it parses", _took(progress, "check"))
@@ -29,7 +29,7 @@ def step_line(proposal: Proposal, progress: Progress | None) -> Content | None:
         case State.REVIEWED:
             line = Content.assemble("review · ", review_line(proposal))
         case State.APPROVED if proposal.approval:
-            line = Content(f"{proposal.short_id} · yes by {one_line(proposal.approval.by, 60)}")
+            line = Content(f"{proposal.short_id} · yes by {label(proposal.approval.by, 60)}")
     return line
 
 
@@ -37,16 +37,16 @@ def end_line(proposal: Proposal) -> Content | None:
     """Return the sentence for a proposal that waits for a person or has come to an end."""
     if proposal.state is not State.PENDING and not proposal.state.is_end:
         return None
-    who = f" {proposal.short_id} {one_line(proposal.title, 72)}"
+    who = f" {proposal.short_id} {quoted_title(proposal.title)}"
     match proposal.state:
         case State.PENDING:
             told = Content.assemble((" waits for you", "$accent"))
         case State.LANDED if proposal.landed:
-            where = f"{one_line(proposal.landed.branch, 60)} as {proposal.landed.commit[:7]}"
-            note = f". {one_line(proposal.landed.note)}" if proposal.landed.note else ""
+            where = f"{label(proposal.landed.branch, 60)} as {proposal.landed.commit[:7]}"
+            note = f". {said(proposal.landed.note)}" if proposal.landed.note else ""
             told = Content(f" landed on {where}{note}")
         case _ if proposal.error:
-            told = Content(f" {ended(proposal)}. {one_line(proposal.error.message, 400)}")
+            told = Content(f" {ended(proposal)}. {said(proposal.error.message, 400)}")
         case _:
             told = Content(f" {ended(proposal)}")
     return Content.assemble(

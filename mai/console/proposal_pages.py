@@ -8,9 +8,11 @@ from typing import Any
 from textual.content import Content
 
 from mai.console.proposal_words import trial_line
+from mai.pipeline.message import author_writes, reviewer_writes
 from mai.proposal import Finding, Level, Opinion, Proposal, TestCounts
 from mai.text import one_line, plain
 from mai.visible import visible
+from mai.words import label, quoted_title, said
 
 _SIGNS = {
     Level.LOW: ("  LOW     ", ""),
@@ -26,6 +28,8 @@ _LISTS = (
     ("flaky", "▲", "$warning", "change their mind on the same code; they decide nothing"),
 )
 _MOST_TESTS = 200
+_LONGEST = 2_000
+_OUTPUT = ("  The tried code wrote it: it is no part of what a yes is bound to.", "$muted")
 #: What to tell of an entry beside its kind; of the others, its message.
 _TELLING = {
     "proposed": "title",
@@ -54,26 +58,27 @@ def trial_page(proposal: Proposal) -> Content:
         return Content.styled("It was not tried yet.", "$muted")
     lines = [trial_line(proposal)]
     if trial.message:
-        lines.append(Content(one_line(trial.message, 400)))
+        lines.append(Content(said(trial.message, 400)))
     lines += [
         Content(""),
         Content.assemble(("before ", "$muted"), _counts(trial.base)),
         Content.assemble(("after  ", "$muted"), _counts(trial.head)),
-        Content.assemble(("image  ", "$muted"), one_line(trial.image, 80)),
-        Content.assemble(("limits ", "$muted"), one_line(trial.profile, 40)),
+        Content.assemble(("image  ", "$muted"), label(trial.image, 80)),
+        Content.assemble(("limits ", "$muted"), label(trial.profile, 40)),
     ]
     for name, sign, style, meaning in _LISTS:
         ids: Sequence[str] = getattr(trial, name)
         if ids:
             lines += [Content(""), Content.assemble((name, "bold"), (f"  {meaning}", "$muted"))]
             lines += [
-                Content.assemble((f"  {sign} ", style), visible(one)) for one in ids[:_MOST_TESTS]
+                Content.assemble((f"  {sign} ", style), label(one, _LONGEST))
+                for one in ids[:_MOST_TESTS]
             ]
             if len(ids) > _MOST_TESTS:
                 lines.append(Content.styled(f"  … and {len(ids) - _MOST_TESTS} more", "$muted"))
     if trial.output.strip():
-        lines += [Content(""), Content.styled("The end of its output", "bold")]
-        lines += [Content(f"  {visible(line)}") for line in plain(trial.output).splitlines()]
+        lines += [Content(""), Content.assemble(("The end of its output", "bold"), _OUTPUT)]
+        lines += [Content(f"> {visible(line)}") for line in plain(trial.output).split("\n")]
     return Content("\n").join(lines)
 
 
@@ -85,14 +90,16 @@ def review_page(proposal: Proposal) -> Content:
     if review.verdict is Opinion.NONE and not review.concerns:
         return Content.styled("Nobody reviewed it: there was no second model to ask.", "$muted")
     word = {Opinion.APPROVE: "agrees", Opinion.OBJECT: "objects", Opinion.NONE: "did not answer"}
-    lines = [Content(f"{one_line(review.reviewer, 80)} {word[review.verdict]}.".strip())]
-    lines += [Content(f"  · {plain(concern)}") for concern in review.concerns]
-    return Content("\n\n").join(lines)
+    lines = [f"{label(review.reviewer, 80)} {word[review.verdict]}.".strip(), ""]
+    if review.verdict is Opinion.NONE:
+        lines += [said(concern, 400) for concern in review.concerns]
+    lines += reviewer_writes(proposal, most=None)
+    return Content("\n".join(lines))
 
 
 def story_page(proposal: Proposal, story: Sequence[Mapping[str, Any]]) -> Content:
-    """Return the whole reason and every entry of the ledger, oldest first."""
-    lines = [Content(plain(proposal.why).strip() or "No reason was given."), Content("")]
+    """Return every entry of the ledger, oldest first, and then the author's whole reason."""
+    lines = []
     for entry in story:
         at = one_line(str(entry["at"]), 40).replace("T", " ")[:19]
         kind = one_line(str(entry["kind"]), 20)
@@ -106,17 +113,19 @@ def story_page(proposal: Proposal, story: Sequence[Mapping[str, Any]]) -> Conten
     lines += [Content(""), Content.assemble(("id     ", "$muted"), proposal.id)]
     lines.append(Content.assemble(("digest ", "$muted"), one_line(proposal.digest, 80) or "–"))
     if proposal.approval:
-        lines.append(Content.assemble(("yes by ", "$muted"), one_line(proposal.approval.by, 80)))
+        lines.append(Content.assemble(("yes by ", "$muted"), label(proposal.approval.by, 80)))
+    words = author_writes(proposal, most=None) or ["No reason was given."]
+    lines += [Content(""), *map(Content, words)]
     return Content("\n").join(lines)
 
 
 def _finding(found: Finding) -> Content:
-    where = visible(found.path) + (f":{found.line}:{found.column}" if found.line else "")
+    where = label(found.path, _LONGEST) + (f":{found.line}:{found.column}" if found.line else "")
     return Content.assemble(
         _SIGNS[found.level],
         (where, "bold"),
         (f"  {one_line(found.capability, 40)} · {one_line(found.rule, 60)}\n", "$muted"),
-        f"          {visible(one_line(found.message, 400))}",
+        f"          {said(found.message, 400)}",
     )
 
 
@@ -131,5 +140,6 @@ def _detail(kind: str, data: object) -> str:
     value = data.get(name) if isinstance(data, Mapping) else None
     if not isinstance(value, str):
         return ""
-    is_hash = name in {"commit", "digest", "tip"}
-    return value.removeprefix("sha256:")[:12] if is_hash else one_line(value, 90)
+    if name in {"commit", "digest", "tip"}:
+        return label(value.removeprefix("sha256:")[:12])
+    return quoted_title(value) if name == "title" else said(value, 90)

@@ -14,10 +14,10 @@ from types import MappingProxyType
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
-from mai.pipeline.message import author_writes, why_skipped
+from mai.pipeline.message import author_writes, no_review_line, why_skipped
 from mai.proposal import Level, Opinion, Proposal, State, Verdict
 from mai.text import one_line
-from mai.words import said, title_line
+from mai.words import label, said, title_line
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 STAGES = ("check", "assess", "trial", "review")
@@ -212,12 +212,12 @@ def review_line(proposal: Proposal) -> Content:
     if review is None:
         return Content.styled("not reviewed yet", "$muted")
     if review.verdict is Opinion.NONE:
-        return Content.styled("none, there is no second model", "$muted")
+        return Content.styled(f"– {no_review_line(review)}", "$muted")
     agrees = review.verdict is Opinion.APPROVE
     sign = ("✓ ", "$success") if agrees else ("▲ ", "$warning")
     count = len(review.concerns)
     concerns = "no concerns" if not count else f"{count} concern{'' if count == 1 else 's'}"
-    who = one_line(review.reviewer, 60)
+    who = label(review.reviewer, 60)
     return Content.assemble(sign, f"{who} {'agrees' if agrees else 'objects'}, {concerns}")
 
 
@@ -234,15 +234,15 @@ def head_lines(proposal: Proposal, width: int) -> Content:
         Content.assemble(("Review ", "$muted"), review_line(proposal)),
     ]
     if proposal.landed:
-        where = f"{proposal.landed.commit[:7]} on {one_line(proposal.landed.branch, 60)}"
-        note = f" · {one_line(proposal.landed.note)}" if proposal.landed.note else ""
+        where = f"{proposal.landed.commit[:7]} on {label(proposal.landed.branch, 60)}"
+        note = f" · {said(proposal.landed.note)}" if proposal.landed.note else ""
         lines.append(Content.assemble(("Landed ", "$muted"), where, note))
     elif proposal.error:
         lines.append(
             Content.assemble(("Ended  ", "$muted"), (said(proposal.error.message, 400), "$error"))
         )
     if proposal.signing and proposal.state is State.PENDING:
-        lines.append(Content.assemble(("Sign   ", "$muted"), one_line(proposal.signing)))
+        lines.append(Content.assemble(("Sign   ", "$muted"), said(proposal.signing)))
     words = author_writes(proposal, width=max(20, width)) or ["No reason was given."]
     lines += [Content.styled(line, "$muted") for line in words]
     return Content("\n").join(lines)

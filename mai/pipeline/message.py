@@ -18,6 +18,10 @@ from mai.text import one_line
 from mai.words import label, mailed, said, title_line, writes
 
 _WIDTH = 72
+# What the trial says of a run that shows nothing; what follows it is why.
+_SKIPPED = re.compile(
+    r"There are no tests to run\.\s*|No test passes: they show nothing\.\s*(?:The first error: )?"
+)
 _BEFORE_SUBJECT = re.compile(r"\A(?:[-#;:\s]|re:)+", re.IGNORECASE)
 
 
@@ -86,16 +90,32 @@ def why_skipped(trial: TrialReport) -> str:
     return "there are no tests" if trial.head == TestCounts() else "no test passes"
 
 
+def unproven(proposal: Proposal, limit: int = 70) -> str:
+    """Return, for a row of a list, what was not shown: no tests and why, no review."""
+    parts = []
+    if proposal.trial and proposal.trial.verdict is Verdict.SKIPPED:
+        why = said(_SKIPPED.sub("", proposal.trial.message), limit).rstrip(".")
+        parts.append(f"▲ no tests{': ' if why else ''}{why}")
+    if proposal.trial and (not proposal.review or proposal.review.verdict is Opinion.NONE):
+        parts.append("– no review")
+    return "  ".join(parts)
+
+
 def review_line(review: ReviewReport | None) -> str:
     """Return who reviewed and to what verdict in one short line, for commits and screens."""
-    if review is None or (review.verdict is Opinion.NONE and not review.concerns):
-        return "none, there is no second model to ask"
-    if review.verdict is Opinion.NONE:  # why there is none, in Mai's words
-        return f"none: {said(' '.join(review.concerns), 300).rstrip('.')}"
+    if review is None or review.verdict is Opinion.NONE:
+        return no_review_line(review)
     verdict = "agrees" if review.verdict is Opinion.APPROVE else "objects"
     count = len(review.concerns)
     concerns = f"{count or 'no'} concern{'' if count == 1 else 's'}"
     return f"{label(review.reviewer, 60)} {verdict}, {concerns}".strip()
+
+
+def no_review_line(review: ReviewReport | None) -> str:
+    """Return why there is no verdict, in Mai's words."""
+    if review is None or not review.concerns:
+        return "none, there is no second model to ask"
+    return f"none: {said(' '.join(review.concerns), 300).rstrip('.')}"
 
 
 def author_writes(proposal: Proposal, **shape: Any) -> list[str]:

@@ -11,7 +11,7 @@ from mai.errors import MaiError
 from mai.events import Cancel
 from mai.proposal import Proposal, State
 from mai.system.logs import fault, get
-from mai.text import one_line
+from mai.words import quoted_title
 
 _EVERY_S = 2.0
 _QUIET_S = 3.0
@@ -130,5 +130,5 @@ class Caretaker:
 
 def _question(proposal: Proposal) -> str:
     assert proposal.state is State.PENDING  # noqa: S101 - the caller listed what waits
-    name, title = proposal.short_id, one_line(proposal.title, 60)
+    name, title = proposal.short_id, quoted_title(proposal.title)
     return f"{name}, {title}, still waits for you: `mai approve {name}` or `mai reject {name}`."

@@ -111,7 +111,7 @@ def test_the_terminal_is_asked_too_after_a_while(serving: Serving, core: Core) -
     assert host.stop(60)
     name = proposal.short_id
     asked = f"still waits for you: `mai approve {name}` or `mai reject {name}`."
-    assert said == [f"{name}, Divide by the count, {asked}"]
+    assert said == [f"{name}, “Divide by the count”, {asked}"]
 
 
 def test_stopped_as_soon_as_it_began_it_ends(serving: Serving) -> None:

@@ -23,7 +23,8 @@ from mai.proposal import (
     TrialReport,
     Verdict,
 )
-from mai.surfaces.discord.wording import outcome, question, superseded, whole
+from mai.surfaces.discord.attachment import whole
+from mai.surfaces.discord.wording import outcome, question, superseded
 
 DIGEST = "sha256:9c41e2" + "0" * 58
 DIFF = (
@@ -56,13 +57,13 @@ _TEXT = st.text(max_size=300) | st.sampled_from(
 
 
 def test_a_card_reads_as_it_was_drawn() -> None:
-    face = question(PROPOSAL, DIFF)
-    assert face.headline == "● **Divide by the count**   7f3a · LOW"
+    face = question(PROPOSAL, DIFF, "calc")
+    assert face.headline == "● calc@main · LOW · 7f3a · by qwen2.5-coder:7b\n“Divide by the count”"
     assert face.body == (
         "`calc/core.py`  +1 −1\n\n"
         "**Risk**  LOW, gains nothing\n"
-        "**Trial**  1 fixed, 0 broken, 41 passed, in 1.9 s without network\n"
-        "**Review**  llama3.1:8b agrees, no concerns\n\n"
+        "**Trial**  ✓ 1 fixed, 0 broken, 41 passed, in 1.9 s without network\n"
+        "**Review**  ✓ llama3.1:8b agrees, no concerns\n\n"
         "```diff\n@@ -1,2 +1,2 @@\n def mean(xs):\n-    return sum(xs) / (len(xs) - 1)\n"
         "+    return sum(xs) / len(xs)\n```\n\n"
         "qwen2.5-coder:7b writes:\n"
@@ -77,7 +78,7 @@ def test_findings_say_their_place_always_and_their_level_where_it_differs() -> N
     worst = Finding("a", "net", Level.HIGH, "calc/net.py", 7, 0, long)
     other = Finding("b", "env", Level.MEDIUM, "calc/env.py", 2, 0, "It reads settings.")
     proposal = replace(PROPOSAL, risk=RiskReport(Level.HIGH, 9, (other, worst)))
-    lines = question(proposal, DIFF).body.splitlines()
+    lines = question(proposal, DIFF, "calc").body.splitlines()
     place = lines.index("**Risk**  ◆ HIGH")
     assert lines[place + 1].startswith("- It can now do things.")
     assert lines[place + 1].endswith("… (calc/net.py:7)")
@@ -91,7 +92,7 @@ def test_no_line_of_the_file_is_left_out_of_the_diff() -> None:
         "diff --git a/a.sql b/a.sql\nindex 1..2 100644\n--- a/a.sql\n+++ b/a.sql\n@@ -1,2 +1,2 @@\n"
         "--- a comment that was removed\n+++ two signs and a plus\n index of\n"
     )
-    shown = question(PROPOSAL, sql).body
+    shown = question(PROPOSAL, sql, "calc").body
     assert "--- a comment that was removed\n+++ two signs and a plus\n index of" in shown
     assert "a/a.sql" not in shown
 
@@ -103,8 +104,8 @@ def test_the_outcomes_name_who_and_where() -> None:
         approval=Approval("terminal:ana", "2026-01-02T04:00:00+00:00", DIGEST),
         landed=Landing("8091c28afb" + "0" * 30, "main", "2026-01-02T04:00:00+00:00"),
     )
-    told = outcome(landed, DIGEST)
-    assert told.headline == "✓ **Divide by the count**   7f3a · landed"
+    told = outcome(landed, DIGEST, "calc")
+    assert told.headline.startswith("✓ calc@main · landed · 7f3a · by qwen2.5-coder:7b\n")
     assert "Landed on `main` as `8091c28afb`, in the terminal by ana." in told.body
     refused = replace(
         PROPOSAL,
@@ -112,11 +113,15 @@ def test_the_outcomes_name_who_and_where() -> None:
         error=Fault("rejected", "Rejected by discord:200: too clever"),
         reason="too clever",
     )
-    assert outcome(refused, DIGEST).body.partition("\n\nqwen")[0].endswith("\nWhy: too clever")
+    assert (
+        outcome(refused, DIGEST, "calc")
+        .body.partition("\n\nqwen")[0]
+        .endswith("\nWhy: “too clever”")
+    )
     expired = replace(PROPOSAL, state=State.EXPIRED, error=Fault("expired", "Nobody answered."))
-    assert "Nobody answered in time, which is a no." in outcome(expired, DIGEST).body
-    assert "There is a newer card" in superseded(PROPOSAL, DIGEST).body
-    assert not outcome(landed, DIGEST).answers
+    assert "Nobody answered in time, which is a no." in outcome(expired, DIGEST, "calc").body
+    assert "There is a newer card" in superseded(PROPOSAL, DIGEST, "calc").body
+    assert not outcome(landed, DIGEST, "calc").answers
 
 
 def test_a_blocked_one_says_that_nobody_can_land_it() -> None:
@@ -127,7 +132,7 @@ def test_a_blocked_one_says_that_nobody_can_land_it() -> None:
         risk=RiskReport(Level.BLOCKED),
         error=Fault("blocked", "It changes the gate."),
     )
-    face = question(blocked, DIFF)
+    face = question(blocked, DIFF, "calc")
     assert face.body.endswith(
         "It changes the gate. Nobody can land this from here, and no answer is asked for."
     )
@@ -162,14 +167,14 @@ def test_whatever_was_written_it_fits_and_stays_text(
         error=Fault("x", message),
     )
     for face in (
-        question(proposal, message),
-        outcome(proposal, DIGEST),
-        superseded(proposal, DIGEST),
+        question(proposal, message, path),
+        outcome(proposal, DIGEST, path),
+        superseded(proposal, DIGEST, path),
     ):
         assert len(face.headline) <= 300
-        assert len(face.body) <= 4096
+        assert len(face.body) <= 3900
         assert len(face.headline) + len(face.body) + len(face.footer) <= 6000
-        assert "\n" not in face.headline
+        assert face.headline.count("\n") == 1
         shown = face.headline + face.body.partition("```diff")[0]
         for forbidden in ("@everyone", "||", "](", "<@2", "\u202e", "\x1b"):
             assert forbidden not in shown

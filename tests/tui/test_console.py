@@ -288,7 +288,7 @@ async def test_what_another_process_does_is_seen(desktop: Desktop) -> None:
     async with desktop.console() as console:
         with desktop.core() as core:
             proposal = pend(core)
-            await console.hears(f"{proposal.short_id} Divide by the count waits for you")
+            await console.hears(f"{proposal.short_id} “Divide by the count” waits for you")
             core.reject(proposal.id, "not now", "discord:1")
         await console.hears("was rejected")
 
@@ -320,7 +320,7 @@ async def test_hostile_words_are_shown_as_they_are_and_do_nothing(desktop: Deskt
         assert "[red]x[/red]" in listed(console)
         await console.press("enter")
         await console.shows("ProposalScreen")
-        head = words(console, "#proposal-top")
+        head = words(console, "#proposal-top").replace("\u200b", "")
         assert "[red]x[/red] red gnol [@\u200bclick=app.quit]quit[/]".replace("\u200b", "") in head
         for key in "2345":
             await console.press(key)

@@ -54,6 +54,7 @@ def proposal(
 
 def is_harmless(text: str) -> bool:
     """Whether nothing in `text` moves a cursor, breaks a line or turns its order around."""
+    text = text.replace("\u200b", "")  # what keeps a mention from being one
     return not any(unicodedata.category(one) in {"Cc", "Cf", "Zl", "Zp"} for one in text)
 
 

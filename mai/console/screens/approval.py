@@ -27,8 +27,7 @@ from mai.console.proposal_words import (
 )
 from mai.console.screens.question import Question
 from mai.proposal import Level, Proposal, State
-from mai.text import one_line
-from mai.words import quoted_title
+from mai.words import by, label, quoted_title, said
 
 if TYPE_CHECKING:
     from mai.core import Core
@@ -70,6 +69,33 @@ def carry_out(core: Core, yes: Yes, cancel: Cancel) -> Proposal:
     return core.approve(yes.proposal_id, yes.digest, yes.by, cancel)
 
 
+def facts(proposal: Proposal) -> Content:
+    """Return what a yes would stand for: Mai's facts, and the title in quotation marks below them.
+
+    The words of others are on the proposal's page, behind the question.
+    """
+    signing = proposal.signing
+    lines = [
+        Content.assemble(
+            level(proposal),
+            f" · {proposal.short_id} · digest ",
+            (short_digest(proposal), "bold"),
+        ),
+        Content(""),
+        Content.assemble(
+            ("What   ", "$muted"),
+            f"{counts(proposal)}, on {label(proposal.branch, 40)}, {by(proposal.author)}",
+        ),
+        Content.assemble(("Risk   ", "$muted"), risk_line(proposal)),
+        Content.assemble(("Trial  ", "$muted"), trial_line(proposal)),
+        Content.assemble(("Review ", "$muted"), review_line(proposal)),
+        *([Content.assemble(("Sign   ", "$muted"), said(signing))] if signing else []),
+        Content.assemble(("Title  ", "$muted"), quoted_title(proposal.title)),
+        Content(""),
+    ]
+    return Content("\n").join(lines)
+
+
 class ApprovalScreen(Question[Yes | None]):
     """Asks for the yes. Ends with it, or with None where the person left it."""
 
@@ -88,7 +114,7 @@ class ApprovalScreen(Question[Yes | None]):
     def compose(self) -> ComposeResult:
         """Show what the yes would stand for, and the one thing to do."""
         with VerticalScroll(id="approval", classes="card"):
-            yield Static(self._card(), id="approval-card")
+            yield Static(facts(self.proposal), id="approval-card")
             if self._is_high:
                 yield Input(
                     id="digits", placeholder=f"the first {_DIGITS} digits", max_length=_DIGITS
@@ -149,31 +175,6 @@ class ApprovalScreen(Question[Yes | None]):
 
     def _problem(self, sentence: str) -> None:
         self.query_one("#approval-problem", Static).update(Content.styled(sentence, "$error"))
-
-    def _card(self) -> Content:
-        proposal = self.proposal
-        lines = [
-            Content.assemble(
-                level(proposal),
-                f" · {proposal.short_id} · digest ",
-                (short_digest(proposal), "bold"),
-            ),
-            Content(""),
-            Content.assemble(
-                ("What   ", "$muted"), f"{counts(proposal)}, on {one_line(proposal.branch, 40)}"
-            ),
-            Content.assemble(("Risk   ", "$muted"), risk_line(proposal)),
-            Content.assemble(("Trial  ", "$muted"), trial_line(proposal)),
-            Content.assemble(("Review ", "$muted"), review_line(proposal)),
-            *self._signature(),
-            Content.assemble(("Title  ", "$muted"), quoted_title(proposal.title)),
-            Content(""),
-        ]
-        return Content("\n").join(lines)
-
-    def _signature(self) -> list[Content]:
-        signing = self.proposal.signing
-        return [Content.assemble(("Sign   ", "$muted"), one_line(signing))] if signing else []
 
     def _what_to_do(self) -> Content:
         leave = ("   Esc", "bold"), " leaves it"

@@ -18,7 +18,7 @@ from mai.console.proposal_words import head_lines, short_digest, state_line
 from mai.console.widgets.frame import Edge, FrameLine, hints
 from mai.console.widgets.proposal_diff import ProposalDiff
 from mai.proposal import Json, Level, Proposal, State
-from mai.text import one_line
+from mai.words import by, quoted_title
 
 TABS = ("diff", "findings", "trial", "review", "story")
 _BASE_DIGITS = 7
@@ -125,12 +125,12 @@ class ProposalScreen(Screen[None]):
     def _draw_lines(self) -> None:
         proposal = self.proposal
         title = Content.assemble(
-            (f"{proposal.short_id}  ", "$muted"), (one_line(proposal.title), "bold")
+            (f"{proposal.short_id}  ", "$muted"), (quoted_title(proposal.title), "bold")
         )
         self.query_one("#proposal-top", FrameLine).show(title, state_line(proposal))
         self.query_one("#proposal-tabs", FrameLine).show(self._tab_words(), self._view_words())
         digest = f"digest {short_digest(proposal)} · " if proposal.digest else ""
-        base = f"{digest}base {proposal.tip[:_BASE_DIGITS]} · by {one_line(proposal.author, 60)}"
+        base = f"{digest}base {proposal.tip[:_BASE_DIGITS]} · {by(proposal.author)}"
         self.query_one("#proposal-base", FrameLine).show(Content.styled(base, "$muted"))
         keys = [
             ("r", "reject with a reason"),

@@ -14,6 +14,7 @@ import discord
 from mai import crash
 from mai.proposal import Level, Proposal, State
 from mai.store.cards import Card, CardState
+from mai.surfaces.discord.attachment import whole
 from mai.surfaces.discord.desk import Desk
 from mai.surfaces.discord.post import ATTACHMENT_BYTES
 from mai.surfaces.discord.reach import Kind, Trouble, done
@@ -26,7 +27,6 @@ from mai.surfaces.discord.wording import (
     over,
     question,
     superseded,
-    whole,
 )
 
 #: What a card's `outcome` says of one whose diff Discord cannot show whole.
@@ -132,11 +132,11 @@ class CardKeeper:
         if proposal.state.is_end:
             if card.state is CardState.CLOSED and card.outcome in {end, _SUPERSEDED, "gone"}:
                 return
-            face = outcome(proposal, card.digest)
+            face = outcome(proposal, card.digest, self._desk.repo_name)
             if card.digest != proposal.digest and card.digest:
-                end, face = _SUPERSEDED, superseded(proposal, card.digest)
+                end, face = _SUPERSEDED, superseded(proposal, card.digest, self._desk.repo_name)
         elif card.digest != proposal.digest and card.state is not CardState.CLOSED:
-            end, face = _SUPERSEDED, superseded(proposal, card.digest)
+            end, face = _SUPERSEDED, superseded(proposal, card.digest, self._desk.repo_name)
         else:
             return
         if card.state is CardState.WANTED:
@@ -162,7 +162,7 @@ class CardKeeper:
         """Post a card, or find the message that an earlier attempt left."""
         core, post = self._desk.core, self._desk.post
         diff = await self._desk.look(lambda: core.diff(proposal))
-        face, note = await asyncio.to_thread(_face, proposal, diff)
+        face, note = await asyncio.to_thread(_face, proposal, diff, self._desk.repo_name)
         message = await post.find(card, face.footer) if card.attempted_at else None
         if message is None:
             channel = await post.channel()
@@ -229,10 +229,10 @@ def _is_news(proposal: Proposal, now: datetime) -> bool:
     return is_told and now - datetime.fromisoformat(proposal.created_at) < _NEWS
 
 
-def _face(proposal: Proposal, diff: str) -> tuple[Face, str]:
+def _face(proposal: Proposal, diff: str, repo: str) -> tuple[Face, str]:
     if proposal.state is State.LANDED:
-        return outcome(proposal, proposal.digest), ""
-    face = question(proposal, diff)
+        return outcome(proposal, proposal.digest, repo), ""
+    face = question(proposal, diff, repo)
     if len(whole(proposal, diff).encode()) <= ATTACHMENT_BYTES:
         return face, ""
     told = f"This is too large to be shown here; look at it with `mai show {proposal.short_id}`."

@@ -13,12 +13,13 @@ from discord import app_commands
 
 from mai.errors import MaiError
 from mai.surfaces.discord import lists
+from mai.surfaces.discord.attachment import whole
 from mai.surfaces.discord.desk import PAUSED, Desk
 from mai.surfaces.discord.pieces import pieces
 from mai.surfaces.discord.reach import Trouble, reached
 from mai.surfaces.discord.status import Status
 from mai.surfaces.discord.strangers import Strangers
-from mai.surfaces.discord.wording import outcome, question, whole
+from mai.surfaces.discord.wording import outcome, question
 from mai.system.logs import get, record_fault
 from mai.text import chat, chat_line
 
@@ -120,7 +121,11 @@ class Commands:
         proposal = await self.desk.look(lambda: core.get(prefix))
         diff = await self.desk.look(lambda: core.diff(proposal))
         is_over = proposal.state.is_end
-        face = outcome(proposal, proposal.digest) if is_over else question(proposal, diff)
+        repo = self.desk.repo_name
+        if is_over:
+            face = outcome(proposal, proposal.digest, repo)
+        else:
+            face = question(proposal, diff, repo)
         embed = discord.Embed(description=face.body, colour=face.colour)
         data = whole(proposal, diff).encode()
         file = discord.File(io.BytesIO(data), filename=f"{proposal.short_id}.diff")

@@ -35,6 +35,11 @@ class Desk:
     post: Post
     say: Callable[[str], None]
 
+    @property
+    def repo_name(self) -> str:
+        """The name of the repo's folder, as cards show it."""
+        return self.core.repo.root.name
+
     async def look(self, action: Callable[[], Result]) -> Result:
         """Do something quick that reads or writes the database or git."""
         return await self.lanes.look.do(action)

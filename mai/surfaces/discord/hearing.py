@@ -12,13 +12,14 @@ import discord
 from mai.errors import MaiError, UsageError
 from mai.store.cards import Card, CardState
 from mai.surfaces.discord.answers import Answers
+from mai.surfaces.discord.attachment import whole
 from mai.surfaces.discord.cards import CardKeeper
 from mai.surfaces.discord.desk import Desk
 from mai.surfaces.discord.emoji import Meaning, meaning_of
 from mai.surfaces.discord.reach import done
 from mai.surfaces.discord.strangers import Strangers
 from mai.surfaces.discord.talk import Talks
-from mai.surfaces.discord.wording import digits_of, whole
+from mai.surfaces.discord.wording import digits_of
 from mai.templating.blocks import fenced
 
 #: A yes is read this long after it was given: what is pressed in one go is read in one go.

@@ -11,14 +11,16 @@ import discord
 
 from mai.proposal import Level, Proposal
 from mai.store.cards import Card
+from mai.surfaces.discord.attachment import whole
 from mai.surfaces.discord.reach import Kind, Trouble, box_for, done, reached
 from mai.surfaces.discord.settings import Account
-from mai.surfaces.discord.wording import Face, whole
+from mai.surfaces.discord.wording import Face
 from mai.system.logs import get
 
 #: Discord takes 10 MB a message; what does not fit cannot be seen, so it cannot be approved there.
 ATTACHMENT_BYTES = 8_000_000
 _TEXT_MOST = 2000  # characters; Discord's developer documentation, "Create Message"
+_CUT = f"…\n{'`' * 3}\n\n"
 _LOOK_BACK = timedelta(minutes=5)
 _LOOK_MOST, _PAGE = 5000, 100
 
@@ -235,9 +237,14 @@ def _attachment(proposal: Proposal, diff: str) -> discord.File:
 def _plain_text(face: Face, *, is_cut: bool) -> str:
     """Return a card as one text; empty where it does not fit and `is_cut` does not allow less."""
     room = _TEXT_MOST - len(face.headline) - len(face.footer) - 2
-    if len(face.body) > room and not is_cut:
+    body = face.body
+    if len(body) > room and not is_cut:
         return ""
-    body = face.body if len(face.body) <= room else face.body[: room - 1] + "…"
+    if len(body) > room:  # the words of others go first; how to answer stays
+        facts, _, how = body.rpartition("\n\n")
+        facts = facts[: max(0, room - len(how) - len(_CUT))]
+        end = _CUT if facts.count("`" * 3) % 2 else _CUT.partition("`")[0]
+        body = f"{facts}{end}\n\n{how}"[:room]
     return f"{face.headline}\n{body}\n{face.footer}"
 
 

@@ -15,7 +15,7 @@ from mai.proposal import Proposal, State
 from mai.surfaces.discord.desk import Desk
 from mai.surfaces.discord.reach import Kind, Trouble, done, reached
 from mai.system.resources import GIB, Meter
-from mai.text import chat_line
+from mai.words import chat_label, chat_title
 
 #: Discord takes five changes of presence in twenty seconds.
 _LOOK_EVERY_S = 5.0
@@ -53,7 +53,7 @@ class Status:
         proposals = await self._desk.look(self._desk.core.inbox.pending)
         lines = [f"**{self._doing(proposals, is_paused=await self._desk.is_paused())}**"]
         waiting = [one for one in proposals if one.state is State.PENDING]
-        lines += [f"● {one.short_id}  {chat_line(one.title, 60)}" for one in waiting[:5]]
+        lines += [f"● {one.short_id}  {chat_title(one.title, 60)}" for one in waiting[:5]]
         if len(waiting) > 5:  # noqa: PLR2004 - as many as fit a glance
             lines.append(f"… and {len(waiting) - 5} more wait")
         if self._meter is not None:
@@ -61,7 +61,7 @@ class Status:
             memory = f"{now.memory_used_bytes / GIB:.1f}/{now.memory_total_bytes / GIB:.0f} GiB"
             lines.append(f"cpu {now.cpu_percent:.0f} %  ·  memory {memory}")
         root = self._desk.core.repo.root.name
-        lines.append(f"-# status of {chat_line(root, 60)}")
+        lines.append(f"-# status of {chat_label(root, 60)}")
         return "\n".join(lines)
 
     async def _tell(self) -> None:

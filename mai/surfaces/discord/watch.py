@@ -12,7 +12,7 @@ from mai.store.cards import Card, CardState
 from mai.surfaces.discord.cards import outcome_of
 from mai.surfaces.discord.desk import Desk
 from mai.surfaces.discord.reach import Kind, Trouble
-from mai.text import chat_line
+from mai.words import chat_title
 
 _LOOK_EVERY_S = 1.0
 #: Of what has ended, only so many are looked at each time: nothing happens to older ones.
@@ -103,7 +103,7 @@ class Watch:
         # Written down first: a reminder too few is better than one a second.
         await self._desk.look(lambda: cards.change(card, reminded=1))
         ends = int(datetime.fromisoformat(proposal.expires_at or "").timestamp())
-        title = chat_line(proposal.title, 80)
+        title = chat_title(proposal.title)
         try:
             await self._desk.post.reply(
                 card, f"{title} ({proposal.short_id}) ends <t:{ends}:R>. No answer is a no."
