@@ -21,6 +21,7 @@ from mai.sandbox.container import Ending, Waiting
 from mai.sandbox.junit import read_junit
 from mai.sandbox.packing import Packed
 from mai.sandbox.records import TOKEN_BYTES, Listener, Received, receive
+from mai.sandbox.stillness import Stillness
 from mai.text import one_line, plain
 
 #: A run that waits for a processor may take this often its wall ceiling (`sandbox/runs.py`).
@@ -44,6 +45,7 @@ def carry_out(
     cancel: Cancel,
     *,
     image: str,
+    stillness: Stillness,
     listener: Listener | None = None,
 ) -> RunResult:
     """Run `job` in `waiting`, which is of no use to anybody afterwards.
@@ -54,13 +56,19 @@ def carry_out(
     """
     started = time.monotonic()
     token = secrets.token_bytes(TOKEN_BYTES)
-    with _watchdog(waiting, job.limits, cancel) as overdue:
+    with _watchdog(waiting, job.limits, cancel) as overdue, stillness.watched():
         sender = threading.Thread(
             target=_send, args=(waiting, _header(job, packed, token), packed), daemon=True
         )
         sender.start()
         try:
-            received = receive(waiting.stream, token, listener, is_ready=waiting.is_ready)
+            received = receive(
+                waiting.stream,
+                token,
+                listener,
+                is_ready=waiting.is_ready,
+                pulse=stillness.pulse,
+            )
             is_silent = received.result is None and not received.problem
             ending = waiting.ending() if is_silent and not cancel.is_set else Ending("")
         finally:

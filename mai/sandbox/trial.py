@@ -29,6 +29,7 @@ from mai.sandbox.reap import reap
 from mai.sandbox.records import Listener
 from mai.sandbox.repo_image import RepoImages
 from mai.sandbox.run import carry_out
+from mai.sandbox.stillness import STILL_S, Stillness
 from mai.settings import Settings
 from mai.text import plain
 
@@ -65,8 +66,10 @@ class DockerSandbox:
     Connects, reaps what dead processes left behind and finds or builds the image on first use.
     """
 
-    def __init__(self, settings: Settings, say: Say = lambda _: None) -> None:
-        self._settings, self._say = settings, say
+    def __init__(
+        self, settings: Settings, say: Say = lambda _: None, *, still_s: float = STILL_S
+    ) -> None:
+        self._settings, self._say, self._still_s = settings, say, still_s
         self._connected: _Ready | None = None
         self._lock, self._connecting = threading.Lock(), threading.Lock()
         self._is_closed = False
@@ -102,7 +105,15 @@ class DockerSandbox:
             with self._container(ready, shape) as waiting:
                 if job.is_followed or ready.pool.is_kept:
                     ready.pool.expect(shape)
-                return carry_out(waiting, job, packed, cancel, image=image, listener=listener)
+                return carry_out(
+                    waiting,
+                    job,
+                    packed,
+                    cancel,
+                    image=image,
+                    stillness=Stillness(self._say, self._still_s),
+                    listener=listener,
+                )
 
     @contextmanager
     def _turn(self, cancel: Cancel) -> Iterator[None]:

@@ -19,6 +19,7 @@ from mai.jobs import Job, Limits, RunResult, TestOutcome, TreeFile
 from mai.sandbox.container import HOST, OWNER, STARTED, host_name, owner_labels, start_waiting
 from mai.sandbox.engine import Engine, connect
 from mai.sandbox.reap import reap
+from mai.sandbox.stillness import Stillness
 from mai.sandbox.trial import DockerSandbox
 from mai.settings import load
 
@@ -135,6 +136,7 @@ OWNER_SCRIPT = """\
 import sys
 from mai.proposal import Level
 from mai.protocols import Job
+from mai.sandbox.stillness import Stillness
 from mai.sandbox.trial import DockerSandbox
 from mai.settings import load
 box = DockerSandbox(load())
@@ -216,3 +218,52 @@ def test_a_persons_command_streams_its_output_and_returns_its_code(
     files = [TreeFile("a.txt", 0o100644, b"hello\n")]
     assert sandbox.run_command(files, ("sh", "-c", f"cat a.txt; echo no >&2; {script}")) == code
     assert capfd.readouterr() == ("hello\n", "no\n")
+
+
+def test_a_container_that_is_paused_is_told_of_once_and_loses_no_time(
+    limits: Limits, engine: Engine
+) -> None:
+    """It is frozen for longer than the run may take, and the notice comes within a second."""
+    said: list[str] = []
+    box = DockerSandbox(load(), said.append, still_s=1)
+    api = engine.client.api
+
+    def freeze(*_: object) -> None:
+        if frozen:
+            return
+        mine = own_containers(engine, psutil.Process().pid)
+        frozen[:] = [one for one in mine if is_running(engine, one)]
+        for container in frozen:
+            api.pause(container)
+        threading.Event().wait(7)
+        for container in frozen:
+            api.unpause(container)
+
+    frozen: list[str] = []
+    file = TreeFile("test_a.py", 0o100644, b"print('begun', flush=True)\ndef test_x(): pass\n")
+    try:
+        job = Job(files=[file], limits=replace(limits, wall_s=6))
+        result = box.run(job, listener=freeze)
+    finally:
+        box.close()
+    assert result.outcomes == {"test_a.py::test_x": TestOutcome.PASSED}
+    assert result.is_whole
+    (sentence,) = said
+    assert "neither computed nor printed for 1 s" in sentence
+    assert "Ctrl+C" in sentence
+
+
+def test_a_container_that_prints_or_computes_is_not_told_of() -> None:
+    said: list[str] = []
+    stillness = Stillness(said.append, 0.5)
+    with stillness.watched():
+        for tick in range(12):
+            threading.Event().wait(0.1)
+            stillness.pulse(tick * 0.25 if tick < 6 else None)
+    assert said == []
+    stillness = Stillness(said.append, 0.2)
+    with stillness.watched():
+        for tick in range(20):
+            threading.Event().wait(0.1)
+            stillness.pulse(tick * 0.005)
+    assert len(said) == 1
