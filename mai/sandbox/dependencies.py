@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mai.sandbox.manifests.collector import Collector, Dropped, Entry, Read
-from mai.sandbox.manifests.ini_files import of_setup_cfg, of_tox_ini
+from mai.sandbox.manifests.ini_files import of_setup_cfg
+from mai.sandbox.manifests.nox import of_noxfile
 from mai.sandbox.manifests.places import manifest_places, usual_places
 from mai.sandbox.manifests.poetry import of_pipfile
 from mai.sandbox.manifests.pyproject import of_hatch_file, of_pyproject
 from mai.sandbox.manifests.requirement_files import read_requirement_file
 from mai.sandbox.manifests.setup_script import of_setup_script
+from mai.sandbox.manifests.tox import of_tox_ini, of_tox_toml
 
 __all__ = ["Dependencies", "Dropped", "Read", "read_dependencies"]
 
@@ -27,6 +29,8 @@ _READERS = {
     "setup.cfg": of_setup_cfg,
     "setup.py": of_setup_script,
     "tox.ini": of_tox_ini,
+    "tox.toml": of_tox_toml,
+    "noxfile.py": of_noxfile,
     "Pipfile": of_pipfile,
 }
 

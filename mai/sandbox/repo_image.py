@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import math
+import re
 import tarfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,7 @@ from mai.errors import NoEngine, SandboxError, Undecided
 from mai.jobs import Prepared
 from mai.sandbox import wheels
 from mai.sandbox.dependencies import Dependencies
+from mai.sandbox.manifests.tables import is_for_tests
 from mai.sandbox.prune import prune
 from mai.text import one_line
 
@@ -44,6 +46,7 @@ _TRY_AGAIN_S = 600.0
 #: What the SDK says where a build's stream ended without an image and without an error.
 _CUT_OFF = "Unknown"
 _SHOWN = 3
+_QUOTED = re.compile(r'"([^"]+)"')
 _BUILD_MEMORY_BYTES = 1 << 30
 _DOCKERFILE = f"""\
 ARG BASE_IMAGE
@@ -186,13 +189,17 @@ def _problem(missing: Mapping[str, str], dependencies: Dependencies) -> str:
 def applicable(requirements: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
     """Return the requirements whose markers hold in the container, each with itself unmarked.
 
-    pip would ask its own Python what the container's is.
+    pip would ask its own Python what the container's is. What an extra for tests needs may stand
+    beside what the project needs, with that extra as its marker.
     """
     found = {}
     for text in requirements:
         requirement = Requirement(text)
         marker, requirement.marker = requirement.marker, None
-        if marker is None or marker.evaluate({**environment, "extra": ""}):
+        extras = ["", *filter(is_for_tests, _QUOTED.findall(str(marker)))]
+        if marker is None or any(
+            marker.evaluate({**environment, "extra": extra}) for extra in extras
+        ):
             found[text] = str(requirement)
     return found
 

@@ -113,10 +113,13 @@ def test_markers_are_judged_by_the_containers_python_and_not_by_this_one() -> No
         'a>=1; python_version >= "3.99"',
         'b; python_version < "3.99"',
         'c; platform_machine == "m68k"',
-        'd; extra == "x"',
+        'd; extra == "docs"',
         "e",
+        'f; extra == "test"',
+        'g; python_version < "3" and extra == "test"',
+        "h; 'dev' == extra",
     ]
-    assert list(applicable(requirements, environment).values()) == ["a>=1", "c", "e"]
+    assert list(applicable(requirements, environment).values()) == ["a>=1", "c", "e", "f", "h"]
 
 
 @pytest.mark.parametrize(

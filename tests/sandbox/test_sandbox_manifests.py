@@ -191,6 +191,63 @@ never = "*"
         },
         "rich six",
     ),
+    "the many forms of tox.ini": (
+        {
+            "pyproject.toml": '[project]\nname="x"\noptional-dependencies={fast=["a"]}\n'
+            '[dependency-groups]\nrun=["b", {include-group="more"}]\nmore=["c"]\n',
+            "tox.ini": "[base]\ndeps =\n  d\n  {[more]deps}\n[more]\ndeps = e\n"
+            "[testenv]\ndeps =\n  {[base]deps}\n  f{env:LIMIT:>=2}\n  -e .[fast]\n"
+            "  -c {toxinidir}/limits.txt\n  unit: g\n  unit,docs: h\n  lint: i\n"
+            "  py{310,311}-!old: j ; os_name == 'posix'\n  pypy3: k\n"
+            "[testenv:{py312,py313}-unit]\ndependency_groups = run\n",
+            "limits.txt": "b<2\n",
+        },
+        'a b c d e f>=2 g h j;os_name=="posix"and(python_version=="3.10"orpython_version=="3.11")',
+    ),
+    "tox.toml": (
+        {
+            "pyproject.toml": '[dependency-groups]\nrun=["six"]\nstyle=["black"]\n',
+            "tox.toml": '[env_run_base]\ndependency_groups=["run"]\n'
+            '[env."3.12"]\ndeps=["rich", "-r t.txt"]\n[env.docs]\ndeps=["sphinx"]\n'
+            '[env.style]\ndependency_groups=["style"]\n',
+            "t.txt": "ten",
+        },
+        "rich six ten",
+    ),
+    "tox in pyproject.toml and setup.cfg": (
+        {
+            "pyproject.toml": '[tool.tox.env_run_base]\ndeps=["six"]\n',
+            "a/pyproject.toml": '[tool.tox]\nlegacy_tox_ini="""\n[testenv]\ndeps = rich\n"""\n',
+            "b/setup.cfg": "[tox:tox]\n[testenv]\ndeps =\n  ten\n",
+        },
+        "rich six ten",
+    ),
+    "noxfile.py": (
+        {
+            "pyproject.toml": '[project]\nname="x"\noptional-dependencies={fast=["a"]}\n'
+            '[dependency-groups]\nrun=["b"]\nmore=["c"]\nrest=["d"]\n',
+            "noxfile.py": "import nox\nraise SystemExit('never run')\n"
+            "@nox.session(name='tests', python=['3.12'])\ndef session_a(session):\n"
+            "    session.install('-r', 'need.txt', 'e>=1', '-e', '.[fast]', '--group=run', '-q')\n"
+            "    session.install('--group', 'more', f'{HERE}[g]')\n"
+            "    session.install(*nox.project.dependency_groups(pyproject, 'rest'))\n"
+            "@nox.session\ndef lint(session):\n    session.install('black')\n",
+            "need.txt": "f",
+        },
+        "a b c d e>=1 f",
+    ),
+    "files beside the tests": (
+        {
+            "README.md": "",
+            "tests/requirements.txt": "a",
+            "tests/requirements/py3.txt": "b",
+            "testing/dev-requirements.txt": "c",
+            "tests/data/requirements.txt": "never",
+            "pkg/pyproject.toml": "",
+            "pkg/tests/requirements.txt": "d",
+        },
+        "a b c d",
+    ),
     "setup.py": (
         {
             "setup.py": "from setuptools import setup\nraise SystemExit('never run')\n"

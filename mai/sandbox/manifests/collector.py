@@ -60,15 +60,24 @@ class Dropped:
 
 @dataclass(slots=True)
 class Project:
-    """A project of the tree: where it lies, and what each of its extras asks for."""
+    """A project of the tree: where it lies, and what its extras and groups ask for."""
 
     folder: str
     name: str = ""
     extras: dict[str, list[Entry]] = field(default_factory=dict)
+    groups: dict[str, list[Entry]] = field(default_factory=dict)
 
     def add_extra(self, name: str, entries: Iterable[Entry]) -> None:
         """Add what the extra `name` asks for."""
         self.extras.setdefault(canonicalize_name(name), []).extend(entries)
+
+    def extra_entries(self, name: str) -> list[Entry]:
+        """Return what the extra `name` asks for."""
+        return self.extras.get(canonicalize_name(name), [])
+
+    def group_entries(self, name: str) -> list[Entry]:
+        """Return what the dependency group `name` asks for, with the groups that it includes."""
+        return self.groups.get(canonicalize_name(name), [])
 
 
 @dataclass(slots=True)

@@ -1,16 +1,14 @@
-"""`setup.cfg` and `tox.ini`."""
+"""`setup.cfg`, with what tox finds in it."""
 
 from __future__ import annotations
 
 import configparser
 import posixpath
-import re
 
 from mai.sandbox.manifests.collector import Collector, Entry
 from mai.sandbox.manifests.requirement_files import read_requirement_file, requirement_lines
 from mai.sandbox.manifests.tables import is_for_tests, line_of
-
-_FACTORS = re.compile(r"[!\w.,{}-]+:\s+(?=\S)")
+from mai.sandbox.manifests.tox import read_tox_ini
 
 
 def of_setup_cfg(collector: Collector, path: str) -> None:
@@ -18,6 +16,8 @@ def of_setup_cfg(collector: Collector, path: str) -> None:
     parser = _parsed(collector, path)
     if parser is None:
         return
+    if parser.has_section("tox:tox"):
+        read_tox_ini(collector, path, (collector.read(path) or b"").decode("utf-8", "replace"))
     own = collector.project(posixpath.dirname(path))
     own.name = own.name or parser.get("metadata", "name", fallback="").strip()
     for option in ("install_requires", "tests_require"):
@@ -27,38 +27,6 @@ def of_setup_cfg(collector: Collector, path: str) -> None:
             own.add_extra(name, _numbered(collector, path, value))
             if is_for_tests(name):
                 _take_value(collector, path, value)
-
-
-def of_tox_ini(collector: Collector, path: str) -> None:
-    """Collect what the environments of a `tox.ini` that tests run in install."""
-    parser = _parsed(collector, path)
-    if parser is None:
-        return
-    folder = posixpath.dirname(path)
-    own = collector.project(folder)
-    for section in parser.sections():
-        kind, _, name = section.partition(":")
-        if kind != "testenv" or (name and not _is_test_environment(name)):
-            continue
-        for entry in _numbered(collector, path, parser.get(section, "deps", fallback="")):
-            if _FACTORS.match(entry.text):
-                collector.drop(entry, "it holds for some of tox's environments only")
-            elif entry.text.startswith(("-r", "-c", "--requirement")):
-                name_of_file = re.sub(r"^(-r|-c|--requirement)[=\s]*", "", entry.text)
-                name_of_file = name_of_file.replace("{toxinidir}/", "")
-                read_requirement_file(
-                    collector, posixpath.normpath(posixpath.join(folder, name_of_file))
-                )
-            elif "{" in entry.text:
-                collector.drop(entry, "tox's substitutions are not filled in")
-            else:
-                collector.take([entry])
-        for extra in re.split(r"[\s,]+", parser.get(section, "extras", fallback="")):
-            collector.take(own.extras.get(extra.replace("_", "-").lower(), []))
-
-
-def _is_test_environment(name: str) -> bool:
-    return is_for_tests(name) or re.match(r"(?:\{?py\d?)", name) is not None
 
 
 def _take_value(collector: Collector, path: str, value: str) -> None:

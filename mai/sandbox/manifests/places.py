@@ -10,10 +10,11 @@ from mai.sandbox.manifests.tables import is_for_tests, is_off_topic
 
 #: Each of them makes a folder that of a project.
 PROJECT_FILES = ("pyproject.toml", "setup.cfg", "setup.py", "Pipfile")
-_MORE_FILES = ("hatch.toml", "tox.ini")
+_MORE_FILES = ("hatch.toml", "tox.ini", "tox.toml", "noxfile.py")
 _PLAIN = ("base", "common", "core", "main", "default", "runtime", "install", "prod", "production")
 _TESTING = ("test", "tests", "testing", "dev", "develop", "development", "local", "ci")
 _FOLDERS = frozenset({"requirements", "reqs", "requires"})
+_TEST_FOLDERS = frozenset({"test", "tests", "testing"})
 _REQUIREMENTS = re.compile(r"(?:requirements|reqs)[-_.](.+)|(.+)[-_.](?:requirements|reqs)")
 _DEEPEST = 3
 _MOST_PROJECTS = 60
@@ -38,6 +39,7 @@ def usual_places(folder: str) -> list[str]:
             f"{name}-requirements.txt",
         ]
         names += [f"{name}_requirements.txt", f"requirements/{name}.txt", f"requirements/{name}.in"]
+    names += [f"{tests}/requirements.txt" for tests in sorted(_TEST_FOLDERS)]
     return [posixpath.join(folder, name) for name in names]
 
 
@@ -46,10 +48,13 @@ def manifest_places(paths: Iterable[str]) -> list[str]:
     folders: dict[str, set[str]] = {"": set()}
     for path in paths:
         folder, _, name = path.rpartition("/")
-        if name.endswith(".py") and name not in PROJECT_FILES:
+        if name.endswith(".py") and name not in (*PROJECT_FILES, *_MORE_FILES):
             continue  # most of a tree, and no manifest
         parent, _, last = folder.rpartition("/")
         if last in _FOLDERS:
+            folder, name = parent, f"{last}/{name}"
+            parent, _, last = parent.rpartition("/")
+        if last in _TEST_FOLDERS:  # they are those of the project that the tests are for
             folder, name = parent, f"{last}/{name}"
         folders.setdefault(folder, set()).add(name)
     found = []
@@ -83,9 +88,9 @@ def _is_requirement_file(name: str, names: set[str]) -> bool:
         return False
     if kind == "in" and f"{stem}.txt" in names:
         return False  # what was made of it names the same, with exact versions
-    folder, _, base = stem.rpartition("/")
-    if folder:
-        return folder in _FOLDERS and (base == "requirements" or _is_wanted(base))
+    *folders, base = stem.split("/")
+    if folders and folders[-1] in _FOLDERS:
+        return base == "requirements" or _is_wanted(base) or base == "py3"
     words = _REQUIREMENTS.fullmatch(base)
     return base == "requirements" or (words is not None and _is_wanted(words[1] or words[2]))
 

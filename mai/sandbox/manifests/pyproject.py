@@ -12,6 +12,7 @@ from mai.sandbox.manifests.collector import Collector, Entry, Project
 from mai.sandbox.manifests.poetry import of_poetry
 from mai.sandbox.manifests.requirement_files import requirement_entries, requirement_lines
 from mai.sandbox.manifests.tables import is_for_tests, line_of, parse_toml, strings, table
+from mai.sandbox.manifests.tox import read_tox_tables
 
 
 def of_pyproject(collector: Collector, path: str) -> None:
@@ -41,7 +42,6 @@ class _Reader:
             canonicalize_name(name): group
             for name, group in table(tables, "dependency-groups").items()
         }
-        self._seen: set[str] = set()
 
     def read(self) -> None:
         """Collect from every table that names requirements."""
@@ -56,14 +56,17 @@ class _Reader:
         self._take(flit.get("requires"))
         for name, value in table(flit, "requires-extra").items():
             own.add_extra(name, self._entries(value))
+        for name in self._groups:
+            own.groups[name] = self._group(name, set())
         for name in self._wanted_groups():
-            self._take_group(name)
+            self._collector.take(own.group_entries(name))
         for name, value in table(self._tool, "pdm", "dev-dependencies").items():
             if is_for_tests(name):
                 self._take(value)
         self._take(table(self._tool, "uv").get("dev-dependencies"))
         of_poetry(self._collector, poetry, self._path, self._text)
         self.read_hatch(table(self._tool, "hatch"))
+        read_tox_tables(self._collector, self._path, table(self._tool, "tox"))
         self._take_extras(own, filter(is_for_tests, own.extras))
 
     def _read_project(self, project: Mapping[str, Any], own: Project) -> None:
@@ -98,27 +101,27 @@ class _Reader:
                 self._take(environment.get(key))
             self._take_extras(own, strings(environment.get("features")))
             for group in strings(environment.get("dependency-groups")):
-                self._take_group(canonicalize_name(group))
+                self._collector.take(own.group_entries(group))
 
     def _wanted_groups(self) -> Iterator[str]:
         yield from (name for name in self._groups if is_for_tests(name))
-        for name in strings(table(self._tool, "uv").get("default-groups")):
-            yield canonicalize_name(name)
+        yield from strings(table(self._tool, "uv").get("default-groups"))
 
-    def _take_group(self, name: str) -> None:
-        """Collect a dependency group with those that it includes (PEP 735), each once."""
-        if name in self._seen:
-            return
-        self._seen.add(name)
+    def _group(self, name: str, seen: set[str]) -> list[Entry]:
+        """Return what a dependency group asks for with those that it includes (PEP 735)."""
         group = self._groups.get(name)
-        self._take(group if isinstance(group, list) else None)
-        for entry in group if isinstance(group, list) else ():
+        if name in seen or not isinstance(group, list):
+            return []
+        seen.add(name)
+        found = self._entries(group)
+        for entry in group:
             if isinstance(entry, dict) and isinstance(entry.get("include-group"), str):
-                self._take_group(canonicalize_name(entry["include-group"]))
+                found += self._group(canonicalize_name(entry["include-group"]), seen)
+        return found
 
     def _take_extras(self, own: Project, names: Iterator[str] | list[str]) -> None:
         for name in list(names):
-            self._collector.take(own.extras.get(canonicalize_name(name), []))
+            self._collector.take(own.extra_entries(name))
 
     def _take(self, value: object) -> None:
         self._collector.take(self._entries(value))

@@ -40,7 +40,7 @@ def requirement_entries(collector: Collector, path: str, *, depth: int = 0) -> l
         return []
     found: list[Entry] = []
     for number, line in _logical_lines(text):
-        found += _of_line(collector, Entry(line, path, number), depth)
+        found += entries_of_line(collector, Entry(line, path, number), depth)
     return found
 
 
@@ -70,7 +70,8 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
         yield start, line
 
 
-def _of_line(collector: Collector, entry: Entry, depth: int) -> list[Entry]:
+def entries_of_line(collector: Collector, entry: Entry, depth: int = 0) -> list[Entry]:
+    """Return what one line in pip's form asks for, with the files that it includes."""
     if not entry.text.startswith("-"):
         return [Entry(_TRAILING.sub("", entry.text), entry.file, entry.line)]
     match = _OPTION.fullmatch(entry.text)

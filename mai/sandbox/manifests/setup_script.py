@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from mai.sandbox.manifests.collector import Collector, Entry
 from mai.sandbox.manifests.requirement_files import requirement_entries, requirement_lines
-from mai.sandbox.manifests.tables import is_for_tests
+from mai.sandbox.manifests.tables import is_for_tests, parse_script
 
 _DEEPEST = 20
 
@@ -18,10 +18,8 @@ def of_setup_script(collector: Collector, path: str) -> None:
     text = collector.text(path)
     if text is None:
         return
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        collector.drop(Entry("", path), "it cannot be parsed")
+    tree = parse_script(collector, path, text)
+    if tree is None:
         return
     reader = _Reader(collector, path, tree)
     for node in ast.walk(tree):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -54,6 +55,15 @@ def parse_toml(collector: Collector, path: str, text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         collector.drop(Entry("", path), "it is not TOML")
         return {}
+
+
+def parse_script(collector: Collector, path: str, text: str) -> ast.Module | None:
+    """Return the syntax tree of a script, None where it is not Python."""
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        collector.drop(Entry("", path), "it cannot be parsed")
+        return None
 
 
 def table(tables: Mapping[str, Any], *names: str) -> dict[str, Any]:
