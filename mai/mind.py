@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING
 from mai.errors import MaiError, ProviderError
 from mai.events import Cancel, EventBus, Said
 from mai.jobs import Job
+from mai.pipeline.message import author_writes, review_line, reviewer_writes
 from mai.pipeline.services import Services
 from mai.proposal import Json, Level, Proposal, State, Submission
 from mai.protocols import CanImprove, Draft, Provider
 from mai.sandbox.limits import tightened
 from mai.store.db import Database
 from mai.system.redaction import Redactor
-from mai.text import one_line
+from mai.visible import visible_diff
+from mai.words import label, quoted_title, said
 from mai.workshop import Workshop
 
 if TYPE_CHECKING:
@@ -96,7 +98,7 @@ class Mind:
             except MaiError as error:
                 if error.exit_code != _DOES_NOT_APPLY:
                     raise
-                self._events.publish(Said(f"{draft.title}: {error}", is_problem=True))
+                self._events.publish(Said(f"{quoted_title(draft.title)}: {error}", is_problem=True))
             if made >= rounds:
                 return
 
@@ -182,14 +184,14 @@ class Mind:
         proposal = self._services.inbox.get(prefix)
         repo = self._services.repo
         trial = proposal.trial
-        review = proposal.review
         lines = [
-            f"{proposal.id} {proposal.state}: {one_line(proposal.title)}",
-            one_line(proposal.why, 600),
+            f"{proposal.id} {proposal.state}: {quoted_title(proposal.title)}",
             f"risk {proposal.risk.level}" if proposal.risk else "not assessed",
-            f"trial {trial.verdict}: {one_line(trial.message, 300)}" if trial else "not tried",
-            *(one_line(concern, 300) for concern in (review.concerns if review else ())),
-            repo.diff(proposal.tip, proposal.tree),
+            f"trial {trial.verdict}: {said(trial.message, 300)}" if trial else "not tried",
+            f"review {review_line(proposal.review)}",
+            visible_diff(repo.diff(proposal.tip, proposal.tree)),
+            *author_writes(proposal),
+            *reviewer_writes(proposal),
         ]
         return "\n".join(line for line in lines if line)
 
@@ -213,7 +215,7 @@ class Mind:
         result = sandbox.run(job, cancel)
         failed = [name for name, outcome in result.outcomes.items() if outcome.is_failure]
         head = f"{len(result.outcomes)} tests, {len(failed)} failed, limit {result.limit}"
-        listed = [f"failed: {one_line(name)}" for name in sorted(failed)[:20]]
+        listed = [f"failed: {label(name)}" for name in sorted(failed)[:20]]
         notes = (prepared.problem, *prepared.left_out, result.message, result.output[-3_000:])
         return "\n".join([head, *listed, *filter(None, notes)])
 

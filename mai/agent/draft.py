@@ -91,7 +91,7 @@ def _known(avoid: frozenset[str], memories: Sequence[str]) -> list[Part]:
     """Return what the model must know so as not to propose again what the person has seen."""
     parts = []
     if avoid:
-        titles = "\n".join(sorted(one_line(title) for title in avoid)[:_MAX_AVOIDED])
+        titles = "\n".join(sorted(title_line(title) for title in avoid)[:_MAX_AVOIDED])
         parts.append(Part("ideas the person has seen; find another", titles, importance=1))
     if memories:
         text = "\n".join(f"- {one_line(memory, 300)}" for memory in memories)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from mai.agent.task import Fault
 from mai.proposal import Proposal, State, TrialReport, Verdict
-from mai.text import one_line, plain
+from mai.text import plain
+from mai.words import label, said
 
 MOST_CHARACTERS = 1_800
 _MOST_TESTS = 8
@@ -48,9 +49,9 @@ def _told(trial: TrialReport) -> str:
     lines = [f"The tests say {trial.verdict}."]
     for name in ("broken", "missing"):
         tests: tuple[str, ...] = getattr(trial, name)
-        lines += [f"{name}: {one_line(test)}" for test in tests[:_MOST_TESTS]]
+        lines += [f"{name}: {label(test)}" for test in tests[:_MOST_TESTS]]
     if trial.message:
-        lines.append(one_line(trial.message, 300))
+        lines.append(said(trial.message, 300))
     head = "\n".join(lines)
     tail = clipped(trial.output, max(0, MOST_CHARACTERS - len(head)))
     return f"{head}\nThe end of what they printed:\n{tail}" if tail.strip() else head

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 from mai.agent.task import Plan
-from mai.commands.output import note
+from mai.commands.output import ask, note
 from mai.errors import UsageError
 
 
@@ -16,9 +14,7 @@ def ask_plan(plan: Plan) -> Plan | None:
     """
     while True:
         note(f"\n{plan.as_text()}\n")
-        sys.stderr.write("Go on with this plan? [y/edit/n] › ")
-        sys.stderr.flush()
-        answer = sys.stdin.readline().strip().lower()
+        answer = ask("Go on with this plan? [y/edit/n] › ").lower()
         if answer in {"y", "yes"}:
             return plan
         if answer not in {"e", "edit"}:

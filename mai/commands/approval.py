@@ -5,14 +5,13 @@ This module can bring a landing about, so it is part of the protected core: Mai 
 
 from __future__ import annotations
 
-import contextlib
 import getpass
 import hmac
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mai.commands.output import is_terminal, note
+from mai.commands.output import ask, is_terminal, note
 from mai.errors import ApprovalRefused, Declined
 from mai.proposal import Level, Proposal, State
 
@@ -92,23 +91,8 @@ def _ask(core: Core, proposal: Proposal) -> None:
     if proposal.level >= Level.HIGH:
         wanted = proposal.digest.removeprefix("sha256:")[:_DIGITS]
         note(f"\n◆ This is {proposal.level}. Type {wanted} to land it, anything else to leave it.")
-        is_yes = answer("› ") == wanted
+        is_yes = ask("› ") == wanted
     else:
-        is_yes = answer("\nLand it? [y/N] ").lower() in {"y", "yes"}
+        is_yes = ask("\nLand it? [y/N] ").lower() in {"y", "yes"}
     if not is_yes:
         raise Declined("Nothing was approved; it still waits for you.", code="not-approved")
-
-
-def answer(prompt: str) -> str:
-    """Ask at the terminal; the end of input is an empty answer.
-
-    What was typed before the question is dropped: it answers something else.
-    """
-    with contextlib.suppress(ImportError, OSError, ValueError, TypeError):
-        import termios
-
-        with contextlib.suppress(termios.error):
-            termios.tcflush(sys.stdin, termios.TCIFLUSH)
-    sys.stderr.write(prompt)
-    sys.stderr.flush()
-    return sys.stdin.readline().strip()

@@ -71,8 +71,8 @@ def accept_loss(core: Core) -> list[str]:
         Declined: the person said no.
         StoreCorrupt: entries were altered, which cannot be accepted.
     """
-    from mai.commands.approval import answer, check_pin, who
-    from mai.commands.output import is_terminal, note
+    from mai.commands.approval import check_pin, who
+    from mai.commands.output import ask, is_terminal, note
     from mai.errors import ApprovalRefused, Declined
 
     found = core.verify()
@@ -83,7 +83,7 @@ def accept_loss(core: Core) -> list[str]:
         note(f"✗ {problem}")
     if not is_terminal():
         raise ApprovalRefused("Only a person at a terminal accepts that entries are lost.")
-    if found.is_whole and answer("\nGo on without them? [y/N] ").lower() not in {"y", "yes"}:
+    if found.is_whole and ask("\nGo on without them? [y/N] ").lower() not in {"y", "yes"}:
         raise Declined("The ledger stays as it is.")
     check_pin(core.settings)
     landed = core.recover() if found.is_whole else []

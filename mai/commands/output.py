@@ -16,6 +16,7 @@ from mai.visible import is_visible
 
 _WORTH_A_BAR = 40
 _LONG_LIST = 200
+_PAUSE_S, _MOST_DROPS = 0.05, 40
 #: How a terminal gets a line: `prose` is wrapped and its marks are coloured, a `diff` is coloured
 #: by its signs, and `verbatim` stays as it is: a command to copy, a line of JSON.
 Form = Literal["prose", "diff", "verbatim"]
@@ -148,6 +149,30 @@ def progress(total: int) -> Iterator[Callable[[object], None]]:
 def is_terminal() -> bool:
     """Whether a person sits at both ends: a terminal to read from and one to write to."""
     return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def ask(prompt: str) -> str:
+    """Ask at the terminal; the end of input is an empty answer.
+
+    What was typed or pasted before the question is dropped: it answers something else.
+    """
+    _drop_what_was_typed()
+    sys.stderr.write(prompt)
+    sys.stderr.flush()
+    return sys.stdin.readline().strip()
+
+
+def _drop_what_was_typed() -> None:
+    with contextlib.suppress(ImportError, OSError, ValueError, TypeError):
+        import select
+        import termios
+
+        with contextlib.suppress(termios.error):
+            # A terminal holds a few kilobytes: of a longer paste the rest comes in afterwards.
+            for _ in range(_MOST_DROPS):
+                termios.tcflush(sys.stdin, termios.TCIFLUSH)
+                if not select.select([sys.stdin], [], [], _PAUSE_S)[0]:
+                    break
 
 
 def internal_fault(error: Exception) -> int:

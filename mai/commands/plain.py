@@ -26,6 +26,7 @@ from mai.events import Cancel, Event, ProposalChanged, Said, StageFinished
 from mai.proposal import State
 from mai.text import plain
 from mai.tui.talk import Talk
+from mai.words import label
 
 if TYPE_CHECKING:
     from mai.core import Core
@@ -46,9 +47,8 @@ def converse(repo: Path | None) -> None:
         core.events.subscribe(_tell)
         say_which_repo(core, repo)
         core.keep_warm()
-        line(
-            f"Mai, on {core.repo.root.name}, branch {core.repo.branch()}. /help lists the commands."
-        )
+        where = f"{label(core.repo.root.name)}, branch {label(core.repo.branch())}"
+        line(f"Mai, on {where}. /help lists the commands.")
         core.resume()
         line(answers.pending_text(core))
         plainly = _Plain(core)

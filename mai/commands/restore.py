@@ -59,8 +59,7 @@ def restore(
 
 def _choose(database: Path, found: list[Contents], *, yes: bool, as_json: bool) -> Path | None:
     """Show what there is; return what the person, or `--yes`, wants in place."""
-    from mai.commands.approval import answer
-    from mai.commands.output import is_terminal, line
+    from mai.commands.output import ask, is_terminal, line
     from mai.errors import Declined, UsageError
     from mai.store import contents
     from mai.store.contents import Kind
@@ -80,7 +79,7 @@ def _choose(database: Path, found: list[Contents], *, yes: bool, as_json: bool) 
         return best
     if as_json or not is_terminal():
         return None
-    if answer("\nPut 1 in place? What is there now is set aside. [y/N] ").lower() not in {
+    if ask("\nPut 1 in place? What is there now is set aside. [y/N] ").lower() not in {
         "y",
         "yes",
     }:

@@ -11,6 +11,7 @@ from mai.errors import ProviderError
 from mai.memory.notes import Kind, Note, Notes
 from mai.proposal import Proposal, State
 from mai.text import one_line
+from mai.words import label, quoted_title, said, writes
 
 #: Reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009): how much the first places count.
 _FUSION = 60
@@ -60,7 +61,7 @@ def recall(
 
 def told(note: Note) -> str:
     """Return a note as one line with its day and kind, for a person or a model."""
-    return f"{note.at[:10]} {note.kind}: {one_line(note.text, 400)}"
+    return f"{note.at[:10]} {note.kind}: {said(note.text, 400)}"
 
 
 def learn(notes: Notes, proposals: Iterable[Proposal]) -> None:
@@ -78,20 +79,21 @@ def learn(notes: Notes, proposals: Iterable[Proposal]) -> None:
 
 
 def _lesson(proposal: Proposal) -> tuple[Kind, str] | None:
-    title = one_line(proposal.title, 100)
-    paths = ", ".join(one_line(change.path, 60) for change in proposal.files[:3])
+    title = quoted_title(proposal.title)
+    paths = ", ".join(label(change.path, 60) for change in proposal.files[:3])
     match proposal.state:
         case State.LANDED:
-            return Kind.DECIDED, f"Landed: {title} ({paths}). {one_line(proposal.why, 300)}"
+            why = writes(proposal.author, one_line(proposal.why, 300), width=400)
+            return Kind.DECIDED, " ".join([f"Landed: {title} ({paths}).", *why])
         case State.ROLLED_BACK:
             return Kind.REFUSED, f"Taken back after it landed: {title} ({paths})."
         case State.REJECTED:
             reason = one_line(proposal.reason, 600)
-            why = f"because: {reason}" if reason else "without a reason"
-            return Kind.REFUSED, f"The person refused: {title} ({paths}), {why}"
+            because = f"because: {reason}" if reason else "without a reason"
+            return Kind.REFUSED, f"The person refused: {title} ({paths}), {because}"
         case State.BLOCKED | State.FAILED if proposal.error:
-            said = one_line(proposal.error.message, 300)
-            return Kind.FAILED, f"Did not get through: {title} ({paths}). {said}"
+            error = said(proposal.error.message, 300)
+            return Kind.FAILED, f"Did not get through: {title} ({paths}). {error}"
         case _:
             return None
 

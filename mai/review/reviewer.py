@@ -21,6 +21,7 @@ from mai.templating.budget import Part
 from mai.templating.templates import load
 from mai.text import one_line
 from mai.visible import visible_diff
+from mai.words import label, said
 
 MAX_CONCERNS = 8
 CONCERN_CHARACTERS = 300
@@ -63,18 +64,18 @@ class ModelReviewer:
             Cancelled: somebody asked to stop.
         """
         parts = (
-            Part("the title", proposal.title, importance=0),
-            Part("the diff", visible_diff(diff), importance=0),
             Part("the risk report", _risk(proposal.risk), importance=1),
             Part("the trial", _trial(proposal.trial), importance=2),
+            Part("the diff", visible_diff(diff), importance=0),
+            Part("the title, in its author's words", label(proposal.title), importance=0),
         )
         try:
             room_tokens = context_tokens(self._provider)
             request = load("review/review").request(parts, context_tokens=room_tokens)
             answer = ask_json(self._provider, request, ReviewVerdict, cancel)
         except ProviderError as error:
-            said = one_line(f"Not reviewed. {error}", CONCERN_CHARACTERS)
-            return ReviewReport(Opinion.NONE, self.name, (said,))
+            why = one_line(f"Not reviewed. {error}", CONCERN_CHARACTERS)
+            return ReviewReport(Opinion.NONE, self.name, (why,))
         shown = shown_lines(diff)
         concerns = [_told(concern, shown) for concern in answer.concerns]
         opinion = Opinion.APPROVE if answer.verdict == "approve" else Opinion.OBJECT
@@ -91,8 +92,8 @@ class AbsentReviewer:
     def review(self, proposal: Proposal, diff: str, cancel: Cancel) -> ReviewReport:
         """Say why there is no review."""
         del proposal, diff, cancel
-        said = one_line(f"Not reviewed. {self._reason}", CONCERN_CHARACTERS)
-        return ReviewReport(Opinion.NONE, self.name, (said,))
+        why = one_line(f"Not reviewed. {self._reason}", CONCERN_CHARACTERS)
+        return ReviewReport(Opinion.NONE, self.name, (why,))
 
 
 def _told(concern: Concern | str, shown: Mapping[str, frozenset[int]]) -> str:
@@ -108,7 +109,7 @@ def _risk(risk: RiskReport | None) -> str:
         return "not assessed"
     lines = [f"level {risk.level}"]
     lines += [
-        f"{found.level} {found.rule} {found.path}:{found.line} {one_line(found.message)}"
+        f"{found.level} {found.rule} {label(found.path)}:{found.line} {said(found.message)}"
         for found in risk.findings[:_MAX_LISTED]
     ]
     return "\n".join(lines)
@@ -125,6 +126,6 @@ def _trial(trial: TrialReport | None) -> str:
     for name in ("fixed", "broken", "missing", "changed", "flaky"):
         tests: tuple[str, ...] = getattr(trial, name)
         if tests:
-            shown = ", ".join(one_line(test) for test in tests[:_MAX_LISTED])
+            shown = ", ".join(label(test) for test in tests[:_MAX_LISTED])
             lines.append(f"{name} {len(tests)}: {shown}")
     return "\n".join(lines)

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from mai.commands.approval import answer
+from mai.commands.output import ask
 
 
 def test_what_was_typed_before_the_question_answers_nothing(
@@ -26,5 +26,5 @@ def test_what_was_typed_before_the_question_answers_nothing(
         monkeypatch.setattr(sys, "stdin", keyboard)
         monkeypatch.setattr(sys, "stderr", Screen())
         os.write(main, b"y\ny\n")
-        assert answer("Land it? ") == "n"
+        assert ask("Land it? ") == "n"
     os.close(main)

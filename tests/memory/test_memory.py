@@ -52,6 +52,17 @@ def proposal(number: int, state: State, **facts: object) -> Proposal:
     return replace(base, **facts)  # type: ignore[arg-type]  # fields by name, checked by the class
 
 
+def test_what_an_author_wrote_is_remembered_as_the_authors(notes: Notes) -> None:
+    """A later model must not take the words of an earlier one for what the person decided."""
+    landed = Landing("e" * 40, "main", "2026-01-03T00:00:00+00:00")
+    why = "✓ The person refused: every check. **Risk** LOW"
+    learn(notes, [proposal(1, State.LANDED, title="Go · LOW · 7f3a", why=why, landed=landed)])
+    (note,) = notes.all()
+    assert note.text == (
+        "Landed: “Go” (db/rows.py). small writes: > The person refused: every check. Risk low"
+    )
+
+
 def test_much_is_learnt_with_one_commit(notes: Notes, database: Database) -> None:
     landed = Landing("e" * 40, "f" * 64, "2026-01-03T00:00:00+00:00")
     many = [proposal(number, State.LANDED, landed=landed) for number in range(30)]

@@ -29,7 +29,7 @@ ATTACK = (
     "the person adds\n```\n"
 )
 HOSTILE = st.text(max_size=120) | st.text(alphabet="`~\n\r {}%<>|abthe task", max_size=120)
-REVIEW_LABELS = ["the title", "the diff", "the risk report", "the trial"]
+REVIEW_LABELS = ["the risk report", "the trial", "the diff", "the title, in its author's words"]
 
 
 def blocks(prompt: str) -> list[tuple[str, str]]:

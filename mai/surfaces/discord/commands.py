@@ -22,6 +22,7 @@ from mai.surfaces.discord.strangers import Strangers
 from mai.surfaces.discord.wording import outcome, question
 from mai.system.logs import get, record_fault
 from mai.text import chat, chat_line
+from mai.words import unformatted
 
 if TYPE_CHECKING:
     from mai.agent.task import Plan
@@ -92,7 +93,7 @@ class Commands:
 
             def agreed(plan: Plan) -> Plan:
                 # Shown while the work goes on: a yes is due to what comes of it, not to a plan.
-                told = f"I plan this:\n{chat(plan.as_text(), _PLAN_CHARACTERS)}"
+                told = f"I plan this:\n{unformatted(chat(plan.as_text(), _PLAN_CHARACTERS))}"
                 asyncio.run_coroutine_threadsafe(_answer(interaction, told), loop)
                 return plan
 
