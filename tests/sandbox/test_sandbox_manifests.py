@@ -199,16 +199,26 @@ never = "*"
             "[testenv]\ndeps =\n  {[base]deps}\n  f{env:LIMIT:>=2}\n  -e .[fast]\n"
             "  -c {toxinidir}/limits.txt\n  unit: g\n  unit,docs: h\n  lint: i\n"
             "  py{310,311}-!old: j ; os_name == 'posix'\n  pypy3: k\n"
-            "[testenv:{py312,py313}-unit]\ndependency_groups = run\n",
+            "[testenv:{py312,py313}-unit]\ndependency_groups = run\n"
+            "[testenv:test-cov]\ndeps = l\n[testenv:py27,2.7]\n"
+            "deps =\n  -r old.txt\n  -r test-requirements.txt\n"
+            "[testenv:py312-fast]\ndeps = never\n[testenv:min-3.12]\ndeps = never\n",
             "limits.txt": "b<2\n",
+            "old.txt": "n",
+            "test-requirements.txt": "m",
         },
-        'a b c d e f>=2 g h j;os_name=="posix"and(python_version=="3.10"orpython_version=="3.11")',
+        (
+            'a b;python_version=="3.12"orpython_version=="3.13" '
+            'c;python_version=="3.12"orpython_version=="3.13" d e f>=2 g h '
+            'j;os_name=="posix"and(python_version=="3.10"orpython_version=="3.11") l '
+            'm m;python_version=="2.7" n;python_version=="2.7"'
+        ),
     ),
     "tox.toml": (
         {
             "pyproject.toml": '[dependency-groups]\nrun=["six"]\nstyle=["black"]\n',
             "tox.toml": '[env_run_base]\ndependency_groups=["run"]\n'
-            '[env."3.12"]\ndeps=["rich", "-r t.txt"]\n[env.docs]\ndeps=["sphinx"]\n'
+            '[env.test]\ndeps=["rich", "-r t.txt"]\n[env.docs]\ndeps=["sphinx"]\n'
             '[env.style]\ndependency_groups=["style"]\n',
             "t.txt": "ten",
         },

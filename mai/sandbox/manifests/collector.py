@@ -9,7 +9,8 @@ from __future__ import annotations
 import codecs
 import posixpath
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,6 +109,15 @@ class Collector:
     def is_known(self, path: str) -> bool:
         """Whether the file was read before, so that files that include each other end."""
         return path in self._files
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Read files that hold for a part only; they may be read again for the rest."""
+        known = set(self._files)
+        try:
+            yield
+        finally:
+            self._files = known
 
     def project(self, folder: str) -> Project:
         """Return the project that lies in `folder`, "" for the root."""

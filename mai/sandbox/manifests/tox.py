@@ -7,6 +7,7 @@ import itertools
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from mai.sandbox.manifests.collector import Collector, Entry
@@ -47,10 +48,14 @@ def read_tox_ini(collector: Collector, path: str, text: str) -> None:
     reader = _Reader(collector, path)
     for section in parser.sections():
         kind, _, name = section.partition(":")
-        if kind == "testenv" and _is_test_environment(name):
-            reader.take_lines(_filled_in(parser, parser.get(section, "deps", fallback="")))
-            reader.take_extras(_words(parser.get(section, "extras", fallback="")))
-            reader.take_groups(_words(parser.get(section, "dependency_groups", fallback="")))
+        marker = _marker_of_environment(name)
+        if kind == "testenv" and marker is not None:
+            lines = _filled_in(parser, parser.get(section, "deps", fallback=""))
+            extras, groups = (
+                _words(parser.get(section, option, fallback=""))
+                for option in ("extras", "dependency_groups")
+            )
+            reader.take(marker, lines, extras, groups)
 
 
 def read_tox_tables(collector: Collector, path: str, tables: Mapping[str, Any]) -> None:
@@ -61,10 +66,13 @@ def read_tox_tables(collector: Collector, path: str, tables: Mapping[str, Any]) 
     environments = {"": table(tables, "env_run_base")}
     environments |= {name: table(tables, "env", name) for name in table(tables, "env")}
     for name, environment in environments.items():
-        if _is_test_environment(name):
-            reader.take_lines("\n".join(strings(environment.get("deps"))))
-            reader.take_extras(strings(environment.get("extras")))
-            reader.take_groups(strings(environment.get("dependency_groups")))
+        marker = _marker_of_environment(name)
+        if marker is not None:
+            lines = "\n".join(strings(environment.get("deps")))
+            extras, groups = (
+                strings(environment.get(option)) for option in ("extras", "dependency_groups")
+            )
+            reader.take(marker, lines, extras, groups)
 
 
 class _Reader:
@@ -75,8 +83,21 @@ class _Reader:
         self._own = collector.project(posixpath.dirname(path))
         self._text = (collector.read(path) or b"").decode("utf-8", "replace")
 
-    def take_lines(self, value: str) -> None:
-        """Collect requirements, each line of which may have a condition before it."""
+    def take(self, marker: str, lines: str, extras: list[str], groups: list[str]) -> None:
+        """Collect what an environment names, which holds where `marker` does.
+
+        Each of its `lines` may have a condition of its own before it.
+        """
+        with self._collector.apart() if marker else nullcontext():
+            found = self._of_lines(lines)
+        for name in extras:
+            found += self._own.extra_entries(name)
+        for name in groups:
+            found += self._own.group_entries(name)
+        self._collector.take(_limited(entry, marker) for entry in found)
+
+    def _of_lines(self, value: str) -> list[Entry]:
+        taken: list[Entry] = []
         for line in _DEFAULT.sub(r"\g<default>", _HERE.sub("./", value)).splitlines():
             number = line_of(self._text, line.strip().removeprefix("./"))
             condition = _CONDITION.match(line.strip())
@@ -90,22 +111,18 @@ class _Reader:
                 elif "{" in entry.text:
                     self._collector.drop(entry, "tox's substitutions are not filled in")
                 else:
-                    taken = entries_of_line(self._collector, entry)
-                    self._collector.take(_limited(each, marker) for each in taken)
-
-    def take_extras(self, names: list[str]) -> None:
-        """Collect what extras of the project ask for."""
-        for name in names:
-            self._collector.take(self._own.extra_entries(name))
-
-    def take_groups(self, names: list[str]) -> None:
-        """Collect what dependency groups of the project ask for."""
-        for name in names:
-            self._collector.take(self._own.group_entries(name))
+                    included = entries_of_line(self._collector, entry)
+                    taken += [_limited(each, marker) for each in included]
+        return taken
 
 
-def _is_test_environment(name: str) -> bool:
-    return not name or is_for_tests(name) or re.match(r"\{?(?:py)?\d|\{?py", name) is not None
+def _marker_of_environment(name: str) -> str | None:
+    """Return the marker for an environment, None where it is not the one for tests."""
+    if not name:
+        return ""
+    marker = _marker_of(name)
+    has_version = re.search(r"\bpy\d|\b\d", name) is not None
+    return "" if marker is None and is_for_tests(name) and not has_version else marker
 
 
 def _words(value: str) -> list[str]:
