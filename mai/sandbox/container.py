@@ -221,6 +221,7 @@ def start_waiting(
             api.start(container_id)
         except BaseException:
             stream.close()
+            wrapper.close()  # it keeps the socket open for as long as itself is
             raise
     except APIError as error:
         _clear_away(client, container_id)

@@ -59,6 +59,11 @@ class _Ready:
     pool: Pool
     repo_images: RepoImages
 
+    def close(self) -> None:
+        """Remove what waits and let go of the engine. One that still runs a job connects again."""
+        self.pool.close()
+        self.engine.close()
+
 
 class DockerSandbox:
     """Runs jobs in hardened, single-use containers. Safe to use from several threads.
@@ -148,8 +153,10 @@ class DockerSandbox:
             # Somebody removed the image; the next run finds out, and has it built again.
             if isinstance(error.__cause__, ImageNotFound):
                 with self._lock:
-                    self._connected = None if self._connected is ready else self._connected
-                threading.Thread(target=ready.pool.close, daemon=True).start()
+                    is_mine = self._connected is ready
+                    self._connected = None if is_mine else self._connected
+                if is_mine:
+                    threading.Thread(target=ready.close, daemon=True).start()
             raise
 
     def keep_warm(self, *, may_wait: bool = False) -> None:
@@ -289,8 +296,7 @@ class DockerSandbox:
                     if not self._is_closed:
                         self._connected = ready
                         return ready
-                ready.pool.close()
-                ready.engine.close()
+                ready.close()
                 raise SandboxError("The sandbox is closed already.")
             return ready
 
