@@ -7,7 +7,7 @@ from typing import Any
 
 from textual.content import Content
 
-from mai.console.proposal_words import trial_line
+from mai.console.proposal_words import on_screen, quoted_lines, trial_line
 from mai.pipeline.message import author_writes, reviewer_writes
 from mai.proposal import Finding, Level, Opinion, Proposal, TestCounts
 from mai.text import one_line, plain
@@ -29,7 +29,7 @@ _LISTS = (
 )
 _MOST_TESTS = 200
 _LONGEST = 2_000
-_OUTPUT = ("  The tried code wrote it: it is no part of what a yes is bound to.", "$muted")
+_OUTPUT = ("  written by the tried code, and not part of the digest that is approved", "$muted")
 #: What to tell of an entry beside its kind; of the others, its message.
 _TELLING = {
     "proposed": "title",
@@ -78,7 +78,9 @@ def trial_page(proposal: Proposal) -> Content:
                 lines.append(Content.styled(f"  … and {len(ids) - _MOST_TESTS} more", "$muted"))
     if trial.output.strip():
         lines += [Content(""), Content.assemble(("The end of its output", "bold"), _OUTPUT)]
-        lines += [Content(f"> {visible(line)}") for line in plain(trial.output).split("\n")]
+        lines += [
+            Content(f"> {visible(line)}") for line in plain(trial.output).rstrip().split("\n")
+        ]
     return Content("\n").join(lines)
 
 
@@ -93,8 +95,8 @@ def review_page(proposal: Proposal) -> Content:
     lines = [f"{label(review.reviewer, 80)} {word[review.verdict]}.".strip(), ""]
     if review.verdict is Opinion.NONE:
         lines += [said(concern, 400) for concern in review.concerns]
-    lines += reviewer_writes(proposal, most=None)
-    return Content("\n".join(lines))
+    words = quoted_lines(reviewer_writes(proposal, most=None))
+    return Content("\n").join([*map(Content, lines), *words])
 
 
 def story_page(proposal: Proposal, story: Sequence[Mapping[str, Any]]) -> Content:
@@ -115,7 +117,7 @@ def story_page(proposal: Proposal, story: Sequence[Mapping[str, Any]]) -> Conten
     if proposal.approval:
         lines.append(Content.assemble(("yes by ", "$muted"), label(proposal.approval.by, 80)))
     words = author_writes(proposal, most=None) or ["No reason was given."]
-    lines += [Content(""), *map(Content, words)]
+    lines += [Content(""), *quoted_lines(words)]
     return Content("\n").join(lines)
 
 
@@ -142,4 +144,4 @@ def _detail(kind: str, data: object) -> str:
         return ""
     if name in {"commit", "digest", "tip"}:
         return label(value.removeprefix("sha256:")[:12])
-    return quoted_title(value) if name == "title" else said(value, 90)
+    return on_screen(quoted_title(value)) if name == "title" else said(value, 90)

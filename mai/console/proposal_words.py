@@ -6,7 +6,7 @@ never as markup.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -14,7 +14,7 @@ from types import MappingProxyType
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
-from mai.pipeline.message import author_writes, no_review_line, why_skipped
+from mai.pipeline.message import author_writes, first_error, no_review_line, why_skipped
 from mai.proposal import Level, Opinion, Proposal, State, Verdict
 from mai.text import one_line
 from mai.words import label, said, title_line
@@ -121,11 +121,13 @@ def stages(proposal: Proposal, progress: Progress | None, now_s: float, frame: i
 
 
 def _unproven(proposal: Proposal, stage: str) -> tuple[str, str] | None:
-    """Return the mark and style of a stage that was passed and showed nothing, None otherwise."""
+    """Return mark and style of a stage that was passed and did not say yes, None otherwise."""
     if stage == "trial" and proposal.trial and proposal.trial.verdict is Verdict.SKIPPED:
         return "▲ no tests", "$warning"
     if stage == "review" and (not proposal.review or proposal.review.verdict is Opinion.NONE):
         return "– no review", "$muted"
+    if stage == "review" and proposal.review and proposal.review.verdict is Opinion.OBJECT:
+        return "▲ objects", "$warning"
     return None
 
 
@@ -142,7 +144,7 @@ def rows(
         sign = sign.stylize_before(quiet)
     head = Content.assemble(mark(proposal, frame), (f" {proposal.short_id} ", quiet))
     room = width - cell_len(head.plain) - cell_len(sign.plain) - 1
-    title = _cut(title_line(proposal.title).replace("\u200b", ""), room)
+    title = _cut(on_screen(title_line(proposal.title)), room)
     first = Content.assemble(head, (title, quiet), " ", sign).truncate(width)
     if is_old:
         return first
@@ -187,7 +189,9 @@ def trial_line(proposal: Proposal, *, is_brief: bool = False) -> Content:
     if trial is None:
         return Content.styled("not tried yet", "$muted")
     if trial.verdict is Verdict.SKIPPED:
-        return Content.assemble(("▲", "$warning"), f" skipped, {why_skipped(trial)}")
+        return Content.assemble(
+            ("▲", "$warning"), f" skipped, {why_skipped(trial)}{first_error(trial)}"
+        )
     sign = ("✓ ", "$success") if trial.verdict is Verdict.PASS else ("✗ ", "$error")
     verdict = "" if trial.verdict is Verdict.PASS else f"{trial.verdict}, "
     more = [
@@ -244,8 +248,18 @@ def head_lines(proposal: Proposal, width: int) -> Content:
     if proposal.signing and proposal.state is State.PENDING:
         lines.append(Content.assemble(("Sign   ", "$muted"), said(proposal.signing)))
     words = author_writes(proposal, width=max(20, width)) or ["No reason was given."]
-    lines += [Content.styled(line, "$muted") for line in words]
+    lines += quoted_lines(words)
     return Content("\n").join(lines)
+
+
+def quoted_lines(words: Sequence[str]) -> list[Content]:
+    """Return the words of others as the screen shows them: paler than the facts above them."""
+    return [Content.styled(on_screen(line), "$muted") for line in words]
+
+
+def on_screen(text: str) -> str:
+    """Return `text` without what keeps a chat from making a mention of it: some fonts draw it."""
+    return text.replace("\u200b", "")
 
 
 def _reached(proposal: Proposal) -> int:

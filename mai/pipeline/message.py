@@ -91,14 +91,21 @@ def why_skipped(trial: TrialReport) -> str:
 
 
 def unproven(proposal: Proposal, limit: int = 70) -> str:
-    """Return, for a row of a list, what was not shown: no tests and why, no review."""
+    """Return, for a row of a list, what was not shown: no tests, no review, no agreement."""
     parts = []
     if proposal.trial and proposal.trial.verdict is Verdict.SKIPPED:
-        why = said(_SKIPPED.sub("", proposal.trial.message), limit).rstrip(".")
-        parts.append(f"▲ no tests{': ' if why else ''}{why}")
+        parts.append(f"▲ no tests{first_error(proposal.trial, limit)}")
     if proposal.trial and (not proposal.review or proposal.review.verdict is Opinion.NONE):
         parts.append("– no review")
+    elif proposal.review and proposal.review.verdict is Opinion.OBJECT:
+        parts.append("▲ review objects")
     return "  ".join(parts)
+
+
+def first_error(trial: TrialReport, limit: int = 200) -> str:
+    """Return `: ` and why the tests of a skipped trial show nothing; empty where there are none."""
+    why = said(_SKIPPED.sub("", trial.message), limit).rstrip(".")
+    return f": {why}" if why else ""
 
 
 def review_line(review: ReviewReport | None) -> str:

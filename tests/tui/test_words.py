@@ -14,7 +14,9 @@ from mai.proposal import (
     FileChange,
     Finding,
     Level,
+    Opinion,
     Proposal,
+    ReviewReport,
     RiskReport,
     State,
     TrialReport,
@@ -108,6 +110,9 @@ def test_stages_tick_as_they_pass() -> None:
     assert stages(proposal(State.BLOCKED), None, 0.0).plain == "✓check ✗assess"
     assert stages(proposal(), None, 0.0).plain == "✓check ✓assess ✓trial – no review"
     skipped = replace(proposal(), trial=TrialReport(Verdict.SKIPPED))
+    objection = ReviewReport(Opinion.OBJECT, "m", ("No.",))
+    objected = replace(proposal(), review=objection)
+    assert stages(objected, None, 0.0).plain == "✓check ✓assess ✓trial ▲ objects"
     assert stages(skipped, None, 0.0).plain == "✓check ✓assess ▲ no tests – no review"
 
 

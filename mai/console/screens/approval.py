@@ -20,6 +20,7 @@ from textual.widgets import Input, Static
 from mai.console.proposal_words import (
     counts,
     level,
+    on_screen,
     review_line,
     risk_line,
     short_digest,
@@ -90,7 +91,7 @@ def facts(proposal: Proposal) -> Content:
         Content.assemble(("Trial  ", "$muted"), trial_line(proposal)),
         Content.assemble(("Review ", "$muted"), review_line(proposal)),
         *([Content.assemble(("Sign   ", "$muted"), said(signing))] if signing else []),
-        Content.assemble(("Title  ", "$muted"), quoted_title(proposal.title)),
+        Content.assemble(("Title  ", "$muted"), on_screen(quoted_title(proposal.title))),
         Content(""),
     ]
     return Content("\n").join(lines)

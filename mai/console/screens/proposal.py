@@ -14,7 +14,7 @@ from textual.widgets import ContentSwitcher, Static
 
 from mai.console.messages import Answering
 from mai.console.proposal_pages import findings_page, review_page, story_page, trial_page
-from mai.console.proposal_words import head_lines, short_digest, state_line
+from mai.console.proposal_words import head_lines, on_screen, short_digest, state_line
 from mai.console.widgets.frame import Edge, FrameLine, hints
 from mai.console.widgets.proposal_diff import ProposalDiff
 from mai.proposal import Json, Level, Proposal, State
@@ -125,7 +125,7 @@ class ProposalScreen(Screen[None]):
     def _draw_lines(self) -> None:
         proposal = self.proposal
         title = Content.assemble(
-            (f"{proposal.short_id}  ", "$muted"), (quoted_title(proposal.title), "bold")
+            (f"{proposal.short_id}  ", "$muted"), (on_screen(quoted_title(proposal.title)), "bold")
         )
         self.query_one("#proposal-top", FrameLine).show(title, state_line(proposal))
         self.query_one("#proposal-tabs", FrameLine).show(self._tab_words(), self._view_words())
