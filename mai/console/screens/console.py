@@ -23,6 +23,7 @@ from mai.text import one_line
 from mai.tui.widgets.conversation import Conversation
 from mai.tui.widgets.machine import Machine
 from mai.tui.widgets.prompt import Offers, Prompt
+from mai.words import label
 
 _FRAME_S = 0.12
 _SIDE_CELLS = 36
@@ -207,9 +208,9 @@ class ConsoleScreen(Screen[None]):
         rule = Content.styled(" ── ", "$frame")
         parts = [Content.styled("mai", "bold")]
         if repo:
-            parts.append(Content(f"{one_line(repo, 40)} ⎇ {one_line(branch, 40)}"))
+            parts.append(Content(f"{label(repo, 40)} ⎇ {label(branch, 40)}"))
         if model:
-            parts.append(Content(one_line(model, 40)))
+            parts.append(Content(label(model, 40)))
         waiting = self._waiting()
         count = f"● {len(waiting)} {'waits' if len(waiting) == 1 else 'wait'} for you"
         right = Content.styled(count, "$accent bold") if waiting else Content("")

@@ -20,7 +20,7 @@ from mai.surfaces.discord.emoji import Meaning
 from mai.surfaces.discord.reading import OFFERED, Reading, read
 from mai.surfaces.discord.strangers import Strangers
 from mai.surfaces.discord.wording import DIGITS, digits_of
-from mai.text import chat_line
+from mai.words import chat_said
 
 _YES, _CONFIRMED = "yes", "confirmed"
 _ASKING = 0
@@ -216,7 +216,7 @@ class Answers:
             pass  # answered elsewhere, at its end, or judged again at this moment: the card follows
         except MaiError as error:
             self._desk.say(f"{proposal.short_id}: {error.sentence}")
-            told = f"I cannot land it yet: {chat_line(error.sentence, 300)} The yes stands."
+            told = f"I cannot land it yet: {chat_said(error.sentence, 300)} The yes stands."
             await self._tell(card, error.code, told)
             raise
         finally:

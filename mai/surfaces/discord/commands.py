@@ -21,8 +21,8 @@ from mai.surfaces.discord.status import Status
 from mai.surfaces.discord.strangers import Strangers
 from mai.surfaces.discord.wording import outcome, question
 from mai.system.logs import get, record_fault
-from mai.text import chat, chat_line
-from mai.words import unformatted
+from mai.text import chat
+from mai.words import chat_said, unformatted
 
 if TYPE_CHECKING:
     from mai.agent.task import Plan
@@ -161,7 +161,7 @@ class _Tree(app_commands.CommandTree[discord.Client]):
         """Say the sentence of an error; log what is a fault of Mai's own."""
         cause = error.__cause__ or error
         if isinstance(cause, MaiError):
-            told = chat_line(cause.sentence, 500)
+            told = chat_said(cause.sentence, 500)
         elif isinstance(cause, Trouble | app_commands.CheckFailure):
             get("discord").info("a command was left", why=str(cause))
             return
