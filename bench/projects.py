@@ -30,11 +30,9 @@ from typing import Any
 #: Pure Python with the tests inside, of every common build backend, layout and way to name what
 #: tests need. None of them is a part of pytest itself.
 _NAMES = (
-    *("attrs", "boltons", "cachetools", "click", "h11", "humanize", "idna", "inflection"),
-    *("itsdangerous", "marshmallow", "more-itertools", "natsort", "parso", "pathspec"),
-    *("pyparsing", "python-dateutil", "python-slugify", "schema", "sortedcontainers"),
-    *("structlog", "tabulate", "tenacity", "textdistance", "tinydb", "tomlkit", "toolz"),
-    *("voluptuous", "wcwidth", "wsproto"),
+    *("blinker", "cachetools", "environs", "h11", "humanize", "inflection", "itsdangerous"),
+    *("natsort", "oauthlib", "outcome", "pyflakes", "python-slugify", "schema", "tabulate"),
+    *("tempora", "tenacity", "textdistance", "tinydb", "toolz", "voluptuous", "wsproto"),
 )
 _MAI = Path(sys.executable).with_name("mai")
 _IDENTITY = ("-c", "user.name=bench", "-c", "user.email=bench@example.com")
@@ -144,7 +142,8 @@ def _break_function(modules: list[Path], tests: list[Path]) -> dict[Path, bytes]
     _, path, node = max(found, key=lambda entry: entry[0])
     lines = path.read_text("utf-8").splitlines(keepends=True)
     first = node.body[0]
-    lines.insert(first.lineno - 1, " " * first.col_offset + _ERROR)
+    place = min([first.lineno, *(each.lineno for each in getattr(first, "decorator_list", ()))]) - 1
+    lines.insert(place, lines[place][: first.col_offset] + _ERROR)
     return {path: "".join(lines).encode()}
 
 
@@ -174,10 +173,13 @@ def _submit(repo: Path, place: Path, changed: dict[Path, bytes]) -> Tried:
     seconds = time.monotonic() - started
     try:
         report = json.loads(answer.stdout)
-        return Tried(seconds, (report.get("proposal") or report)["trial"])
-    except (ValueError, KeyError, TypeError):
-        said = (answer.stderr or answer.stdout).decode(errors="replace").strip().replace("\n", " ")
-        return Tried(seconds, said=f"exit {answer.returncode}: {said[-300:]}")
+        trial = (report.get("proposal") or report).get("trial")
+    except ValueError:
+        trial = None
+    if trial:
+        return Tried(seconds, trial)
+    said = (answer.stderr + b" " + answer.stdout).decode(errors="replace").split()
+    return Tried(seconds, said=f"exit {answer.returncode}: {' '.join(said)[-300:]}")
 
 
 def _environment(place: Path) -> dict[str, str]:
