@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
@@ -21,7 +21,8 @@ from mai.proposal import Verdict
 #: How many times what the base took a head may take, before it counts as runaway.
 _FAIR = 3
 _FAIR_MEMORY = 1.5
-#: The limits that each verdict is about.
+#: The limits that each verdict is about where it ended a run. One that only tests ran into is about
+#: the same, but for the time of a test.
 _FIELDS: Mapping[Verdict, tuple[str, ...]] = {
     Verdict.TIMEOUT: ("cpu_s", "wall_s"),
     Verdict.OOM: ("memory_bytes",),
@@ -29,6 +30,9 @@ _FIELDS: Mapping[Verdict, tuple[str, ...]] = {
     Verdict.DISK: ("disk_bytes", "memory_bytes"),
     Verdict.OUTPUT: ("output_bytes",),
 }
+_OF_TESTS = {**_FIELDS, Verdict.TIMEOUT: ("test_s",)}
+#: Goes before the name of a limit where more of it was of no use: the test never ends.
+_VAIN = "vain "
 
 
 class Needs:
@@ -41,16 +45,28 @@ class Needs:
         """Return `limits` with what the base is known to need, within `most`."""
         return _raised(limits, self._load(), most)
 
-    def learn(self, limit: Verdict, roomy: Limits, run: RunResult) -> None:
-        """Remember what a run under `roomy` took, which had run into `limit` with less."""
+    def worth_trying(self, run: RunResult) -> frozenset[str]:
+        """Return the limits that `run` met, but for those of which more has been of no use."""
+        known = self._load()
+        return frozenset(name for name in met(run) if _VAIN + name not in known)
+
+    def learn(self, names: Iterable[str], roomy: Limits, run: RunResult) -> None:
+        """Remember what a run under `roomy` took, which had met the limits `names` with less."""
         taken = {
             "cpu_s": run.cpu_s * _FAIR,
             "wall_s": run.seconds * _FAIR,
             "memory_bytes": run.peak_memory_bytes * _FAIR_MEMORY,
         }
         known = self._load()
-        for name in _FIELDS.get(limit, ()):
+        for name in names:
             known[name] = max(known.get(name, 0.0), taken.get(name, getattr(roomy, name)))
+        self._save(known)
+
+    def give_up(self, names: Iterable[str]) -> None:
+        """Remember that tests meet these limits however much room they get."""
+        self._save({**self._load(), **{_VAIN + name: 1.0 for name in names}})
+
+    def _save(self, known: Mapping[str, float]) -> None:
         with contextlib.suppress(OSError):  # a full disk costs another measurement
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=self._file.parent)
@@ -66,9 +82,16 @@ class Needs:
             return {}
 
 
-def roomy(limits: Limits, limit: Verdict, most: Limits) -> Limits | None:
-    """Return limits with room where `limit` was met, None where there is no more of it."""
-    wanted = {name: float(getattr(most, name)) for name in _FIELDS.get(limit, ())}
+def met(run: RunResult) -> frozenset[str]:
+    """Return the names of the limits that ended `run`, or else that its tests ran into."""
+    if run.limit is not Verdict.PASS:
+        return frozenset(_FIELDS.get(run.limit, ()))
+    return frozenset(name for hit in run.hits for name in _OF_TESTS.get(hit, ()))
+
+
+def roomy(limits: Limits, names: Iterable[str], most: Limits) -> Limits | None:
+    """Return limits with room where `names` were met, None where there is no more of it."""
+    wanted = {name: float(getattr(most, name)) for name in names}
     found = _raised(limits, wanted, most)
     return None if found == limits else found
 

@@ -17,7 +17,7 @@ from mai.events import Cancel, Said
 from mai.jobs import Job, Limits, Part, Prepared, RunResult, TreeFile
 from mai.pipeline import verdict
 from mai.pipeline.changed_tests import edited_tests
-from mai.pipeline.needs import Needs, fair, roomy
+from mai.pipeline.needs import Needs, fair, met, roomy
 from mai.pipeline.reach.kept import KeptFacts
 from mai.pipeline.reach.plan import Plan, containers_at_once, is_small, plan_rest, plan_trial
 from mai.pipeline.reach.reached import reach
@@ -291,22 +291,25 @@ class _Runs:
         return known.result(self.part)
 
     def _measured(self, part: Part) -> RunResult:
-        """Run the base's tests; where a limit ends them, once more with room, and remember that.
+        """Run the base's tests; where they meet a limit, once more with room, and remember that.
 
         Raises:
             Undecided: they do not fit into what the person allows either.
         """
-        run = self._run(self._base_files, is_followed=True, image=self.base_image, part=part)
-        while wide := roomy(self.allowed or self.limits, run.limit, self.most):
-            sentence = (
-                f"The tests of this repo need more than a change usually gets. {run.message} "
-                "I run them once with more room, to see how much, and go on with that."
-            )
-            self.services.events.publish(Said(sentence))
-            limit, self.allowed = run.limit, wide
+        run = first = self._run(
+            self._base_files, is_followed=True, image=self.base_image, part=part
+        )
+        needs, tried = _needs(self.services), frozenset[str]()
+        while wide := roomy(self.allowed or self.limits, needs.worth_trying(run), self.most):
+            self.services.events.publish(Said(_needs_more(run)))
+            tried, self.allowed = tried | needs.worth_trying(run), wide
             run = self._run(self._base_files, image=self.base_image, part=part)
             if run.limit is Verdict.PASS:
-                _needs(self.services).learn(limit, wide, run)
+                needs.learn(tried - met(run), wide, run)
+                needs.give_up(tried & met(run))
+        if first.limit is Verdict.PASS and run.limit is not Verdict.PASS:
+            needs.give_up(tried)  # room for some tests took it from the others
+            run = first
         if self.allowed is not None:
             self.limits = _needs(self.services).widened(self.limits, self.most)
             self.allowed = None
@@ -462,6 +465,15 @@ class _Runs:
             more = f" and {len(left_out) - _SHOWN} more" if len(left_out) > _SHOWN else ""
             parts.append(f"Left out: {', '.join(left_out[:_SHOWN])}{more}.")
         return " ".join(parts)
+
+
+def _needs_more(run: RunResult) -> str:
+    hits = f"Some met a limit: {', '.join(sorted(run.hits))}."
+    return (
+        "The tests of this repo need more than a change usually gets. "
+        f"{hits if run.limit is Verdict.PASS else run.message} "
+        "I run them once with more room, to see how much, and go on with that."
+    )
 
 
 def _notes(run: RunResult) -> str:

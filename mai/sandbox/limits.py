@@ -24,7 +24,7 @@ PROFILES = {
     "unknown": Limits("unknown", 1, 256 * _MIB, 15, 60, 25, 64 * _MIB, 4 * _MIB, 2.5),
 }
 #: Where a repo's own tests need more than a profile has; what is set for it never goes below.
-_MOST = Limits("", 2, 4096 * _MIB, 1800, 7200, 400, 1024 * _MIB, 64 * _MIB, 5)
+_MOST = Limits("", 2, 4096 * _MIB, 1800, 7200, 400, 1024 * _MIB, 64 * _MIB, 30)
 _PROFILE_OF = {Level.LOW: "trusted", Level.MEDIUM: "untrusted"}
 #: As the settings name them: the field, and how many of its unit one of the setting's makes.
 _NAMES: dict[str, tuple[str, int]] = {
