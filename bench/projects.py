@@ -4,9 +4,9 @@
 
 Each NAME is a project of the package index, `NAME==VERSION` for a certain release, or the path of a
 source distribution. Each becomes a git repo of its own with an empty configuration. Two changes are
-submitted: a comment, which must pass, and an exception in the function that the tests name most
-often, which must fail. The first one makes the image with what the project needs; its seconds are
-those of a user's first trial. Needs a container engine and a package index.
+submitted: a comment, which must pass, and an exception in the functions of the name that the tests
+call most often, which must fail. The first one makes the image with what the project needs; its
+seconds are those of a user's first trial. Needs a container engine and a package index.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _try_project(name: str, place: Path) -> tuple[bool, list[str]]:
     largest = max(modules, key=lambda path: path.stat().st_size)
     data = largest.read_bytes()
     harmless = _submit(repo, place, {largest: data.rstrip(b"\n") + b"\n" + _LINE.encode()})
-    broken = _submit(repo, place, _break_function(modules, tests))
+    broken = _submit(repo, place, _break_functions(modules, tests))
     base = harmless.trial.get("base") or {}
     named = list(broken.trial.get("broken") or broken.trial.get("missing") or ())
     is_real = harmless.verdict == "pass" and base.get("passed", 0) > 0
@@ -133,18 +133,21 @@ def _split(repo: Path) -> tuple[list[Path], list[Path]]:
     return modules, tests
 
 
-def _break_function(modules: list[Path], tests: list[Path]) -> dict[Path, bytes]:
-    """Return a module in which the function that `tests` name most often raises an exception."""
+def _break_functions(modules: list[Path], tests: list[Path]) -> dict[Path, bytes]:
+    """Return the modules in which functions of the name that `tests` have most often fail."""
     words = Counter[str]()
     for path in tests:
         words.update(re.findall(r"[A-Za-z_]\w+(?=\()", path.read_text("utf-8", "replace")))
-    found = [(words[node.name], path, node) for path in modules for node in _functions(path)]
-    _, path, node = max(found, key=lambda entry: entry[0])
-    lines = path.read_text("utf-8").splitlines(keepends=True)
-    first = node.body[0]
-    place = min([first.lineno, *(each.lineno for each in getattr(first, "decorator_list", ()))]) - 1
-    lines.insert(place, lines[place][: first.col_offset] + _ERROR)
-    return {path: "".join(lines).encode()}
+    found = [(path, node) for path in modules for node in _functions(path)]
+    name = max((node.name for _, node in found), key=lambda name: words[name])
+    lines = {path: path.read_text("utf-8").splitlines(keepends=True) for path in modules}
+    broken = [(path, node) for path, node in found if node.name == name]
+    for path, node in sorted(broken, key=lambda entry: -entry[1].lineno):
+        first = node.body[0]
+        decorators = getattr(first, "decorator_list", ())
+        place = min([first.lineno, *(each.lineno for each in decorators)]) - 1
+        lines[path].insert(place, lines[path][place][: first.col_offset] + _ERROR)
+    return {path: "".join(lines[path]).encode() for path in dict(broken)}
 
 
 def _functions(path: Path) -> Iterator[ast.FunctionDef]:
