@@ -170,7 +170,10 @@ def main(times: int, seed: int) -> int:
                 kind, way = chance.choice(list(CHANGES)), chance.choice(WAYS)
                 striker = Striker(client, engine, way, chance.uniform(0, typical_s))
                 number += 1
-                found, proposal = round_of(workspace, CHANGES[kind], number, striker)
+                try:
+                    found, proposal = round_of(workspace, CHANGES[kind], number, striker)
+                except NoEngine:
+                    continue  # too busy to connect to, before any strike
                 if not striker.has_met:
                     continue
                 counts[way, found] += 1

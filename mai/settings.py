@@ -193,7 +193,7 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="How far Mai may raise a limit by itself for a repo whose own tests need more "
         "than a profile has: cpu_s (1800), wall_s (7200), memory_mb (4096, half of the machine's "
-        "at most), pids (400), disk_mb (1024), output_mb (64).",
+        "at most), pids (400), test_s (30), disk_mb (1024), output_mb (64).",
     )
     risk_levels: dict[str, Level] = Field(
         default_factory=dict, description="Levels per rule, raised or (outside BLOCKED) lowered."
