@@ -30,8 +30,27 @@ from typing import Any
 #: Pure Python with the tests inside, of every common build backend, layout and way to name what
 #: tests need. None of them is a part of pytest itself.
 _NAMES = (
-    *("blinker", "cachetools", "environs", "h11", "humanize", "inflection", "itsdangerous"),
-    *("natsort", "oauthlib", "outcome", "pyflakes", "python-slugify", "schema", "tabulate"),
+    *(
+        "blinker",
+        "cachetools",
+        "cssselect",
+        "environs",
+        "h11",
+        "humanize",
+        "inflection",
+        "itsdangerous",
+    ),
+    *(
+        "more-itertools",
+        "natsort",
+        "oauthlib",
+        "outcome",
+        "pyflakes",
+        "python-dotenv",
+        "python-slugify",
+        "schema",
+        "tabulate",
+    ),
     *("tempora", "tenacity", "textdistance", "tinydb", "toolz", "voluptuous", "wsproto"),
 )
 _MAI = Path(sys.executable).with_name("mai")
