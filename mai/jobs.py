@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from mai.proposal import Verdict
 
@@ -96,6 +97,7 @@ class Job:
     to run, all where it is empty; `junit` is where a command of the repo's own leaves its JUnit
     report. `is_followed` promises another run of about this size, so that a container can be made
     for it meanwhile. `image` is what `Sandbox.prepare` returned, the plain one where it is empty.
+    `search` has edits tried in place of a trial, as `mai.repair.runner` writes it.
     """
 
     files: Iterable[TreeFile]
@@ -106,6 +108,7 @@ class Job:
     is_followed: bool = False
     image: str = ""
     part: Part = field(default_factory=Part)
+    search: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,8 @@ class RunResult:
     limit, ERROR where no setting raises it. `doubt` says in a sentence why one such run is not
     enough to believe it, "" where it is; where it `is_contradictory`, such as an exit code that its
     outcomes deny, two are not enough either. `left_out` names the links of the tree that lead out
-    of it and were not there. `spent` is what the tests of each file took, in CPU seconds.
+    of it and were not there. `spent` is what the tests of each file took, in CPU seconds;
+    `reports` what a search reported.
     """
 
     limit: Verdict = Verdict.PASS
@@ -140,6 +144,7 @@ class RunResult:
     is_contradictory: bool = False
     left_out: tuple[str, ...] = ()
     spent: Mapping[str, float] = field(default_factory=dict)
+    reports: tuple[Sequence[Any], ...] = ()
 
     @property
     def is_whole(self) -> bool:

@@ -28,6 +28,7 @@ for _place in filter(None, [os.environ.get("PYTHONPATH")]):
 import pytest  # noqa: E402 - the repo's own pytest, where it has one
 
 from sandbox.reporter import Reporter  # noqa: E402 - it imports pytest
+from sandbox.search.plugin import run_search  # noqa: E402 - likewise
 from sandbox.warming import warm_up  # noqa: E402 - likewise
 
 _HOME = str(Path(__file__).parent.parent)
@@ -105,7 +106,10 @@ def main() -> None:
             os._exit(127)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
-        run_pytest(job, report_fd, control_fd)
+        if job.get("search"):
+            run_search(job, report_fd)
+        else:
+            run_pytest(job, report_fd, control_fd)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

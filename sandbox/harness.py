@@ -29,6 +29,7 @@ from sandbox.installed import announce
 from sandbox.meter import Meter
 from sandbox.pytest_run import TestRun
 from sandbox.runs import CommandRun, Run
+from sandbox.search.run import SearchRun
 from sandbox.tree import BadInputError, read_job, unpack
 from sandbox.version_files import write_version_files
 from sandbox.witnesses import Witnesses
@@ -102,7 +103,7 @@ def _serve(stream: BinaryIO) -> None:
             result = Run.failure(str(error), is_full=is_full, is_damaged=is_damaged)
             outlet.write(b"R", result)
             return
-        run = CommandRun if job["argv"] else TestRun
+        run = CommandRun if job["argv"] else SearchRun if job.get("search") else TestRun
         outlet.write(b"R", run(job, witnesses, meter, outlet.write, child).carry_out())
 
 

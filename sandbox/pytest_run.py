@@ -35,9 +35,10 @@ _WORDS = (
 _NOTHING = 5
 _SOUND_EXITS = (0, 1, _NOTHING)  # pytest: all passed, some failed, nothing collected
 
+#: What pytest is always told.
 # The repo's own options may name plugins that are not here; what they would have to say about
 # strictness must not fail a run for what the image lacks.
-_PYTEST_ARGUMENTS = (
+ARGUMENTS = (
     "--override-ini=addopts=",
     "--override-ini=minversion=",
     "--override-ini=required_plugins=",
@@ -152,7 +153,7 @@ class TestRun(Run):
         files = dict.fromkeys(name.split("::")[0] for name in only)
         paths = [path for path in files if Path(self.root, path).exists()]
         return {
-            "arguments": [*_PYTEST_ARGUMENTS, *self._options],
+            "arguments": [*ARGUMENTS, *self._options],
             "paths": paths,
             "only": only,
             "part": self.job["part"],

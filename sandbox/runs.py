@@ -82,6 +82,7 @@ class Run:
         self.hits: set[str] = set()
         self.outcomes: dict[str, str] = {}
         self.limited: dict[str, str] = {}  # tests, and which limit of the container ended each
+        self.reports: list[list[Any]] = []  # what a search found
         self.spent: dict[str, float] = {}  # CPU seconds by test file
         self.has_tests = True
         self.wake, wake_end = os.pipe()
@@ -140,6 +141,7 @@ class Run:
             is_contradictory=self.is_contradictory,
             has_tests=self.has_tests,
             spent={name: round(cpu_s, 3) for name, cpu_s in self.spent.items()},
+            reports=self.reports,
             cpu_s=self.meter.cpu_s() - self._cpu_at_start,
             peak_memory_bytes=self.meter.peak_memory_bytes(),
         )

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 _CONFTEST = "conftest.py"
 #: A whole path that judges. One expression: a tree may have ten thousand of them.
-_IS_JUDGE = re.compile(
+is_judge = re.compile(
     r"(?:pyproject\.toml|\.pytest\.ini"
     r"|(?:.*/)?(?:conftest\.py|test_[^/]*\.py|[^/]*_test\.py|pytest\.ini|tox\.ini|setup\.cfg))",
     re.DOTALL,
@@ -26,7 +26,7 @@ class Witnesses:
 
     def __init__(self, root: str, paths: Iterable[str]) -> None:
         self.root = root
-        judges = [path for path in paths if _IS_JUDGE(path)]
+        judges = [path for path in paths if is_judge(path)]
         self._known = {path: self._identity(path) for path in judges}
         self._folders = {str(parent) for path in judges for parent in PurePosixPath(path).parents}
 

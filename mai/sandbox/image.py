@@ -107,9 +107,9 @@ def _sources() -> Iterator[tuple[str, bytes]]:
     """Yield what the image is made of, by its name in the build context, sorted."""
     yield "Dockerfile", resource("Dockerfile.sandbox").read_bytes()
     root = resource("sandbox")
-    for path in sorted(root.iterdir()):
+    for path in sorted(root.rglob("*")):
         if path.is_file() and path.name not in _HOST_ONLY and path.suffix in {".py", ".txt"}:
-            yield f"sandbox/{path.name}", path.read_bytes()
+            yield f"sandbox/{path.relative_to(root).as_posix()}", path.read_bytes()
 
 
 def _recipe(base: str, git: str) -> str:

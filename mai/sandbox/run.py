@@ -97,6 +97,7 @@ def _header(job: Job, packed: Packed, token: bytes) -> bytes:
         "only": list(job.only),
         "part": {"files": list(job.part.files), "is_rest": job.part.is_rest},
         "junit": job.junit,
+        "search": job.search,
         "cpu_s": limits.cpu_s,
         "wall_s": limits.wall_s,
         "backstop_s": limits.wall_s * _LONGEST + _OWN_GRACE_S,
@@ -216,6 +217,7 @@ def _read_result(received: Received, job: Job) -> dict[str, Any]:
         "doubt": plain(one_line(str(result.get("doubt", "")), 500)),
         "is_contradictory": bool(result.get("is_contradictory")),
         "cpu_s": float(result.get("cpu_s", 0.0)),
+        "reports": tuple(one for one in result.get("reports", ()) if isinstance(one, list)),
         "spent": {str(name): float(cpu_s) for name, cpu_s in result.get("spent", {}).items()},
         "peak_memory_bytes": int(result.get("peak_memory_bytes", 0)),
     }

@@ -1,0 +1,1 @@
+"""Tries many edits of one tree in one container: imports once, then forks for each edit."""

@@ -1,0 +1,80 @@
+"""Runs a piece of work in a forked process with a deadline, and reads what it answers."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+_MOST_BYTES = 4 << 20
+#: Waiting for a processor is not the work's fault, so the wall ceiling is far above the CPU time.
+_WALL_FACTOR, _WALL_GRACE_S = 10, 1.0
+
+Answer = Callable[[bytes], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a fork answered and how it ended: `is_late` where its deadline killed it."""
+
+    data: bytes
+    is_late: bool
+    exit_code: int
+
+
+def run_forked(work: Callable[[Answer], None], cpu_s: float) -> Ended:
+    """Run `work` in a fork that may use `cpu_s` of CPU time; it gets a function to answer with.
+
+    The kernel's own timer ends the fork: no handler that code under test could catch.
+    """
+    read_end, write_end = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setpgid(0, 0)
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            for descriptor in (0, 1, 2):
+                os.dup2(nowhere, descriptor)
+            signal.signal(signal.SIGPROF, signal.SIG_DFL)
+            signal.setitimer(signal.ITIMER_PROF, cpu_s)
+            work(lambda data: _write(write_end, data))
+        finally:
+            os._exit(0)
+    os.close(write_end)
+    try:
+        data, is_late = _read(read_end, _WALL_FACTOR * cpu_s + _WALL_GRACE_S)
+    finally:
+        os.close(read_end)
+        for kill in (os.killpg, os.kill):  # the group may not be there yet
+            with suppress(ProcessLookupError, PermissionError):
+                kill(pid, signal.SIGKILL)
+        _, status = os.waitpid(pid, 0)
+    exit_code = os.waitstatus_to_exitcode(status)
+    return Ended(data, is_late or exit_code == -signal.SIGPROF, exit_code)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _read(descriptor: int, wall_s: float) -> tuple[bytes, bool]:
+    """Read one line, or up to the end; return it and whether the time ran out before."""
+    ends_at = time.monotonic() + wall_s
+    pieces = bytearray()
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN | select.POLLHUP)
+    while len(pieces) < _MOST_BYTES:
+        left_s = ends_at - time.monotonic()
+        if left_s <= 0 or not poll.poll(1000 * left_s):
+            return bytes(pieces), True
+        data = os.read(descriptor, 1 << 16)
+        pieces += data
+        if not data or data.endswith(b"\n"):
+            break
+    return bytes(pieces), False

@@ -1,0 +1,171 @@
+"""Tries edits one after the other: each in a fork that runs the failing tests, then the rest."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import time
+from collections.abc import Callable, Generator, Sequence
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sandbox.reporter import identify
+from sandbox.search.answers import decode, encode
+from sandbox.search.forks import Answer, run_forked
+from sandbox.search.swap import Edit, NeedsImport, Swapper
+
+if TYPE_CHECKING:
+    from sandbox.search.plugin import Searcher
+
+_CHECK_EVERY = 400
+_BATCH = 64
+_COLD_EXTRA_S = 1.0
+
+#: How often an edit that needs a fresh import may take its place among the others.
+_Pairs = list[tuple[FunctionType, CodeType]]
+
+
+def try_all(search: Searcher, items: Sequence[pytest.Item]) -> None:
+    """Report for each edit whether it lets the tests pass, until the time or the edits run out."""
+    spec = search.spec
+    trial = _Trial(search, items)
+    ends_at = time.monotonic() + spec["seconds"]
+    reports: list[Any] = []
+    found = 0
+    for number, (path, edits) in enumerate(spec["edits"]):
+        result = trial.carry_out(path, [(start, end, text) for start, end, text in edits])
+        reports.append([number, *result])
+        found += result[0] == "passes"
+        is_over = time.monotonic() > ends_at or found >= spec["most_found"]
+        if len(reports) >= _BATCH or is_over or number == len(spec["edits"]) - 1:
+            search.send("tried", reports)
+            reports = []
+        if is_over:
+            break
+        if number % _CHECK_EVERY == _CHECK_EVERY - 1 and not trial.is_as_before():
+            search.send("damaged", number)
+            break
+    trial.restore()
+
+
+class _Trial:
+    def __init__(self, search: Searcher, items: Sequence[pytest.Item]) -> None:
+        self._search, self._spec = search, search.spec
+        known = {identify(item.nodeid): item for item in items}
+        names = [*self._spec["tests"], *self._spec["others"]]
+        self._names = names
+        self._items = [known[name] for name in names if name in known]
+        self._is_cold = any(name not in known for name in names)
+        self._first = len(self._spec["tests"])
+        self._swapper = Swapper(search.root)
+        self._written = ""
+
+    def carry_out(self, path: str, edits: Sequence[Edit]) -> list[Any]:
+        """Return how one edit did: status, how many failing tests pass, the error, microseconds."""
+        started = time.monotonic()
+        try:
+            pairs = self._swapper.exchange(path, edits)
+            is_cold = self._is_cold
+        except NeedsImport:
+            pairs, is_cold = [], True
+        except (SyntaxError, ValueError, OverflowError, RecursionError):
+            return ["syntax", 0, "", 0]
+        if path != self._written:
+            self.restore()
+        self._write(path, self._swapper.edited(path, edits))
+        self._written = path
+        result = self._ended(pairs, is_cold=is_cold)
+        return [*result, int(1e6 * (time.monotonic() - started))]
+
+    def is_as_before(self) -> bool:
+        """Whether the tree as it was still fails as it did: what edits did to files shows here."""
+        self.restore()
+        if self._is_cold:
+            return True
+        status, passed, _ = self._ended([], is_cold=False)
+        return status in {"fails", "timeout"} and passed == 0
+
+    def restore(self) -> None:
+        """Write back the file that was edited last."""
+        if self._written:
+            self._write(self._written, self._swapper.original(self._written))
+            self._written = ""
+
+    def _write(self, path: str, data: bytes) -> None:
+        flags = os.O_WRONLY | os.O_TRUNC | os.O_CREAT
+        descriptor = os.open(os.path.join(self._search.root, path), flags, 0o644)  # noqa: PTH118
+        os.write(descriptor, data)
+        os.close(descriptor)
+
+    def _ended(self, pairs: _Pairs, *, is_cold: bool) -> list[Any]:
+        work = self._cold() if is_cold else self._warm(pairs)
+        extra_s = self._spec.get("import_s", _COLD_EXTRA_S) if is_cold else 0.0
+        ended = run_forked(work, self._spec["cpu_s"] + extra_s)
+        answer = decode(ended.data)
+        if answer is not None:
+            return answer
+        return ["timeout" if ended.is_late else "crash", 0, ""]
+
+    def _warm(self, pairs: _Pairs) -> Callable[[Answer], None]:
+        def work(answer: Answer) -> None:
+            for function, code in pairs:
+                function.__code__ = code
+            answer(self._judged(self._items, self._search.run))
+
+        return work
+
+    def _judged(self, items: Sequence[pytest.Item], run: Callable[..., Any]) -> bytes:
+        """Run until a test fails; the failing ones come first."""
+        following = [*items[1:], None]
+        for number, item in enumerate(items):
+            phases = run(item, following[number])
+            if phases.outcome != "passed":
+                is_first = number < self._first
+                return encode("fails" if is_first else "fixes", number, phases.error)
+        return encode("passes", self._first, "")
+
+    def _cold(self) -> Callable[[Answer], None]:
+        """Return work that imports the tree again, with the edit in its file."""
+
+        def work(answer: Answer) -> None:
+            root = f"{self._search.root}/"
+            for name, module in list(sys.modules.items()):
+                if str(getattr(module, "__file__", "") or "").startswith(root):
+                    del sys.modules[name]
+            importlib.invalidate_caches()
+            job = self._search.job
+            plugin = _Fresh(self._search, self, answer)
+            pytest.main([*job["arguments"], *job["paths"]], plugins=[plugin])
+            answer(encode("fails", 0, "not collected"))
+
+        return work
+
+
+class _Fresh:
+    """Runs the wanted tests of a fresh collection and answers."""
+
+    def __init__(self, search: Searcher, trial: _Trial, answer: Answer) -> None:
+        self._search, self._trial, self._answer = search, trial, answer
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None], item: pytest.Item
+    ) -> Generator[None, Any, None]:
+        """Note how a phase ended, as the plugin of the first collection does."""
+        del item
+        yield from self._search.pytest_runtest_makereport(call)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run what the search runs."""
+        known = {identify(item.nodeid): item for item in session.items}
+        names = self._trial._names  # noqa: SLF001 - two halves of one thing
+        items = [known[name] for name in names if name in known]
+        if len(items) < len(names):
+            self._answer(encode("fails", 0, "not collected"))
+        else:
+            self._answer(self._trial._judged(items, self._search.run))  # noqa: SLF001 - likewise
+        os._exit(0)
