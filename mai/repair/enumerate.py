@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
-import bisect
+import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 
 import libcst as cst
 
@@ -62,51 +60,23 @@ def _suspicion(source: Source, change: Change, suspicion: Mapping[int, float]) -
 
 
 class Distinct:
-    """Lets each meaning of a file's text through once, and nothing that does not parse."""
+    """Lets each text through once; two texts of one meaning are told apart where they are tried."""
 
-    def __init__(self, path: str, data: bytes) -> None:
+    def __init__(self, data: bytes) -> None:
         self._data = data
-        self._starts = _statement_starts(data)
-        self._seen: set[int] = set()
-        self._known: set[tuple[int, int]] = set()
-        self.path = path
+        self._seen: set[tuple[tuple[int, int, bytes], ...]] = set()
 
     def __call__(self, found: Iterable[Candidate]) -> Iterator[Candidate]:
         """Yield those of `found` that are new."""
         for one in found:
-            key = self._key(one)
-            if key is not None and key not in self._seen:
+            key = tuple(self._least(*edit) for edit in one.edits)
+            if key not in self._seen:
                 self._seen.add(key)
                 yield one
 
-    def _key(self, one: Candidate) -> int | None:
-        low = min(start for start, _, _ in one.edits)
-        high = max(end for _, end, _ in one.edits)
-        first = max(0, bisect.bisect_right(self._starts, low) - 1)
-        last = bisect.bisect_left(self._starts, high)
-        begin = self._starts[first] if low >= self._starts[0] else 0
-        end = self._starts[last] if last < len(self._starts) else len(self._data)
-        if begin and end <= begin:
-            end = len(self._data)
-        within = tuple((s - begin, e - begin, text) for s, e, text in one.edits)
-        part = self._data[begin:end]
-        try:
-            if (begin, end) not in self._known:
-                self._known.add((begin, end))
-                self._seen.add(hash((begin, ast.dump(ast.parse(part)))))
-            new = ast.dump(ast.parse(replace(one, edits=within).applied(part)))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
-        return hash((begin, new))
-
-
-def _statement_starts(data: bytes) -> list[int]:
-    """Return where each top-level statement begins, its decorators included."""
-    offsets = [0]
-    for line in data.split(b"\n"):
-        offsets.append(offsets[-1] + len(line) + 1)
-    starts = []
-    for node in ast.parse(data).body:
-        line = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ()))])
-        starts.append(offsets[line - 1])
-    return sorted(set(starts)) or [0]
+    def _least(self, start: int, end: int, text: str) -> tuple[int, int, bytes]:
+        """Return an edit without what it writes as it was."""
+        old, new = self._data[start:end], text.encode()
+        front = len(os.path.commonprefix([old, new]))
+        back = len(os.path.commonprefix([old[front:][::-1], new[front:][::-1]]))
+        return start + front, end - back, new[front : len(new) - back]

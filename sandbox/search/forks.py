@@ -26,8 +26,10 @@ class Ended:
     exit_code: int
 
 
-def run_forked(work: Callable[[Answer], None], cpu_s: float) -> Ended:
+def run_forked(work: Callable[[Answer], None], cpu_s: float, further_s: float = 0.0) -> Ended:
     """Run `work` in a fork that may use `cpu_s` of CPU time; it gets a function to answer with.
+
+    `further_s` is what it may allow itself on top.
 
     The kernel's own timer ends the fork: no handler that code under test could catch.
     """
@@ -46,7 +48,7 @@ def run_forked(work: Callable[[Answer], None], cpu_s: float) -> Ended:
             os._exit(0)
     os.close(write_end)
     try:
-        data, is_late = _read(read_end, _WALL_FACTOR * cpu_s + _WALL_GRACE_S)
+        data, is_late = _read(read_end, _WALL_FACTOR * (cpu_s + further_s) + _WALL_GRACE_S)
     finally:
         os.close(read_end)
         for kill in (os.killpg, os.kill):  # the group may not be there yet

@@ -21,11 +21,11 @@ from sandbox.witnesses import is_judge
 if TYPE_CHECKING:
     from sandbox.search.plugin import Searcher
 
-_FULL_TIMEOUTS = 2
-_SHORTEST_S = 0.4
+#: A test that loops shows soon, where others have shown how long tests take here.
+_SHORTEST_S, _USUAL_FACTOR = 0.1, 20
 #: Tracing makes Python this much slower; a test that loops need not be traced for long.
-_TRACE_FACTOR, _TRACE_LEAST_S, _TRACE_MOST_S = 60, 0.5, 6.0
-_MOST_TRACED = {"failed": 12, "timeout": 4, "passed": 60}
+_TRACE_FACTOR, _TRACE_LEAST_S, _TRACE_MOST_S = 60, 0.3, 6.0
+_MOST_TRACED = {"failed": 12, "timeout": 2, "passed": 60}
 
 
 def measure(search: Searcher, items: Sequence[pytest.Item]) -> None:
@@ -36,8 +36,10 @@ def measure(search: Searcher, items: Sequence[pytest.Item]) -> None:
     results: list[tuple[pytest.Item, str, float]] = []
     timeouts = 0
     for item in chosen:
-        allowed_s = search.spec["test_s"] * 0.5 ** max(0, timeouts - _FULL_TIMEOUTS + 1)
-        ended = run_forked(_plainly(search, item), max(_SHORTEST_S, allowed_s))
+        allowed_s = search.spec["test_s"] * 0.5**timeouts
+        usual_s = max((cpu_s for _, outcome, cpu_s in results if outcome == "passed"), default=0.0)
+        allowed_s = max(_SHORTEST_S, _USUAL_FACTOR * usual_s, allowed_s)
+        ended = run_forked(_plainly(search, item), allowed_s)
         answer = decode(ended.data)
         outcome, error, cpu_s = answer or ["timeout" if ended.is_late else "crash", "", allowed_s]
         timeouts += outcome == "timeout"

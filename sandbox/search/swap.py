@@ -50,6 +50,9 @@ class Swapper:
     def __init__(self, root: str) -> None:
         self._root = root
         self._sources: dict[str, _Source] = {}
+        self._meanings: set[int] = set()
+        self._origins: dict[str, set[int]] = {}
+        self._last: tuple[str, tuple[Edit, ...], CodeType] | None = None
         self._live: dict[str, dict[tuple[int, str], list[FunctionType]]] = {}
         for function in gc.get_objects():
             if type(function) is not FunctionType:
@@ -72,6 +75,27 @@ class Swapper:
         """Return the text of the file at `path` as it was."""
         return self._source(path).data
 
+    def is_new(self, path: str, edits: Sequence[Edit]) -> bool:
+        """Whether no edit before meant the same, and this one means something.
+
+        Raises:
+            SyntaxError, ValueError: the edited text does not compile.
+        """
+        source = self._source(path)
+        for statement, within in self._touched(source, edits):
+            old = self._compiled(source, statement)
+            if statement.start not in self._origins.setdefault(path, set()):
+                self._origins[path].add(statement.start)
+                self._meanings.add(hash((path, statement.start, _meaning(old))))
+            text = _edited(source.data[statement.start : statement.end], within)
+            new = _compile(text, source.path, statement.line, source.flags)
+            self._last = (path, tuple(edits), new)
+            key = hash((path, statement.start, _meaning(new)))
+            if len(edits) > 1 or key not in self._meanings:
+                self._meanings.add(key)
+                return True
+        return False
+
     def exchange(self, path: str, edits: Sequence[Edit]) -> list[tuple[FunctionType, CodeType]]:
         """Return which functions get which code by `edits`; nothing is changed yet.
 
@@ -84,7 +108,10 @@ class Swapper:
         for statement, within in self._touched(source, edits):
             old = self._compiled(source, statement)
             text = _edited(source.data[statement.start : statement.end], within)
-            new = _compile(text, source.path, statement.line, source.flags)
+            if self._last is not None and self._last[:2] == (path, tuple(edits)) and len(edits) == 1:
+                new = self._last[2]  # compiled a moment ago
+            else:
+                new = _compile(text, source.path, statement.line, source.flags)
             if source.is_imported:
                 pairs += _pair(old, new, source.live)
         if any(len(f.__code__.co_freevars) != len(code.co_freevars) for f, code in pairs):
@@ -171,8 +198,14 @@ def _nested(code: CodeType) -> list[CodeType]:
 
 def _shell(code: CodeType) -> tuple[Any, ...]:
     """Return what a code object does by itself, without the code objects inside it."""
-    constants = [(type(c), repr(c)) for c in code.co_consts if not isinstance(c, CodeType)]
-    return code.co_code, code.co_names, code.co_varnames, constants
+    constants = tuple((type(c), repr(c)) for c in code.co_consts if not isinstance(c, CodeType))
+    names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
+    return code.co_code, names, constants, getattr(code, "co_exceptiontable", b"")
+
+
+def _meaning(code: CodeType) -> tuple[Any, ...]:
+    """Return what a code object and all inside of it do, wherever they are written."""
+    return _shell(code), tuple(_meaning(one) for one in _nested(code))
 
 
 def _pair(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -67,6 +68,8 @@ class _Trial:
         """Return how one edit did: status, how many failing tests pass, the error, microseconds."""
         started = time.monotonic()
         try:
+            if not self._swapper.is_new(path, edits):
+                return ["same", 0, "", 0]
             pairs = self._swapper.exchange(path, edits)
             is_cold = self._is_cold
         except NeedsImport:
@@ -103,7 +106,7 @@ class _Trial:
     def _ended(self, pairs: _Pairs, *, is_cold: bool) -> list[Any]:
         work = self._cold() if is_cold else self._warm(pairs)
         extra_s = self._spec.get("import_s", _COLD_EXTRA_S) if is_cold else 0.0
-        ended = run_forked(work, self._spec["cpu_s"] + extra_s)
+        ended = run_forked(work, self._spec["limits_s"][0] + extra_s, sum(self._spec["limits_s"]))
         answer = decode(ended.data)
         if answer is not None:
             return answer
@@ -119,8 +122,9 @@ class _Trial:
 
     def _judged(self, items: Sequence[pytest.Item], run: Callable[..., Any]) -> bytes:
         """Run until a test fails; the failing ones come first."""
-        following = [*items[1:], None]
+        following, limits = [*items[1:], None], self._spec["limits_s"]
         for number, item in enumerate(items):
+            signal.setitimer(signal.ITIMER_PROF, limits[number])
             phases = run(item, following[number])
             if phases.outcome != "passed":
                 is_first = number < self._first

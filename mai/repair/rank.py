@@ -1,0 +1,53 @@
+"""Which of the edits that pass is likeliest to be meant, and which are never proposed."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterable
+
+from mai.repair.candidate import Candidate, token_distance
+
+#: Kinds that make tests pass by doing less, or that a person would hardly have meant.
+_DOUBTFUL = {
+    "removed": 0.3, "unconditional": 0.5, "guard": 0.8, "guarded": 0.7, "inserted": 0.8, "return": 0.7,
+    "borrowed": 0.7, "one branch": 0.6, "condition": 0.5, "text": 0.9, "one operand": 0.8,
+    "value not kept": 0.4, "unwrapped": 0.9, "two edits": 0.5, "repeated arguments": 0.5,
+}  # fmt: skip
+_PER_TOKEN = 0.12
+_USUAL = frozenset({0, 1, -1, 2, "", None, True, False, 0.0, 1.0})
+
+
+def likelihood(one: Candidate, data: bytes) -> float:
+    """Return how likely the author meant this edit: the place, the kind and the size count."""
+    size = token_distance(data, one.applied(data))
+    return one.score * _DOUBTFUL.get(one.operator, 1.0) * math.exp(-_PER_TOKEN * max(0, size - 1))
+
+
+def is_special_case(data: bytes, edited: bytes, tests: Iterable[bytes]) -> bool:
+    """Whether an edit makes an exception of a value that a test uses.
+
+    That is a new comparison with, or a new answer of, a constant which the tests name and which
+    was not in the file before; the usual ones (0, 1, nothing) are no exception.
+    """
+    before, after = _constants(data), _constants(edited)
+    new = {value for value in after - before if value not in {repr(one) for one in _USUAL}}
+    if not new:
+        return False
+    named: set[str] = set()
+    for test in tests:
+        named |= _constants(test)
+    return bool(new & named)
+
+
+def _constants(data: bytes) -> set[str]:
+    """Return the constants that are compared with or given back, as they are written."""
+    try:
+        tree = ast.parse(data)
+    except SyntaxError:
+        return set()
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Compare, ast.Return, ast.IfExp, ast.Assert, ast.Call, ast.List)):
+            found |= {repr(one.value) for one in ast.walk(node) if isinstance(one, ast.Constant)}
+    return found
