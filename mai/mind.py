@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mai.agent.task import ApprovePlan, Means, Steering
     from mai.agent.tools import Toolbox
     from mai.memory.notes import Note, Notes
+    from mai.repair.mend import Mender
 
 _NOT_AGAIN = frozenset({State.REJECTED, State.ROLLED_BACK, State.BLOCKED, State.FAILED}) | {
     state for state in State if not state.is_end
@@ -73,9 +74,35 @@ class Mind:
         from mai.agent.loop import carry_out, new_task_id
         from mai.agent.task import Steering
 
-        task_id = new_task_id()
+        task_id, means = new_task_id(), self._means(cancel)
         hooks = self._hooks(task_id, cancel, approve_plan, steering or Steering(), None)
-        return carry_out(task, self._means(cancel), hooks, task_id)
+        if isinstance(means.provider, CanImprove) and (draft := self._mended(task, cancel)):
+            return self._submit(_submission(draft, None), cancel)
+        return carry_out(task, means, hooks, task_id)
+
+    def _mended(self, task: str, cancel: Cancel) -> Draft | None:
+        """Return a repair found without a model, None where the task is not about a test."""
+        from mai.repair.mend import named_tests
+
+        mender = self._mender(cancel)
+        paths, _ = named_tests(task, mender.snapshot)
+        return mender.mend_task(task) if paths else None
+
+    def _mender(self, cancel: Cancel) -> Mender:
+        from mai.repair.mend import Mender
+        from mai.repair.runner import Runner
+
+        repo, sandbox = self._services.repo, self._services.sandbox()
+        tip = repo.tip(repo.branch())
+        snapshot = repo.snapshot(tip)
+        prepared = sandbox.prepare(snapshot.read, snapshot.paths())
+        limits = tightened(sandbox.limits_for(Level.LOW), self._services.policy(tip).limits)
+        return Mender(
+            snapshot,
+            Runner(sandbox, lambda: repo.tree_files(tip), limits, cancel, prepared.image),
+            say=lambda text: self._events.publish(Said(text)),
+            may_touch=self._workshop.may_touch,
+        )
 
     def improve(self, rounds: int, pattern: str | None, cancel: Cancel) -> Iterator[Proposal]:
         """Yield up to `rounds` improvements as they were judged; one that fails is tried again."""

@@ -1,0 +1,102 @@
+"""Inputs that tell the edits that pass apart, made from those that the tests use."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mai.repair.candidate import Candidate
+from mai.repair.runner import Measured, Runner
+
+_MOST_INPUTS = 120
+_MOST_SHOWN = 3
+_MOST_COMPARED = 5
+_MOST_CHARACTERS = 70
+
+
+def function_at(data: bytes, line: int) -> str:
+    """Return the name of the top-level function that `line` is in, "" where it is in none."""
+    for node in ast.parse(data).body:
+        if isinstance(node, ast.FunctionDef) and node.lineno <= line <= (node.end_lineno or 0):
+            return node.name
+    return ""
+
+
+def make_inputs(calls: Sequence[Sequence[str]]) -> list[str]:
+    """Return argument tuples as text: those that were seen, and each with one value exchanged."""
+    found: dict[str, None] = {}
+    seen = [[ast.literal_eval(text) for text in call] for call in calls]
+    for values in seen:
+        found.setdefault(_written(values))
+    for values in seen:
+        for place, value in enumerate(values):
+            for other in _near(value):
+                found.setdefault(_written([*values[:place], other, *values[place + 1 :]]))
+    return [text for text in found if len(text) <= 4 * _MOST_CHARACTERS][:_MOST_INPUTS]
+
+
+def _written(values: Sequence[Any]) -> str:
+    return f"({', '.join(map(repr, values))},)"
+
+
+def _near(value: Any) -> Iterator[Any]:
+    """Yield the smallest values of a kind first: they are the easiest to judge."""
+    match value:
+        case bool():
+            yield not value
+        case int():
+            yield from (0, 1, -1, 2, value + 1, value - 1, -value, 2 * value)
+        case float():
+            yield from (0.0, 1.0, -value, 2 * value)
+        case str() | bytes():
+            yield from (value[:0], value[:1], value[::-1], value + value, value.upper())
+        case list() | tuple():
+            yield from (value[:0], value[:1], value[:2], value[::-1], value + value[:1], value[1:])
+            for place, one in enumerate(value[:3]):
+                for other in list(_near(one))[:3]:
+                    yield type(value)([*value[:place], other, *value[place + 1 :]])
+        case dict():
+            yield {}
+            yield dict(list(value.items())[:1])
+        case None:
+            yield 0
+
+
+def find_differences(
+    found: Sequence[Candidate],
+    texts: Mapping[str, bytes],
+    measured: Measured,
+    runner: Runner,
+    paths: Sequence[str],
+) -> list[tuple[str, list[str]]]:
+    """Return inputs for which the candidates answer differently, with the answers in their order.
+
+    Only edits of one and the same top-level function that was seen with plain values are compared.
+    """
+    compared = list(found[:_MOST_COMPARED])
+    if len(compared) < 2:  # noqa: PLR2004 - one has nothing to differ from
+        return []
+    path = compared[0].path
+    names = {(one.path, function_at(texts[one.path], one.line)) for one in compared}
+    name = function_at(texts[path], compared[0].line)
+    if len(names) > 1 or not name:
+        return []
+    calls = [call for trace in measured.traces.values() for call in trace.calls.get(f"{path}::{name}", ())]
+    inputs = make_inputs(list(dict.fromkeys(calls)))
+    if not inputs:
+        return []
+    answers = runner.compare(compared, path, name, inputs, paths)
+    if set(answers) != set(range(len(compared))):
+        return []
+    different = []
+    for number, given in enumerate(inputs):
+        here = [answers[one][number] for one in range(len(compared))]
+        if len(set(here)) > 1:
+            different.append((f"{name}{_shown(given)}", here))
+    different.sort(key=lambda one: (len(one[0]), one[0]))
+    return different[:_MOST_SHOWN]
+
+
+def _shown(given: str) -> str:
+    return f"{given.removesuffix(',)')})"

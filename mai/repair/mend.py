@@ -1,0 +1,142 @@
+"""From "tests/test_x.py fails" to a draft that makes it pass, without a model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from mai.errors import ProviderError
+from mai.protocols import Draft, Snapshot
+from mai.providers.diff import file_diff
+from mai.providers.reflex_files import is_plain_source
+from mai.repair.inputs import find_differences, function_at
+from mai.repair.runner import Measured, Runner
+from mai.repair.search import Budget, Found, search
+from mai.suite import Suite
+from mai.text import one_line, path_line
+from mai.words import title_line
+
+AUTHOR = "search (reflex)"
+_TEST_ID = re.compile(r"[\w./-]+\.py(?:::[\w\[\].,-]+)*")
+_TEST_NAME = re.compile(r"\btest_\w+")
+_MOST_FILES = 60
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Mender:
+    """What a repair rests on. `say` is told what happens; `may_touch` refuses paths."""
+
+    snapshot: Snapshot
+    runner: Runner
+    say: Callable[[str], None] = lambda _: None
+    may_touch: Callable[[str], bool] = lambda _: True
+    budget: Budget = Budget()
+
+    def mend_task(self, task: str) -> Draft:
+        """Return the likeliest edit that makes the tests pass that `task` names.
+
+        Raises:
+            ProviderError: it names no test of the tree, they pass, or no edit was found.
+        """
+        paths, tests = named_tests(task, self.snapshot)
+        if not paths:
+            raise ProviderError("The task names no test of this repository.")
+        measured = self.runner.measure(paths, tests)
+        if not measured.failing:
+            raise ProviderError(f"The tests of {_listed(paths)} pass already." if measured.outcomes else f"No test of {_listed(paths)} could be run.")
+        return self._mended(paths, measured)
+
+    def _mended(self, paths: Sequence[str], measured: Measured) -> Draft:
+        suite = Suite(self.snapshot)
+        count = len(measured.failing)
+        self.say(f"{_tests(count)} of {_listed(paths)} fail{'s' * (count == 1)}. I try small edits; that needs no model.")
+
+        def may_edit(path: str) -> bool:
+            data = self.snapshot.read(path)
+            return (
+                data is not None
+                and is_plain_source(data)
+                and not suite.holds(path)
+                and self.may_touch(path)
+            )
+
+        found = search(self.snapshot.read, self.runner, paths, measured, may_edit, self.budget)
+        if not found.survivors:
+            spent = f"I tried {found.cursor} edits in {found.seconds:.0f} s"
+            raise ProviderError(f"{spent}, and with none of them the tests pass.")
+        return self._draft(found, paths)
+
+    def _draft(self, found: Found, paths: Sequence[str]) -> Draft:
+        ranked = [one.candidate for one in found.survivors]
+        best = ranked[0]
+        texts = {one.path: self.snapshot.read(one.path) or b"" for one in ranked}
+        differences = find_differences(ranked, texts, found.measured, self.runner, paths)
+        data = texts[best.path]
+        where = function_at(data, best.line) or PurePosixPath(best.path).stem
+        title = title_line(f"Fix {where}: {one_line(best.what, 80)}", 72)
+        return Draft(
+            title,
+            explain(found, differences),
+            file_diff(best.path, data, best.applied(data)),
+            AUTHOR,
+            (best.path,),
+        )
+
+
+def explain(found: Found, differences: Sequence[tuple[str, list[str]]]) -> str:
+    """Return why an edit is proposed: what failed, what was tried, and what else passes."""
+    measured, ranked = found.measured, [one.candidate for one in found.survivors]
+    failing = measured.failing
+    first = failing[0]
+    error = one_line(measured.errors[first] or measured.outcomes[first], 160)
+    lines = [
+        f"{path_line(first)} fails: {error}." + (f" So do {len(failing) - 1} more." if len(failing) > 1 else ""),
+        f"Of {found.cursor} small edits that I tried, {_edits(len(ranked))} "
+        f"make{'s' * (len(ranked) == 1)} it pass, with {_tests(len(measured.passing))} beside it.",
+    ]
+    if len(ranked) > 1:
+        others = "; ".join(f"line {one.line}: {one_line(one.what, 80)}" for one in ranked[1 : 1 + _NAMED])
+        lines.append(f"The others, less likely: {others}.")
+    if differences:
+        shown = [f"for {given}: {' / '.join(one_line(one, 60) for one in answers)}" for given, answers in differences]
+        lines.append(f"They differ (in this order) {'; '.join(shown)}. Please look whether the first is meant.")
+    return "\n".join(lines)
+
+
+def named_tests(task: str, snapshot: Snapshot) -> tuple[list[str], list[str]]:
+    """Return the test files that `task` names, and the ids or functions of tests among them."""
+    suite = Suite(snapshot)
+    collected = [path for path in snapshot.paths() if suite.is_collected(path)]
+    paths: dict[str, None] = {}
+    tests: list[str] = []
+    for match in _TEST_ID.finditer(task):
+        path, *rest = match.group().strip().split("::")
+        path = path.removeprefix("./")
+        whole = [one for one in collected if one == path or one.endswith(f"/{path}")]
+        if len(whole) == 1:
+            paths[whole[0]] = None
+            if rest:
+                tests.append("::".join([whole[0], *(one.strip(" .,") for one in rest)]))
+    if not paths:
+        for name in _TEST_NAME.findall(task):
+            pattern = re.compile(rf"^\s*(?:async )?def {re.escape(name)}\b".encode(), re.MULTILINE)
+            for path in collected[: 10 * _MOST_FILES]:
+                if pattern.search(snapshot.read(path) or b""):
+                    paths[path] = None
+    return list(paths)[:_MOST_FILES], tests
+
+
+def _listed(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
+    return ", ".join(path_line(path) for path in paths[:_NAMED]) + more
+
+
+def _tests(count: int) -> str:
+    return f"{count} test{'s' * (count != 1)}"
+
+
+def _edits(count: int) -> str:
+    return f"{count} edit{'s' * (count != 1)}" if count != 1 else "one"
