@@ -26,10 +26,13 @@ class Ended:
     exit_code: int
 
 
-def run_forked(work: Callable[[Answer], None], cpu_s: float, further_s: float = 0.0) -> Ended:
+def run_forked(
+    work: Callable[[Answer], None], cpu_s: float, further_s: float = 0.0, *, lines: int = 1
+) -> Ended:
     """Run `work` in a fork that may use `cpu_s` of CPU time; it gets a function to answer with.
 
-    `further_s` is what it may allow itself on top.
+    `further_s` is what it may allow itself on top; `lines` is how many answers are read, and the
+    wall ceiling holds for each.
 
     The kernel's own timer ends the fork: no handler that code under test could catch.
     """
@@ -48,7 +51,7 @@ def run_forked(work: Callable[[Answer], None], cpu_s: float, further_s: float = 
             os._exit(0)
     os.close(write_end)
     try:
-        data, is_late = _read(read_end, _WALL_FACTOR * (cpu_s + further_s) + _WALL_GRACE_S)
+        data, is_late = _read(read_end, _WALL_FACTOR * (cpu_s + further_s) + _WALL_GRACE_S, lines)
     finally:
         os.close(read_end)
         for kill in (os.killpg, os.kill):  # the group may not be there yet
@@ -65,8 +68,8 @@ def _write(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _read(descriptor: int, wall_s: float) -> tuple[bytes, bool]:
-    """Read one line, or up to the end; return it and whether the time ran out before."""
+def _read(descriptor: int, wall_s: float, lines: int) -> tuple[bytes, bool]:
+    """Read so many lines, or up to the end; return them and whether the time ran out before."""
     ends_at = time.monotonic() + wall_s
     pieces = bytearray()
     poll = select.poll()
@@ -77,6 +80,7 @@ def _read(descriptor: int, wall_s: float) -> tuple[bytes, bool]:
             return bytes(pieces), True
         data = os.read(descriptor, 1 << 16)
         pieces += data
-        if not data or data.endswith(b"\n"):
+        if not data or (data.endswith(b"\n") and (lines == 1 or pieces.count(b"\n") >= lines)):
             break
+        ends_at = time.monotonic() + wall_s if lines > 1 else ends_at
     return bytes(pieces), False

@@ -17,6 +17,7 @@ from _pytest.assertion import util
 from _pytest.runner import runtestprotocol
 
 from sandbox.reporter import as_json, identify
+from sandbox.search.answers import describe
 from sandbox.search.compare import compare
 from sandbox.search.measure import measure
 from sandbox.search.trying import try_all
@@ -26,7 +27,6 @@ _MODES: dict[str, Callable[[Searcher, Sequence[pytest.Item]], None]] = {
     "try": try_all,
     "compare": compare,
 }
-_LONGEST_ERROR = 160
 
 
 class Phases:
@@ -47,13 +47,7 @@ class Phases:
     @property
     def error(self) -> str:
         """Return the type and the message of what was raised, on one line."""
-        if self.raised is None:
-            return ""
-        try:
-            text = str(self.raised)
-        except Exception:  # noqa: BLE001 - the tree's own __str__
-            text = "?"
-        return f"{type(self.raised).__name__}: {' '.join(text.split())}"[:_LONGEST_ERROR]
+        return describe(self.raised)
 
 
 class Searcher:

@@ -75,6 +75,10 @@ class Swapper:
         """Return the text of the file at `path` as it was."""
         return self._source(path).data
 
+    def is_imported(self, path: str) -> bool:
+        """Whether the file at `path` was imported when this was made."""
+        return self._source(path).is_imported
+
     def is_new(self, path: str, edits: Sequence[Edit]) -> bool:
         """Whether no edit before meant the same, and this one means something.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import signal
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sandbox.reporter import identify
-from sandbox.search.answers import decode, encode
+from sandbox.search.answers import decode, describe, encode
+from sandbox.search.chunks import CHUNK, Pairs, chunk_work, keeps_nothing
 from sandbox.search.forks import Answer, run_forked
+from sandbox.search.quick import quick_call
 from sandbox.search.swap import Edit, NeedsImport, Swapper
 
 if TYPE_CHECKING:
@@ -37,7 +40,9 @@ def try_all(search: Searcher, items: Sequence[pytest.Item]) -> None:
     reports: list[Any] = []
     found = 0
     for number, (path, edits) in enumerate(spec["edits"]):
-        result = trial.carry_out(path, [(start, end, text) for start, end, text in edits])
+        if number >= trial.known_to:
+            trial.look_ahead(spec["edits"], number)
+        result = trial.known.pop(number, None) or trial.carry_out(path, _as_edits(edits))
         reports.append([number, *result])
         found += result[0] == "passes"
         is_over = time.monotonic() > ends_at or found >= spec["most_found"]
@@ -52,6 +57,10 @@ def try_all(search: Searcher, items: Sequence[pytest.Item]) -> None:
     trial.restore()
 
 
+def _as_edits(edits: Sequence[Sequence[Any]]) -> list[Edit]:
+    return [(start, end, text) for start, end, text in edits]
+
+
 class _Trial:
     def __init__(self, search: Searcher, items: Sequence[pytest.Item]) -> None:
         self._search, self._spec = search, search.spec
@@ -61,14 +70,55 @@ class _Trial:
         self._items = [known[name] for name in names if name in known]
         self._is_cold = any(name not in known for name in names)
         self._first = len(self._spec["tests"])
+        self._quick = quick_call(self._items[0]) if self._items else None
         self._swapper = Swapper(search.root)
+        gc.freeze()  # afterwards, as it hides functions; a fork that counted garbage would copy much
         self._written = ""
+        #: What chunks have shown already, by number, and up to which number they have gone.
+        self.known: dict[int, list[Any]] = {}
+        self.known_to = 0
+        self._is_chunked = (
+            self._quick is not None and not self._is_cold and keeps_nothing(search.root)
+        )
+
+    def look_ahead(self, all_edits: Sequence[Any], first: int) -> None:
+        """Try the next edits in one fork; those that pass there are left to be tried by themselves."""
+        last = min(len(all_edits), first + CHUNK)
+        self.known_to = last
+        if not self._is_chunked or self._quick is None:
+            return
+        chunk: list[tuple[int, Pairs]] = []
+        for number in range(first, last):
+            path, edits = all_edits[number]
+            try:
+                if not self._swapper.is_new(path, _as_edits(edits)):
+                    self.known[number] = ["same", 0, "", 0]
+                elif self._swapper.is_imported(path):
+                    chunk.append((number, self._swapper.exchange(path, _as_edits(edits))))
+            except NeedsImport:
+                continue
+            except (SyntaxError, ValueError, OverflowError, RecursionError):
+                self.known[number] = ["syntax", 0, "", 0]
+        while chunk:
+            started = time.monotonic()
+            limit_s = self._spec["limits_s"][0]
+            work = chunk_work(self._quick, [pairs for _, pairs in chunk], limit_s)
+            ended = run_forked(work, limit_s, lines=len(chunk))
+            errors = [decode(line + b"\n") for line in ended.data.split(b"\n")[:-1]]
+            each = int(1e6 * (time.monotonic() - started) / max(1, len(errors)))
+            for (number, _), error in zip(chunk, errors, strict=False):
+                if error and error[0]:
+                    self.known[number] = ["fails", 0, error[0], each]
+            chunk = chunk[len(errors) :]
+            if chunk:
+                status = "timeout" if ended.is_late else "crash"
+                self.known[chunk.pop(0)[0]] = [status, 0, "", each]
 
     def carry_out(self, path: str, edits: Sequence[Edit]) -> list[Any]:
         """Return how one edit did: status, how many failing tests pass, the error, microseconds."""
         started = time.monotonic()
         try:
-            if not self._swapper.is_new(path, edits):
+            if not self._is_chunked and not self._swapper.is_new(path, edits):
                 return ["same", 0, "", 0]
             pairs = self._swapper.exchange(path, edits)
             is_cold = self._is_cold
@@ -114,8 +164,16 @@ class _Trial:
 
     def _warm(self, pairs: _Pairs) -> Callable[[Answer], None]:
         def work(answer: Answer) -> None:
+            gc.disable()
             for function, code in pairs:
                 function.__code__ = code
+            if self._quick is not None:
+                signal.setitimer(signal.ITIMER_PROF, self._spec["limits_s"][0])
+                try:
+                    self._quick()
+                except BaseException as error:  # noqa: BLE001 - whatever the tree raises
+                    answer(encode("fails", 0, describe(error)))
+                    return
             answer(self._judged(self._items, self._search.run))
 
         return work
