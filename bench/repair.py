@@ -46,13 +46,13 @@ def mend(box: DockerSandbox, folder: Path) -> tuple[bool, float]:
     best = found.survivors[0].candidate if found.survivors else None
     shown = f"{best.path}:{best.line} {best.operator}: {best.what}" if best else "-"
     each_ms = 1000 * found.tried_s / found.cursor if found.cursor else 0.0
-    print(  # noqa: T201 - a benchmark prints
+    print(
         f"{folder.name:28} {'yes' if best else 'no ':3} {seconds:6.1f} s (measuring {measured_s:.1f})"
         f" {found.cursor:6}/{found.all} tried, {each_ms:.1f} ms each, {len(found.survivors)} pass; {shown}",
         flush=True,
     )
     for one in found.survivors[1:4]:
-        print(f"{'':33}{one.likelihood:.3f} {one.candidate.operator}: {one.candidate.what}")  # noqa: T201
+        print(f"{'':33}{one.likelihood:.3f} {one.candidate.operator}: {one.candidate.what}")
     return best is not None, seconds
 
 
@@ -67,7 +67,7 @@ def main() -> None:
         box.close()
     mended = [seconds for is_mended, seconds in results if is_mended]
     middle = statistics.median(seconds for _, seconds in results)
-    print(f"{len(mended)} of {len(results)} mended; median {middle:.1f} s")  # noqa: T201
+    print(f"{len(mended)} of {len(results)} mended; median {middle:.1f} s")
 
 
 if __name__ == "__main__":

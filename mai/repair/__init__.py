@@ -1,1 +1,1 @@
-"""Repair without a model: try many small edits against the failing tests, keep what is likeliest."""
+"""Repair without a model: try many small edits against the failing tests, keep the likeliest."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 
 import libcst as cst
 
-from mai.repair.candidate import Candidate
+from mai.repair.candidate import Candidate, Edit
 from mai.repair.operators import OPERATORS
 from mai.repair.source import Change, Source
 
@@ -25,8 +24,20 @@ def enumerate_changes(
             lines = range(source.line_at(start), source.line_at(max(start, end - 1)) + 1)
             if not any(suspicion.get(line) for line in lines):
                 continue
-        if isinstance(node, (cst.BaseExpression, cst.BaseStatement, cst.BaseSmallStatement, cst.BaseSuite,
-                             cst.Module, cst.BaseSlice, cst.CompFor, cst.CompIf, cst.ExceptHandler)):
+        if isinstance(
+            node,
+            (
+                cst.BaseExpression,
+                cst.BaseStatement,
+                cst.BaseSmallStatement,
+                cst.BaseSuite,
+                cst.Module,
+                cst.BaseSlice,
+                cst.CompFor,
+                cst.CompIf,
+                cst.ExceptHandler,
+            ),
+        ):
             for operator in OPERATORS:
                 yield from operator(source, node)
 
@@ -35,7 +46,7 @@ def candidates(source: Source, suspicion: Mapping[int, float]) -> list[Candidate
     """Return the candidates for the lines that are at all suspicious, best first."""
     found: dict[tuple[object, ...], Candidate] = {}
     for change in enumerate_changes(source, suspicion):
-        edits = ((change.start, change.end, change.text),)
+        edits: tuple[Edit, ...] = ((change.start, change.end, change.text),)
         if change.second is not None:
             edits = (*edits, change.second)
         if source.data[change.start : change.end].decode() == change.text and len(edits) == 1:
@@ -54,7 +65,7 @@ def candidates(source: Source, suspicion: Mapping[int, float]) -> list[Candidate
 def _suspicion(source: Source, change: Change, suspicion: Mapping[int, float]) -> float:
     first, last = source.line_at(change.start), source.line_at(max(change.start, change.end - 1))
     found = max((suspicion.get(line, 0.0) for line in range(first, last + 1)), default=0.0)
-    if change.start == change.end and source.data[:change.start].endswith(b"\n"):
+    if change.start == change.end and source.data[: change.start].endswith(b"\n"):
         found = max(found, _BESIDE * max(suspicion.get(first - 1, 0.0), suspicion.get(first, 0.0)))
     return found
 
@@ -77,6 +88,12 @@ class Distinct:
     def _least(self, start: int, end: int, text: str) -> tuple[int, int, bytes]:
         """Return an edit without what it writes as it was."""
         old, new = self._data[start:end], text.encode()
-        front = len(os.path.commonprefix([old, new]))
-        back = len(os.path.commonprefix([old[front:][::-1], new[front:][::-1]]))
+        front = _common(old, new)
+        back = _common(old[front:][::-1], new[front:][::-1])
         return start + front, end - back, new[front : len(new) - back]
+
+
+def _common(one: bytes, other: bytes) -> int:
+    """Return how many bytes two texts have in common at their beginnings."""
+    pairs = zip(one, other, strict=False)
+    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))

@@ -40,9 +40,10 @@ def _written(values: Sequence[Any]) -> str:
     return f"({', '.join(map(repr, values))},)"
 
 
-def _near(value: Any) -> Iterator[Any]:
+def _near(given: Any) -> Iterator[Any]:
     """Yield the smallest values of a kind first: they are the easiest to judge."""
-    match value:
+    value: Any = given
+    match given:
         case bool():
             yield not value
         case int():
@@ -82,7 +83,11 @@ def find_differences(
     name = function_at(texts[path], compared[0].line)
     if len(names) > 1 or not name:
         return []
-    calls = [call for trace in measured.traces.values() for call in trace.calls.get(f"{path}::{name}", ())]
+    calls = [
+        call
+        for trace in measured.traces.values()
+        for call in trace.calls.get(f"{path}::{name}", ())
+    ]
     inputs = make_inputs(list(dict.fromkeys(calls)))
     if not inputs:
         return []

@@ -19,11 +19,13 @@ _TOP_LEVEL, _SIGNATURE = 0.1, 0.6
 def localise(measured: Measured) -> dict[str, dict[int, float]]:
     """Return how suspicious each line is, from 0 to 1, by path."""
     failing = [measured.traces[name] for name in measured.failing if name in measured.traces]
-    passing = [trace for name, trace in measured.traces.items() if measured.outcomes[name] == "passed"]
+    passing = [
+        trace for name, trace in measured.traces.items() if measured.outcomes[name] == "passed"
+    ]
     found: dict[str, dict[int, float]] = {}
     for trace in failing:
-        for path, lines in trace.lines.items():
-            for line in lines:
+        for path, ran in trace.lines.items():
+            for line in ran:
                 found.setdefault(path, {})[line] = 0.0
     for path, lines in found.items():
         for line in lines:
@@ -49,30 +51,34 @@ def spread(data: bytes, lines: Mapping[int, float]) -> dict[int, float]:
         for line in range(first, last + 1):
             found[line] = max(found.get(line, 0.0), value)
 
+    def most(first: int, last: int) -> float:
+        return max((lines.get(line, 0.0) for line in range(first, last + 1)), default=0.0)
+
     def walk(node: ast.AST, *, is_top: bool) -> float:
-        most = 0.0
+        highest, least = 0.0, _TOP_LEVEL if is_top else 0.0
         for child in ast.iter_child_nodes(node):
-            if not isinstance(child, (ast.stmt, ast.excepthandler, ast.match_case)):
+            if not isinstance(child, (ast.stmt, ast.excepthandler)):
                 continue
-            first = getattr(child, "lineno", 0)
+            first, last = child.lineno, child.end_lineno or child.lineno
             body = getattr(child, "body", None)
-            is_definition = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef))
             if not body:
-                value = max((lines.get(line, 0.0) for line in range(first, child.end_lineno + 1)), default=0.0)  # type: ignore[union-attr]
-                note(first, child.end_lineno, max(value, _TOP_LEVEL if is_top else 0.0))  # type: ignore[union-attr]
+                value = most(first, last)
+                note(first, last, max(value, least))
             else:
+                is_definition = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef))
                 last = max(first, body[0].lineno - 1)
-                value = max((lines.get(line, 0.0) for line in range(first, last + 1)), default=0.0)
                 inner = walk(child, is_top=is_top and not is_definition)
                 if is_definition:
-                    value = max(value if not is_top else 0.0, _SIGNATURE * inner)
-                    begin = min([first, *(one.lineno for one in child.decorator_list)])
-                    note(begin, last, value)
+                    decorators = getattr(child, "decorator_list", ())
+                    first = min([first, *(one.lineno for one in decorators)])
+                    value = _SIGNATURE * inner
+                    note(first, last, value)
                 else:
-                    note(first, last, max(value, _TOP_LEVEL if is_top else 0.0))
+                    value = most(first, last)
+                    note(first, last, max(value, least))
                 value = max(value, inner)
-            most = max(most, value)
-        return most
+            highest = max(highest, value)
+        return highest
 
     walk(ast.parse(data), is_top=True)
     return found

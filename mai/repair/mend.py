@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from mai.errors import ProviderError
@@ -23,6 +23,8 @@ _TEST_ID = re.compile(r"[\w./-]+\.py(?:::[\w\[\].,-]+)*")
 _TEST_NAME = re.compile(r"\btest_\w+")
 _MOST_FILES = 60
 _NAMED = 3
+_GOOD = "The tests of {} pass already."
+_NOT_RUN = "No test of {} could be run."
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Mender:
     runner: Runner
     say: Callable[[str], None] = lambda _: None
     may_touch: Callable[[str], bool] = lambda _: True
-    budget: Budget = Budget()
+    budget: Budget = field(default_factory=Budget)
 
     def mend_task(self, task: str) -> Draft:
         """Return the likeliest edit that makes the tests pass that `task` names.
@@ -46,13 +48,17 @@ class Mender:
             raise ProviderError("The task names no test of this repository.")
         measured = self.runner.measure(paths, tests)
         if not measured.failing:
-            raise ProviderError(f"The tests of {_listed(paths)} pass already." if measured.outcomes else f"No test of {_listed(paths)} could be run.")
+            which = _GOOD if measured.outcomes else _NOT_RUN
+            raise ProviderError(which.format(_listed(paths)))
         return self._mended(paths, measured)
 
     def _mended(self, paths: Sequence[str], measured: Measured) -> Draft:
         suite = Suite(self.snapshot)
         count = len(measured.failing)
-        self.say(f"{_tests(count)} of {_listed(paths)} fail{'s' * (count == 1)}. I try small edits; that needs no model.")
+        fail = "fails" if count == 1 else "fail"
+        self.say(
+            f"{_tests(count)} of {_listed(paths)} {fail}. I try small edits; that needs no model."
+        )
 
         def may_edit(path: str) -> bool:
             data = self.snapshot.read(path)
@@ -93,16 +99,28 @@ def explain(found: Found, differences: Sequence[tuple[str, list[str]]]) -> str:
     first = failing[0]
     error = one_line(measured.errors[first] or measured.outcomes[first], 160)
     lines = [
-        f"{path_line(first)} fails: {error}." + (f" So do {len(failing) - 1} more." if len(failing) > 1 else ""),
-        f"Of {found.cursor} small edits that I tried, {_edits(len(ranked))} "
-        f"make{'s' * (len(ranked) == 1)} it pass, with {_tests(len(measured.passing))} beside it.",
+        f"{path_line(first)} fails: {error}."
+        + (f" So do {len(failing) - 1} more." if len(failing) > 1 else ""),
+        (
+            f"Of {found.cursor} small edits that I tried, {_edits(len(ranked))} "
+            f"make{'s' * (len(ranked) == 1)} it pass, with {_tests(len(measured.passing))} "
+            "beside it."
+        ),
     ]
     if len(ranked) > 1:
-        others = "; ".join(f"line {one.line}: {one_line(one.what, 80)}" for one in ranked[1 : 1 + _NAMED])
+        others = "; ".join(
+            f"line {one.line}: {one_line(one.what, 80)}" for one in ranked[1 : 1 + _NAMED]
+        )
         lines.append(f"The others, less likely: {others}.")
     if differences:
-        shown = [f"for {given}: {' / '.join(one_line(one, 60) for one in answers)}" for given, answers in differences]
-        lines.append(f"They differ (in this order) {'; '.join(shown)}. Please look whether the first is meant.")
+        shown = [
+            f"for {given}: {' / '.join(one_line(one, 60) for one in answers)}"
+            for given, answers in differences
+        ]
+        lines.append(
+            f"They differ (in this order) {'; '.join(shown)}. "
+            "Please look whether the first is meant."
+        )
     return "\n".join(lines)
 
 

@@ -10,12 +10,24 @@ from mai.repair.candidate import Candidate, token_distance
 
 #: Kinds that make tests pass by doing less, or that a person would hardly have meant.
 _DOUBTFUL = {
-    "removed": 0.3, "unconditional": 0.5, "guard": 0.8, "guarded": 0.7, "inserted": 0.8, "return": 0.7,
-    "borrowed": 0.7, "one branch": 0.6, "condition": 0.5, "text": 0.9, "one operand": 0.8,
-    "value not kept": 0.4, "unwrapped": 0.9, "two edits": 0.5, "repeated arguments": 0.5,
-}  # fmt: skip
+    "removed": 0.3,
+    "unconditional": 0.5,
+    "guard": 0.8,
+    "guarded": 0.7,
+    "inserted": 0.8,
+    "return": 0.7,
+    "borrowed": 0.7,
+    "one branch": 0.6,
+    "condition": 0.5,
+    "text": 0.9,
+    "one operand": 0.8,
+    "value not kept": 0.4,
+    "unwrapped": 0.9,
+    "two edits": 0.5,
+    "repeated arguments": 0.5,
+}
 _PER_TOKEN = 0.12
-_USUAL = frozenset({0, 1, -1, 2, "", None, True, False, 0.0, 1.0})
+_USUAL = frozenset({0, 1, -1, 2, "", None})
 
 
 def likelihood(one: Candidate, data: bytes) -> float:

@@ -42,8 +42,12 @@ class Measured:
     @property
     def failing(self) -> tuple[str, ...]:
         """Return the tests that fail, quick ones first, those that loop last."""
-        bad = [name for name, outcome in self.outcomes.items() if outcome not in {"passed", "skipped"}]
-        return tuple(sorted(bad, key=lambda name: (self.outcomes[name] == "timeout", self.cpu_s[name])))
+        bad = [
+            name for name, outcome in self.outcomes.items() if outcome not in {"passed", "skipped"}
+        ]
+        return tuple(
+            sorted(bad, key=lambda name: (self.outcomes[name] == "timeout", self.cpu_s[name]))
+        )
 
     def limit_s(self, name: str) -> float:
         """Return the CPU time that a test may take under an edit, before it counts as looping."""
@@ -65,7 +69,10 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """How one candidate did. `status`: passes, fixes (others break), fails, timeout, crash, same."""
+    """How one candidate did.
+
+    `status`: passes, fixes (others break), fails, timeout, crash, same (as another), syntax.
+    """
 
     candidate: Candidate
     status: str
@@ -88,9 +95,17 @@ class Runner:
         self._sandbox, self._files, self._limits = sandbox, files, limits
         self._cancel, self._image = cancel, image
 
-    def measure(self, paths: Sequence[str], tests: Sequence[str] = (), seconds: float = 60) -> Measured:
+    def measure(
+        self, paths: Sequence[str], tests: Sequence[str] = (), seconds: float = 60
+    ) -> Measured:
         """Return how the tests of the files at `paths` do, only `tests` where some are named."""
-        spec = {"mode": "measure", "paths": list(paths), "tests": list(tests), "seconds": seconds, "test_s": 1.0}
+        spec = {
+            "mode": "measure",
+            "paths": list(paths),
+            "tests": list(tests),
+            "seconds": seconds,
+            "test_s": 1.0,
+        }
         outcomes, cpu_s, errors, traces = {}, {}, {}, {}
         for kind, *rest in self._run(spec, seconds):
             if kind == "measured":
@@ -106,7 +121,12 @@ class Runner:
         return Measured(outcomes, cpu_s, errors, traces)
 
     def attempt(
-        self, found: Sequence[Candidate], measured: Measured, paths: Sequence[str], seconds: float, most_found: int
+        self,
+        found: Sequence[Candidate],
+        measured: Measured,
+        paths: Sequence[str],
+        seconds: float,
+        most_found: int,
     ) -> list[Tried]:
         """Try candidates in their order, as far as `seconds` reach; return how those did."""
         failing, passing = measured.failing, measured.passing
@@ -124,24 +144,43 @@ class Runner:
         for kind, *rest in self._run(spec, seconds):
             if kind == "tried":
                 for number, status, passed, error, microseconds in rest[0]:
-                    tried.append(Tried(found[number], status, passed, one_line(error, 200), microseconds / 1e6))
+                    tried.append(
+                        Tried(
+                            found[number], status, passed, one_line(error, 200), microseconds / 1e6
+                        )
+                    )
         return tried
 
     def compare(
-        self, found: Sequence[Candidate], path: str, function: str, inputs: Sequence[str], paths: Sequence[str]
+        self,
+        found: Sequence[Candidate],
+        path: str,
+        function: str,
+        inputs: Sequence[str],
+        paths: Sequence[str],
     ) -> dict[int, list[str]]:
         """Return what the function answers to each input under each candidate, by its number."""
         spec = {
-            "mode": "compare", "paths": list(paths), "path": path, "function": function, "inputs": list(inputs),
-            "edits": [[one.path, [list(edit) for edit in one.edits]] for one in found], "seconds": 20,
-        }  # fmt: skip
-        return {rest[0]: [one_line(str(one), 130) for one in rest[1]] for kind, *rest in self._run(spec, 20) if kind == "compared"}
+            "mode": "compare",
+            "paths": list(paths),
+            "path": path,
+            "function": function,
+            "inputs": list(inputs),
+            "edits": [[one.path, [list(edit) for edit in one.edits]] for one in found],
+            "seconds": 20,
+        }
+        return {
+            rest[0]: [one_line(str(one), 130) for one in rest[1]]
+            for kind, *rest in self._run(spec, 20)
+            if kind == "compared"
+        }
 
     def _run(self, spec: Mapping[str, Any], seconds: float) -> list[Sequence[Any]]:
         cpu_s = seconds + _EXTRA_S
         limits = replace(self._limits, cpu_s=cpu_s, wall_s=_WALL_FACTOR * cpu_s)
         result = self._sandbox.run(
-            Job(self._files(), limits, search=spec, image=self._image, is_followed=True), self._cancel
+            Job(self._files(), limits, search=spec, image=self._image, is_followed=True),
+            self._cancel,
         )
         if len(result.reports) <= 1 and result.limit is not Verdict.PASS:
             said = result.message or result.output[-300:]

@@ -21,7 +21,7 @@ _FIRST_BATCH, _BATCH = 500, 2500
 _BATCH_S = 20.0
 #: After the first edit that passes, so much more is tried for others that do.
 _FURTHER, _MOST_FOUND = 400, 8
-_PARTIALS, _SECONDS_PER_PARTIAL = 12, 120
+_PARTIALS, _SECONDS_PER_PARTIAL, _LINES_APART = 12, 120, 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +138,18 @@ def rank_candidates(
 
 def _hints(measured: Measured) -> Hints:
     kinds = [measured.errors[name].partition(":")[0] for name in measured.failing]
-    raised = [kind for kind in kinds if kind.isidentifier() and kind not in {"AssertionError", "Failed"}]
+    raised = [
+        kind for kind in kinds if kind.isidentifier() and kind not in {"AssertionError", "Failed"}
+    ]
     return Hints(tuple(dict.fromkeys(raised)))
 
 
 def _take(
-    found: Found, tried: Sequence[Tried], texts: dict[str, bytes], tests: Sequence[bytes], partials: list[Tried]
+    found: Found,
+    tried: Sequence[Tried],
+    texts: dict[str, bytes],
+    tests: Sequence[bytes],
+    partials: list[Tried],
 ) -> None:
     measured = found.measured
     base = measured.errors[measured.failing[0]] if measured.failing else ""
@@ -153,7 +159,9 @@ def _take(
         if one.status == "passes":
             if not is_special_case(data, one.candidate.applied(data), tests):
                 found.survivors.append(Survivor(one.candidate, likelihood(one.candidate, data)))
-        elif one.status == "fixes" or (one.status == "fails" and (one.passed or one.error[:160] != base[:160])):
+        elif one.status == "fixes" or (
+            one.status == "fails" and (one.passed or one.error[:160] != base[:160])
+        ):
             partials.append(one)
 
 
@@ -168,7 +176,9 @@ def _combined(
         near = [
             other
             for other in queue
-            if other.path == first.path and abs(other.line - first.line) <= 25 and _is_apart(first, other)  # noqa: PLR2004 - about a function
+            if other.path == first.path
+            and abs(other.line - first.line) <= _LINES_APART
+            and _is_apart(first, other)
         ]
         for other in near[:_SECONDS_PER_PARTIAL]:
             yield replace(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import bisect
-from functools import lru_cache
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import cast
 
 import libcst as cst
@@ -74,7 +74,12 @@ class Source:
         spans = {node: (one.start, one.start + one.length) for node, one in positions.items()}
         parents = cast("dict[cst.CSTNode, cst.CSTNode]", dict(wrapper.resolve(ParentNodeProvider)))
         source = cls(
-            path, data, wrapper.module, spans, parents, module_scope(wrapper.module),
+            path,
+            data,
+            wrapper.module,
+            spans,
+            parents,
+            module_scope(wrapper.module),
             hints or Hints(),
         )
         source._lines = [0]
@@ -119,7 +124,11 @@ class Source:
 
     def line_start(self, line: int) -> int:
         """Return the first byte of a line, the end of the file where there is none."""
-        return min(self._lines[line - 1], len(self.data)) if line <= len(self._lines) else len(self.data)
+        return (
+            min(self._lines[line - 1], len(self.data))
+            if line <= len(self._lines)
+            else len(self.data)
+        )
 
     def function_of(self, node: cst.CSTNode) -> cst.FunctionDef | None:
         """Return the function that a node is in."""
@@ -130,7 +139,9 @@ class Source:
             self._functions[node] = found
         return self._functions[node]
 
-    def within(self, function: cst.FunctionDef | None, *kinds: type[cst.CSTNode]) -> list[cst.CSTNode]:
+    def within(
+        self, function: cst.FunctionDef | None, *kinds: type[cst.CSTNode]
+    ) -> list[cst.CSTNode]:
         """Return the nodes of some kinds in a function, in their order."""
         if self._members is None:
             self._members = {}
@@ -146,7 +157,9 @@ class Source:
         if function is None:
             return self.scope
         if function not in self._scopes:
-            owner = next((one for one in self.above(function) if isinstance(one, cst.ClassDef)), None)
+            owner = next(
+                (one for one in self.above(function) if isinstance(one, cst.ClassDef)), None
+            )
             outer = self.scope_of(function)
             self._scopes[function] = function_scope(function, owner, outer)
         return self._scopes[function]
@@ -163,7 +176,7 @@ class Source:
 
     # --- writing
 
-    def put(  # noqa: PLR0917 - an edit has that many facts
+    def put(
         self, node: cst.CSTNode, text: str, operator: str, prior: float, what: str = ""
     ) -> Change:
         """Return the change that writes `text` in place of an expression.
@@ -175,7 +188,7 @@ class Source:
             text = f"({text})"
         return Change(start, end, text, operator, prior, what or f"{self.text(node)} → {text}")
 
-    def is_value(self, node: cst.CSTNode) -> bool:
+    def is_value(self, node: cst.CSTNode) -> bool:  # noqa: PLR0911 - one answer for each kind
         """Whether an expression is read here: not a target, a keyword or a definition's name."""
         parent = self.parents.get(node)
         match parent:
@@ -196,9 +209,18 @@ class Source:
             case cst.Attribute():
                 own = parent.value is node
             case (
-                cst.AssignTarget() | cst.Del() | cst.AsName() | cst.Annotation() | cst.Decorator()
-                | cst.FunctionDef() | cst.ClassDef() | cst.ImportAlias() | cst.NamedExpr()
-                | cst.FormattedStringExpression() | cst.NameItem() | cst.ImportFrom()
+                cst.AssignTarget()
+                | cst.Del()
+                | cst.AsName()
+                | cst.Annotation()
+                | cst.Decorator()
+                | cst.FunctionDef()
+                | cst.ClassDef()
+                | cst.ImportAlias()
+                | cst.NamedExpr()
+                | cst.FormattedStringExpression()
+                | cst.NameItem()
+                | cst.ImportFrom()
             ):
                 return isinstance(parent, cst.FormattedStringExpression)
             case _:
@@ -223,6 +245,17 @@ def _is_atom(text: str) -> bool:
         return True
     return isinstance(
         node,
-        (cst.Name, cst.Attribute, cst.Call, cst.Subscript, cst.Integer, cst.Float, cst.List, cst.Dict,
-         cst.Set, cst.SimpleString, cst.FormattedString),
+        (
+            cst.Name,
+            cst.Attribute,
+            cst.Call,
+            cst.Subscript,
+            cst.Integer,
+            cst.Float,
+            cst.List,
+            cst.Dict,
+            cst.Set,
+            cst.SimpleString,
+            cst.FormattedString,
+        ),
     ) or bool(getattr(node, "lpar", ()))

@@ -20,7 +20,20 @@ from sandbox.search.forks import Answer
 
 CHUNK = 40
 _STATELESS = (
-    *(int, float, complex, str, bytes, bool, type(None), type(...), tuple, frozenset, range, property),
+    *(
+        int,
+        float,
+        complex,
+        str,
+        bytes,
+        bool,
+        type(None),
+        type(...),
+        tuple,
+        frozenset,
+        range,
+        property,
+    ),
     *(FunctionType, type(len), ModuleType, re.Pattern, staticmethod, classmethod, CodeType),
 )
 
@@ -31,9 +44,9 @@ def keeps_nothing(root: str) -> bool:
     """Whether no module of the tree holds anything that a call could leave changed."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if isinstance(file, str) and file.startswith(f"{root}/") and name != "__main__":
-            if not all(_is_stateless(one, root) for one in _own(vars(module))):
-                return False
+        is_ours = isinstance(file, str) and file.startswith(f"{root}/") and name != "__main__"
+        if is_ours and not all(_is_stateless(one, root) for one in _own(vars(module))):
+            return False
     return True
 
 
@@ -54,12 +67,17 @@ def _is_stateless(value: Any, root: str) -> bool:
         if not getattr(sys.modules.get(value.__module__), "__file__", "").startswith(f"{root}/"):
             return True
         return all(
-            isinstance(one, _STATELESS) or isinstance(one, type) or type(one).__name__ == "member_descriptor"
+            isinstance(one, (*_STATELESS, type)) or type(one).__name__ == "member_descriptor"
             for one in _own(dict(vars(value)))
         )
     if isinstance(value, (list, dict, set)):
         return _is_table(value)
-    return isinstance(value, _STATELESS) or type(value).__module__ in {"pytest", "_pytest.mark.structures", "__future__", "typing"}
+    return isinstance(value, _STATELESS) or type(value).__module__ in {
+        "pytest",
+        "_pytest.mark.structures",
+        "__future__",
+        "typing",
+    }
 
 
 def _is_table(value: list[Any] | dict[Any, Any] | set[Any]) -> bool:

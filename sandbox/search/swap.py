@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -112,7 +113,11 @@ class Swapper:
         for statement, within in self._touched(source, edits):
             old = self._compiled(source, statement)
             text = _edited(source.data[statement.start : statement.end], within)
-            if self._last is not None and self._last[:2] == (path, tuple(edits)) and len(edits) == 1:
+            if (
+                self._last is not None
+                and self._last[:2] == (path, tuple(edits))
+                and len(edits) == 1
+            ):
                 new = self._last[2]  # compiled a moment ago
             else:
                 new = _compile(text, source.path, statement.line, source.flags)
@@ -130,17 +135,13 @@ class Swapper:
                 data = file.read()
             tree = ast.parse(data)
             flags = compile(data, place, "exec", dont_inherit=True).co_flags & _FUTURES
-            source = _Source(
-                place, data, flags, _statements(tree, data), place in self._imported
-            )
+            source = _Source(place, data, flags, _statements(tree, data), place in self._imported)
             source.live = self._live.get(place, {})
             self._sources[path] = source
         return source
 
     @staticmethod
-    def _touched(
-        source: _Source, edits: Sequence[Edit]
-    ) -> Iterator[tuple[_Statement, list[Edit]]]:
+    def _touched(source: _Source, edits: Sequence[Edit]) -> Iterator[tuple[_Statement, list[Edit]]]:
         found: dict[int, list[Edit]] = {}
         for start, end, text in edits:
             for number, one in enumerate(source.statements):
@@ -150,8 +151,8 @@ class Swapper:
                     break
             else:
                 raise NeedsImport
-        for number, within in found.items():
-            yield source.statements[number], within
+        for number, those in found.items():
+            yield source.statements[number], those
 
     @staticmethod
     def _compiled(source: _Source, one: _Statement) -> CodeType:
@@ -175,7 +176,7 @@ def _statements(tree: ast.Module, data: bytes) -> list[_Statement]:
         if found and found[-1].start == start:
             continue  # several on one line, after semicolons
         found.append(_Statement(start, len(data), line))
-    for one, following in zip(found, found[1:], strict=False):
+    for one, following in pairwise(found):
         one.end = following.start
     return found
 

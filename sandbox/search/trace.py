@@ -34,7 +34,7 @@ class Tracer:
     def stop(self) -> None:
         """Trace no more."""
         sys.settrace(None)
-        threading.settrace(None)  # type: ignore[arg-type]
+        threading.settrace(None)
 
     def _on_call(self, frame: FrameType, event: str, _: Any) -> Trace | None:
         code = frame.f_code

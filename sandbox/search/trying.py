@@ -72,7 +72,8 @@ class _Trial:
         self._first = len(self._spec["tests"])
         self._quick = quick_call(self._items[0]) if self._items else None
         self._swapper = Swapper(search.root)
-        gc.freeze()  # afterwards, as it hides functions; a fork that counted garbage would copy much
+        # Afterwards, as it hides functions; a fork that counted garbage would copy much.
+        gc.freeze()
         self._written = ""
         #: What chunks have shown already, by number, and up to which number they have gone.
         self.known: dict[int, list[Any]] = {}
@@ -82,7 +83,7 @@ class _Trial:
         )
 
     def look_ahead(self, all_edits: Sequence[Any], first: int) -> None:
-        """Try the next edits in one fork; those that pass there are left to be tried by themselves."""
+        """Try the next edits in one fork; those that pass there are tried by themselves."""
         last = min(len(all_edits), first + CHUNK)
         self.known_to = last
         if not self._is_chunked or self._quick is None:
@@ -99,6 +100,11 @@ class _Trial:
                 continue
             except (SyntaxError, ValueError, OverflowError, RecursionError):
                 self.known[number] = ["syntax", 0, "", 0]
+        self._try_chunk(chunk)
+
+    def _try_chunk(self, chunk: list[tuple[int, Pairs]]) -> None:
+        """Note the edits that fail; one that ends its fork is left out of the next."""
+        assert self._quick is not None  # noqa: S101 - asked before
         while chunk:
             started = time.monotonic()
             limit_s = self._spec["limits_s"][0]

@@ -6,45 +6,8 @@ from collections.abc import Iterator
 
 import libcst as cst
 
+from mai.repair.operators.kin import FORGOTTEN, KIN, METHODS, WRAPS
 from mai.repair.source import Change, Source
-
-_KIN: tuple[tuple[str, ...], ...] = (
-    ("min", "max"), ("any", "all"), ("sorted", "reversed", "list"), ("int", "round", "float", "abs", "str"),
-    ("append", "extend", "add"), ("add", "append", "update", "remove", "discard"),
-    ("append", "appendleft", "insert"), ("pop", "popleft", "get"),
-    ("startswith", "endswith"), ("lstrip", "rstrip", "strip"), ("keys", "values", "items"),
-    ("lower", "upper", "title", "capitalize", "casefold"), ("find", "rfind", "index", "rindex"),
-    ("split", "rsplit", "splitlines", "partition"), ("partition", "rpartition"),
-    ("floor", "ceil", "round", "trunc"), ("union", "intersection", "difference", "symmetric_difference"),
-    ("issubset", "issuperset", "isdisjoint"), ("search", "match", "fullmatch"), ("findall", "finditer"),
-    ("isdigit", "isalpha", "isalnum", "isnumeric", "isdecimal", "isspace", "islower", "isupper"),
-    ("set", "list", "tuple", "frozenset", "dict"), ("len", "sum", "max", "min"), ("ljust", "rjust", "center"),
-    ("removeprefix", "removesuffix", "strip"), ("read", "readline", "readlines"), ("sub", "subn"),
-    ("encode", "decode"), ("copy", "deepcopy"), ("remove", "pop", "discard"), ("bisect_left", "bisect_right"),
-    ("isinstance", "issubclass"), ("getattr", "hasattr"), ("is_file", "is_dir", "exists"),
-    ("isfile", "isdir", "exists"), ("basename", "dirname", "abspath"), ("load", "loads"), ("dump", "dumps"),
-    ("setdefault", "get"), ("write", "writelines"), ("zip", "zip_longest"), ("get", "pop", "setdefault"),
-    ("join", "format"), ("permutations", "combinations", "product"), ("heappush", "heappop"), ("sin", "cos"),
-    ("log", "log2", "log10"), ("days", "seconds"), ("now", "utcnow"), ("lcm", "gcd"), ("ord", "chr"),
-)  # fmt: skip
-_WRAPS = {
-    "list": 0.2, "sorted": 0.2, "set": 0.12, "tuple": 0.1, "len": 0.2, "abs": 0.25, "int": 0.2, "str": 0.2,
-    "float": 0.08, "sum": 0.05, "reversed": 0.06, "bool": 0.08, "enumerate": 0.06, "dict": 0.04, "round": 0.04,
-}  # fmt: skip
-_METHODS = {
-    "lower()": 0.2, "strip()": 0.2, "copy()": 0.2, "items()": 0.2, "upper()": 0.08, "keys()": 0.06, "values()": 0.12,
-    "split()": 0.06, "rstrip()": 0.1, "lstrip()": 0.06, "decode()": 0.08, "encode()": 0.08,
-}  # fmt: skip
-#: Keyword arguments that are often forgotten, by the last name of what is called.
-_FORGOTTEN: dict[str, tuple[str, ...]] = {
-    "sorted": ("reverse=True", "key=len", "key=str"), "sort": ("reverse=True", "key=len"),
-    "enumerate": ("1", "start=1"), "makedirs": ("exist_ok=True",), "mkdir": ("exist_ok=True", "parents=True"),
-    "max": ("default=0", "default=None", "key=len"), "min": ("default=0", "default=None"), "next": ("None",),
-    "get": ("0", '""', "[]", "{}", "False", "1"), "pop": ("None", "0", "-1"), "split": ('","', '" "', '"\\n"', "1", "maxsplit=1"),
-    "getattr": ("None", "False"), "sum": ("[]",), "round": ("2", "1"), "dumps": ("sort_keys=True", "ensure_ascii=False"),
-    "open": ('encoding="utf-8"', '"w"', '"rb"'), "splitlines": ("True",), "replace": ("1",), "range": (), "int": ("2", "16"),
-    "zip": ("strict=True",), "join": (), "dict": (), "setdefault": ("[]", "{}", "0"),
-}  # fmt: skip
 
 
 def change_kin(source: Source, node: cst.CSTNode) -> Iterator[Change]:
@@ -55,9 +18,9 @@ def change_kin(source: Source, node: cst.CSTNode) -> Iterator[Change]:
     if not isinstance(place, cst.Name):
         return
     near: dict[str, float] = {}
-    for family in _KIN:
+    for family in KIN:
         if place.value in family:
-            near |= {one: 0.8 if len(family) == 2 else 0.5 for one in family if one not in near}  # noqa: PLR2004 - a pair
+            near |= {one: 0.8 if len(family) == 2 else 0.5 for one in family if one not in near}
     start, end = source.spans[place]
     for new, prior in near.items():
         if new != place.value:
@@ -77,7 +40,12 @@ def change_arguments(source: Source, node: cst.CSTNode) -> Iterator[Change]:
     scope = source.scope_of(node)
     for number, argument in enumerate(node.args):
         for other in range(number):
-            if not (argument.keyword or node.args[other].keyword or argument.star or node.args[other].star):
+            if not (
+                argument.keyword
+                or node.args[other].keyword
+                or argument.star
+                or node.args[other].star
+            ):
                 swapped = [*arguments]
                 swapped[other], swapped[number] = swapped[number], swapped[other]
                 yield _with(source, node, swapped, 0.7 if other == number - 1 else 0.3, "swapped")
@@ -89,23 +57,29 @@ def change_arguments(source: Source, node: cst.CSTNode) -> Iterator[Change]:
                 yield _with(source, node, replaced, 0.15, "repeated")
     called = node.func.attr if isinstance(node.func, cst.Attribute) else node.func
     name = called.value if isinstance(called, cst.Name) else ""
-    for text in _FORGOTTEN.get(name, ()):
+    for text in FORGOTTEN.get(name, ()):
         yield _with(source, node, [*arguments, text], 0.35, "further")
     if len(arguments) < _most_arguments(source, node, name):
-        for other in scope.values[:10]:
-            yield _with(source, node, [*arguments, other], 0.3, "further")
-            yield _with(source, node, [*arguments, f"{other}={other}"], 0.25, "further")
+        for value in scope.values[:10]:
+            yield _with(source, node, [*arguments, value], 0.3, "further")
+            yield _with(source, node, [*arguments, f"{value}={value}"], 0.25, "further")
     elif not any(one.keyword for one in node.args):
-        for other in scope.values[:6]:
-            yield _with(source, node, [*arguments, other], 0.06, "further")
-    if name == "range" and len(arguments) <= 2:  # noqa: PLR2004 - without a step
-        first, last = (arguments if len(arguments) > 1 else ["0", *arguments]) if arguments else ("0", "0")
+        for value in scope.values[:6]:
+            yield _with(source, node, [*arguments, value], 0.06, "further")
+    if name == "range" and len(arguments) <= 2:
+        first, last = (
+            (arguments if len(arguments) > 1 else ["0", *arguments]) if arguments else ("0", "0")
+        )
         for low, high, prior in (
-            (first, f"{last} + 1", 0.6), (first, f"{last} - 1", 0.5), ("1", last, 0.4), ("1", f"{last} + 1", 0.4),
-            (f"{first} + 1", last, 0.4), (f"{first} + 1", f"{last} + 1", 0.2),
-        ):  # fmt: skip
-            text = [high] if low == "0" and len(arguments) == 1 else [low, high]
-            yield _with(source, node, text, prior, "range")
+            (first, f"{last} + 1", 0.6),
+            (first, f"{last} - 1", 0.5),
+            ("1", last, 0.4),
+            ("1", f"{last} + 1", 0.4),
+            (f"{first} + 1", last, 0.4),
+            (f"{first} + 1", f"{last} + 1", 0.2),
+        ):
+            limits = [high] if low == "0" and len(arguments) == 1 else [low, high]
+            yield _with(source, node, limits, prior, "range")
         yield _with(source, node, [last, first], 0.1, "range")
         yield _with(source, node, [f"{last} - 1", "-1", "-1"], 0.15, "range")
 
@@ -115,7 +89,11 @@ def unwrap_call(source: Source, node: cst.CSTNode) -> Iterator[Change]:
     if not isinstance(node, cst.Call):
         return
     for argument in node.args[:3]:
-        if not argument.star and not argument.keyword and not isinstance(argument.value, cst.GeneratorExp):
+        if (
+            not argument.star
+            and not argument.keyword
+            and not isinstance(argument.value, cst.GeneratorExp)
+        ):
             yield source.put(node, source.whole_text(argument.value), "unwrapped", 0.4)
     if isinstance(node.func, cst.Attribute):
         yield source.put(node, source.whole_text(node.func.value), "unwrapped", 0.3)
@@ -131,10 +109,14 @@ def wrap_expression(source: Source, node: cst.CSTNode) -> Iterator[Change]:
         node, (cst.Name, cst.Attribute, cst.Call, cst.Subscript, cst.BinaryOperation, cst.ListComp)
     ) or not _is_value(source, node):
         return
-    text = source.whole_text(node) if not isinstance(node, cst.BinaryOperation) else source.text(node)
+    text = (
+        source.whole_text(node) if not isinstance(node, cst.BinaryOperation) else source.text(node)
+    )
     weight = 1.0 if source.is_roomy(node) else 0.5
-    called = node.func.value if isinstance(node, cst.Call) and isinstance(node.func, cst.Name) else ""
-    for name, prior in _WRAPS.items():
+    called = (
+        node.func.value if isinstance(node, cst.Call) and isinstance(node.func, cst.Name) else ""
+    )
+    for name, prior in WRAPS.items():
         if name != called:
             yield source.put(node, f"{name}({text})", "wrapped", prior * weight)
     if isinstance(node, cst.BinaryOperation):
@@ -143,14 +125,18 @@ def wrap_expression(source: Source, node: cst.CSTNode) -> Iterator[Change]:
             yield source.put(node, f"max({name}, {text})", "limited", 0.35)
             yield source.put(node, f"min({name}, {text})", "limited", 0.3)
         return
-    for method, prior in _METHODS.items():
+    for method, prior in METHODS.items():
         yield source.put(node, f"{text}.{method}", "method", prior * weight)
 
 
 def _targets(source: Source, node: cst.CSTNode) -> list[str]:
     """Return what the value goes to, and a few other names."""
     parent = source.parent(node)
-    found = [source.whole_text(one.target) for one in parent.targets] if isinstance(parent, cst.Assign) else []
+    found = (
+        [source.whole_text(one.target) for one in parent.targets]
+        if isinstance(parent, cst.Assign)
+        else []
+    )
     return list(dict.fromkeys([*found, *source.scope_of(node).values[:6]]))
 
 
@@ -159,7 +145,15 @@ def _is_value(source: Source, node: cst.CSTNode) -> bool:
     if not source.is_value(node):
         return False
     match parent:
-        case cst.Arg() | cst.Return() | cst.Assign() | cst.Element() | cst.CompFor() | cst.Index() | cst.Slice():
+        case (
+            cst.Arg()
+            | cst.Return()
+            | cst.Assign()
+            | cst.Element()
+            | cst.CompFor()
+            | cst.Index()
+            | cst.Slice()
+        ):
             return True
         case cst.For() | cst.DictElement() | cst.AugAssign() | cst.AnnAssign():
             return True
@@ -180,7 +174,14 @@ def _with(source: Source, node: cst.Call, arguments: list[str], prior: float, ki
     _, end = source.spans[node]
     text = f"({', '.join(one.rstrip().rstrip(',') for one in arguments)})"
     old = source.text(node)
-    return Change(start, end, text, f"{kind} arguments", prior, f"{old} → {source.whole_text(node.func)}{text}")
+    return Change(
+        start,
+        end,
+        text,
+        f"{kind} arguments",
+        prior,
+        f"{old} → {source.whole_text(node.func)}{text}",
+    )
 
 
 def _most_arguments(source: Source, node: cst.Call, name: str) -> int:

@@ -43,7 +43,6 @@ def change_comparison(source: Source, node: cst.CSTNode) -> Iterator[Change]:
     """Yield other comparisons, swapped sides and shifted limits."""
     if not isinstance(node, cst.Comparison):
         return
-    left = node.left
     for target in node.comparisons:
         start, end = source.spans[target.operator]
         old = source.data[start:end].decode()
@@ -51,10 +50,11 @@ def change_comparison(source: Source, node: cst.CSTNode) -> Iterator[Change]:
         for new, prior in _COMPARISONS.get(" ".join(old.split()), {}).items():
             yield Change(start, end, new, "comparison", prior, f"{old} → {new}")
         if isinstance(right, cst.Integer) and right.evaluated_value in {0, 1} and old == "==":
-            low, high = source.spans[right]
+            high = source.spans[right][1]
             for new in ("<= 1", "< 2"):
-                yield Change(start, high, new, "limit", 0.3, f"{source.data[start:high].decode()} → {new}")
-        left = right
+                yield Change(
+                    start, high, new, "limit", 0.3, f"{source.data[start:high].decode()} → {new}"
+                )
     if len(node.comparisons) == 1:
         first = node.comparisons[0]
         old = source.text(first.operator)

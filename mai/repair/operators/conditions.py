@@ -29,7 +29,8 @@ def change_boolean(source: Source, node: cst.CSTNode) -> Iterator[Change]:
             text = source.data[start:end].decode()
             yield Change(start, end, f"({text})", "grouping", 0.4, f"{text} → ({text})")
         if isinstance(node.left, cst.UnaryOperation):
-            text = f"not ({source.whole_text(node.left.expression)} {old} {source.whole_text(node.right)})"
+            inner = source.whole_text(node.left.expression)
+            text = f"not ({inner} {old} {source.whole_text(node.right)})"
             yield source.put(node, text, "grouping", 0.2)
         for part in (node.left, node.right):
             yield source.put(part, _negated(source, part), "negation", 0.4)
@@ -88,9 +89,9 @@ def _atoms(
     for one in source.within(function, cst.Comparison):
         if (
             (atom := source.text(one)) not in text
-            and len(atom) < 60  # noqa: PLR2004 - no atom is longer
+            and len(atom) < 60
             and atom not in seen
-            and len(seen) < 6  # noqa: PLR2004 - a few
+            and len(seen) < 6
         ):
             seen.add(atom)
             yield atom, 0.15
@@ -98,7 +99,9 @@ def _atoms(
 
 def _condition_of(source: Source, node: cst.CSTNode) -> cst.BaseExpression | None:
     match node:
-        case cst.If(test=test) | cst.While(test=test) | cst.IfExp(test=test) | cst.CompIf(test=test):
+        case (
+            cst.If(test=test) | cst.While(test=test) | cst.IfExp(test=test) | cst.CompIf(test=test)
+        ):
             return test
         case cst.Return(value=value) if isinstance(
             value, (cst.Comparison, cst.BooleanOperation, cst.UnaryOperation)

@@ -22,7 +22,7 @@ def change_number(source: Source, node: cst.CSTNode) -> Iterator[Change]:
     if isinstance(node, cst.Integer):
         value = node.evaluated_value
         near = {value + 1: 0.7, value - 1: 0.7, 0: 0.4, 1: 0.4, -1: 0.3, 2: 0.25}
-        if value > 9:  # noqa: PLR2004 - digits that were left out or doubled
+        if value > 9:
             near |= {value * 10: 0.15, value // 10: 0.15}
         for new, prior in near.items():
             if new != value:
@@ -32,10 +32,10 @@ def change_number(source: Source, node: cst.CSTNode) -> Iterator[Change]:
             for text in ("float('inf')", "float('-inf')", "None", "[]"):
                 yield source.put(node, text, "constant", 0.08)
     elif isinstance(node, cst.Float):
-        value = node.evaluated_value
-        for new in (0.0, 1.0, 0.5, 2.0, value * 10, value / 10, value + 1, value - 1):
-            if new != value:
-                yield source.put(node, repr(new), "constant", 0.25)
+        real = node.evaluated_value
+        for other in (0.0, 1.0, 0.5, 2.0, real * 10, real / 10, real + 1, real - 1):
+            if other != real:
+                yield source.put(node, repr(other), "constant", 0.25)
     elif (
         isinstance(node, cst.UnaryOperation)
         and isinstance(node.operator, cst.Minus)
@@ -58,7 +58,12 @@ def change_text(source: Source, node: cst.CSTNode) -> Iterator[Change]:
     if not isinstance(node, cst.SimpleString) or isinstance(source.parent(node), cst.Expr):
         return
     value, quote = node.evaluated_value, node.quote
-    if isinstance(value, bytes) or len(value) > _LONGEST_TEXT or len(quote) > 1 or "r" in node.prefix:
+    if (
+        isinstance(value, bytes)
+        or len(value) > _LONGEST_TEXT
+        or len(quote) > 1
+        or "r" in node.prefix
+    ):
         return
     near: dict[str, float] = {}
     if "{" in value and not node.prefix:
@@ -75,7 +80,16 @@ def change_text(source: Source, node: cst.CSTNode) -> Iterator[Change]:
     if not value:
         near |= {" ": 0.4, "\n": 0.3, ",": 0.15, ", ": 0.15, "0": 0.1}
     elif len(value) == 1:
-        near |= {" ": 0.2, "\n": 0.15, ",": 0.15, ".": 0.1, "-": 0.1, "_": 0.1, "0": 0.05, "1": 0.05}
+        near |= {
+            " ": 0.2,
+            "\n": 0.15,
+            ",": 0.15,
+            ".": 0.1,
+            "-": 0.1,
+            "_": 0.1,
+            "0": 0.05,
+            "1": 0.05,
+        }
     near |= {mode: 0.3 for mode in _MODES if value in _MODES}
     for other in _texts_like(source, value):
         near.setdefault(other, 0.25)
@@ -91,7 +105,14 @@ def change_collection(source: Source, node: cst.CSTNode) -> Iterator[Change]:
     """Yield other empty collections, and those that hold one thing more."""
     text = source.text(node)
     if isinstance(node, cst.List) and not node.elements:
-        for new, prior in (("[[]]", 0.4), ("{}", 0.2), ("set()", 0.2), ("None", 0.2), ("[0]", 0.2), ('""', 0.1)):
+        for new, prior in (
+            ("[[]]", 0.4),
+            ("{}", 0.2),
+            ("set()", 0.2),
+            ("None", 0.2),
+            ("[0]", 0.2),
+            ('""', 0.1),
+        ):
             yield source.put(node, new, "collection", prior)
         for name in source.scope_of(node).values[:8]:
             yield source.put(node, f"[{name}]", "collection", 0.3)
@@ -101,10 +122,17 @@ def change_collection(source: Source, node: cst.CSTNode) -> Iterator[Change]:
     elif text == "set()":
         for new, prior in (("[]", 0.3), ("{}", 0.2)):
             yield source.put(node, new, "collection", prior)
-    elif isinstance(node, (cst.List, cst.Tuple)) and len(node.elements) > 1 and (
-        not isinstance(node, cst.Tuple) or node.lpar
+    elif (
+        isinstance(node, (cst.List, cst.Tuple))
+        and len(node.elements) > 1
+        and (not isinstance(node, cst.Tuple) or node.lpar)
     ):
-        elements = [source.text(one) if isinstance(one, cst.StarredElement) else source.whole_text(one.value) for one in node.elements]
+        elements = [
+            source.text(one)
+            if isinstance(one, cst.StarredElement)
+            else source.whole_text(one.value)
+            for one in node.elements
+        ]
         for number in range(len(elements)):
             kept = elements[:number] + elements[number + 1 :]
             yield _listed(source, node, kept, 0.2)
@@ -119,7 +147,11 @@ def _listed(
 ) -> Change:
     start, end = source.whole(node)
     inner = ", ".join(elements)
-    text = f"[{inner}]" if isinstance(node, cst.List) else f"({inner}{',' if len(elements) == 1 else ''})"
+    text = (
+        f"[{inner}]"
+        if isinstance(node, cst.List)
+        else f"({inner}{',' if len(elements) == 1 else ''})"
+    )
     return Change(start, end, text, "collection", prior, f"{source.whole_text(node)} → {text}")
 
 

@@ -35,7 +35,9 @@ def change_slice(source: Source, node: cst.CSTNode) -> Iterator[Change]:
         found.setdefault((name, high, step), 0.2)
         found.setdefault((low, name, step), 0.2)
     for (first, last, pace), prior in found.items():
-        if (first, last, pace) != (low, high, step) and (first or last or pace or node.lower or node.upper):
+        if (first, last, pace) != (low, high, step) and (
+            first or last or pace or node.lower or node.upper
+        ):
             text = f"{first}:{last}" + (f":{pace}" if pace else "")
             yield Change(start, end, text, "slice", prior, f"[{source.text(node)}] → [{text}]")
 
@@ -68,7 +70,15 @@ def change_index(source: Source, node: cst.CSTNode) -> Iterator[Change]:
         yield source.put(index.value, ", ".join(reversed(parts)), "swapped places", 0.5)
     if isinstance(parent, (cst.AssignTarget, cst.AugAssign, cst.Del)):
         return
-    for default, prior in (("", 0.4), (", 0", 0.35), (", []", 0.2), (', ""', 0.2), (", {}", 0.1), (", 1", 0.05), (", False", 0.05)):
+    for default, prior in (
+        ("", 0.4),
+        (", 0", 0.35),
+        (", []", 0.2),
+        (', ""', 0.2),
+        (", {}", 0.1),
+        (", 1", 0.05),
+        (", False", 0.05),
+    ):
         yield source.put(node, f"{whole}.get({key}{default})", "look-up", prior)
     yield source.put(node, whole, "not indexed", 0.2)
     start, end = source.spans[index]
@@ -92,14 +102,22 @@ def change_lookup(source: Source, node: cst.CSTNode) -> Iterator[Change]:
 
 def shift_expression(source: Source, node: cst.CSTNode) -> Iterator[Change]:
     """Yield an expression off by one or by another name, squared, halved, negated or sliced."""
-    if not isinstance(node, (cst.Name, cst.Attribute, cst.Call, cst.Subscript, cst.BinaryOperation)):
+    if not isinstance(
+        node, (cst.Name, cst.Attribute, cst.Call, cst.Subscript, cst.BinaryOperation)
+    ):
         return
     weight = _weight(source, node)
-    if not weight or (isinstance(node, cst.Name) and node.value in {"True", "False", "None", "self"}):
+    if not weight or (
+        isinstance(node, cst.Name) and node.value in {"True", "False", "None", "self"}
+    ):
         return
     bare = source.text(node)
     is_binary = isinstance(node, cst.BinaryOperation)
-    text = f"({bare})" if is_binary and source.text(node.operator) not in "+-" else bare
+    text = (
+        f"({bare})"
+        if isinstance(node, cst.BinaryOperation) and source.text(node.operator) not in "+-"
+        else bare
+    )
     factor = f"({bare})" if is_binary else bare
     for new, prior in (
         *((f"{text} + 1", 0.45), (f"{text} - 1", 0.45), (f"-{factor}", 0.15)),
@@ -111,13 +129,26 @@ def shift_expression(source: Source, node: cst.CSTNode) -> Iterator[Change]:
     names = [name for name in values if name != bare][: 2 * _MOST_NAMES]
     for name in names:
         for operator, prior in (("+", 0.16), ("-", 0.16), ("*", 0.06)):
-            yield source.put(node, f"{text if operator != '*' else factor} {operator} {name}", "shifted", prior * weight)
+            yield source.put(
+                node,
+                f"{text if operator != '*' else factor} {operator} {name}",
+                "shifted",
+                prior * weight,
+            )
         yield source.put(node, f"{name} + {text}", "shifted", 0.12 * weight)
         yield source.put(node, f"{name} - {text}", "shifted", 0.06 * weight)
         yield source.put(node, f"{factor} % {name}", "shifted", 0.05 * weight)
     if is_binary:
         return
-    for place, prior in (("1:", 0.3), (":-1", 0.2), ("0", 0.15), ("-1", 0.12), (":", 0.12), ("::-1", 0.08), ("1", 0.05)):
+    for place, prior in (
+        ("1:", 0.3),
+        (":-1", 0.2),
+        ("0", 0.15),
+        ("-1", 0.12),
+        (":", 0.12),
+        ("::-1", 0.08),
+        ("1", 0.05),
+    ):
         yield source.put(node, f"{bare}[{place}]", "sliced", prior * weight)
     for name in names[:_MOST_NAMES]:
         for place, prior in ((f"{name}:", 0.14), (f":{name}", 0.12), (name, 0.14)):
@@ -151,7 +182,17 @@ def borrow_expression(source: Source, node: cst.CSTNode) -> Iterator[Change]:
         return
     parent = source.parent(node)
     if not source.is_value(node) or not isinstance(
-        parent, (cst.Arg, cst.Return, cst.Assign, cst.BinaryOperation, cst.ComparisonTarget, cst.Comparison, cst.Element, cst.Index)
+        parent,
+        (
+            cst.Arg,
+            cst.Return,
+            cst.Assign,
+            cst.BinaryOperation,
+            cst.ComparisonTarget,
+            cst.Comparison,
+            cst.Element,
+            cst.Index,
+        ),
     ):
         return
     for name in source.scope_of(node).values[: 2 * _MOST_NAMES]:
@@ -160,9 +201,9 @@ def borrow_expression(source: Source, node: cst.CSTNode) -> Iterator[Change]:
     own, seen = source.text(node), 0
     kind = type(node)
     for other in source.within(function, kind):
-        if seen < 8:  # noqa: PLR2004 - a few
+        if seen < 8:
             text = source.text(other)
-            if text != own and own not in text and text not in own and len(text) < 40:  # noqa: PLR2004 - short ones
+            if text != own and own not in text and text not in own and len(text) < 40:
                 seen += 1
                 yield source.put(node, text, "borrowed", 0.1)
 

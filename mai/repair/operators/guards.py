@@ -11,8 +11,22 @@ from mai.repair.source import Change, Source
 
 _ANSWERS = ("None", "[]", "0", '""', "False", "True", "{}")
 _EXCEPTIONS = (
-    *("ValueError", "TypeError", "KeyError", "IndexError", "AttributeError", "LookupError", "OSError"),
-    *("RuntimeError", "NotImplementedError", "StopIteration", "ZeroDivisionError", "FileNotFoundError"),
+    *(
+        "ValueError",
+        "TypeError",
+        "KeyError",
+        "IndexError",
+        "AttributeError",
+        "LookupError",
+        "OSError",
+    ),
+    *(
+        "RuntimeError",
+        "NotImplementedError",
+        "StopIteration",
+        "ZeroDivisionError",
+        "FileNotFoundError",
+    ),
     *("UnicodeDecodeError", "ImportError", "Exception"),
 )
 _MOST_PARAMETERS = 5
@@ -33,7 +47,7 @@ def insert_guard(source: Source, node: cst.CSTNode) -> Iterator[Change]:
     scope = source.scope_of(body[0])
     own = [one for one in scope.parameters if one != scope.self_name][:_MOST_PARAMETERS]
     returned = dict.fromkeys(_returned(source, node))
-    simple = [text for text in returned if len(text) < 30][:4]  # noqa: PLR2004 - a short answer
+    simple = [text for text in returned if len(text) < 30][:4]
     step = _step(source, node)
     for name in own:
         answers = dict.fromkeys((*_ANSWERS, name, f"[{name}]", *simple))
@@ -41,11 +55,23 @@ def insert_guard(source: Source, node: cst.CSTNode) -> Iterator[Change]:
             likely = 1.0 if answer in returned or not returned else 0.6
             for test, prior in ((f"not {name}", 0.16), (f"{name} is None", 0.16)):
                 text = f"{indent}if {test}:\n{indent}{step}return {answer}\n"
-                yield Change(place[0], place[0], text, "guard", prior * likely, f"if {test}: return {answer}")
+                yield Change(
+                    place[0], place[0], text, "guard", prior * likely, f"if {test}: return {answer}"
+                )
         for empty, prior in (("[]", 0.2), ("{}", 0.15), ('""', 0.12), ("0", 0.1), ("set()", 0.05)):
             text = f"{indent}if {name} is None:\n{indent}{step}{name} = {empty}\n"
-            yield Change(place[0], place[0], text, "guard", prior, f"if {name} is None: {name} = {empty}")
-        for made, prior in ((f"list({name})", 0.12), (f"{name}.copy()", 0.12), (f"{name}.strip()", 0.06), (f"{name}.lower()", 0.06), (f"str({name})", 0.06), (f"int({name})", 0.05), (f"abs({name})", 0.05)):
+            yield Change(
+                place[0], place[0], text, "guard", prior, f"if {name} is None: {name} = {empty}"
+            )
+        for made, prior in (
+            (f"list({name})", 0.12),
+            (f"{name}.copy()", 0.12),
+            (f"{name}.strip()", 0.06),
+            (f"{name}.lower()", 0.06),
+            (f"str({name})", 0.06),
+            (f"int({name})", 0.05),
+            (f"abs({name})", 0.05),
+        ):
             text = f"{indent}{name} = {made}\n"
             yield Change(place[0], place[0], text, "converted", prior, f"{name} = {made}")
 
@@ -90,13 +116,16 @@ def change_exception(source: Source, node: cst.CSTNode) -> Iterator[Change]:
             if name not in old:
                 parts = old.strip("()").rstrip(", ")
                 yield source.put(node.type, f"({parts}, {name})", "caught", 0.7)
-        names, prior = _EXCEPTIONS, 0.3
+        names: tuple[str, ...] = _EXCEPTIONS
+        prior = 0.3
         place: cst.BaseExpression = node.type
     elif isinstance(node, cst.Raise) and node.exc is not None:
         place = node.exc.func if isinstance(node.exc, cst.Call) else node.exc
         if not isinstance(place, cst.Name):
             return
-        own = tuple(one for one in source.scope_of(node).functions if one.endswith(("Error", "Exception")))
+        own = tuple(
+            one for one in source.scope_of(node).functions if one.endswith(("Error", "Exception"))
+        )
         names, prior = (*own, *_EXCEPTIONS), 0.35
     else:
         return
@@ -125,7 +154,15 @@ def freshen_default(source: Source, node: cst.CSTNode) -> Iterator[Change]:
             start, end = source.whole(param.default)
             name = param.name.value
             guard = f"{indent}if {name} is None:\n{indent}{_step(source, node)}{name} = {text}\n"
-            yield Change(start, end, "None", "fresh default", 0.9, f"{name} = {text} in each call", (place[0], place[0], guard))
+            yield Change(
+                start,
+                end,
+                "None",
+                "fresh default",
+                0.9,
+                f"{name} = {text} in each call",
+                (place[0], place[0], guard),
+            )
 
 
 def change_branch(source: Source, node: cst.CSTNode) -> Iterator[Change]:

@@ -19,18 +19,22 @@ def change_name(source: Source, node: cst.CSTNode) -> Iterator[Change]:
         return
     scope, name = source.scope_of(node), node.value
     parent = source.parent(node)
-    is_called = isinstance(parent, cst.Call) and parent.func is node
-    if is_called:
+    if isinstance(parent, cst.Call) and parent.func is node:
         for other in scope.functions:
             if other != name:
                 same = scope.arity.get(other) == scope.arity.get(name, len(parent.args))
-                yield source.put(node, other, "function", (0.5 if same else 0.2) + _alike(name, other))
+                yield source.put(
+                    node, other, "function", (0.5 if same else 0.2) + _alike(name, other)
+                )
         if name in scope.methods:
             yield source.put(node, f"{scope.self_name}.{name}", "self", 0.6)
         return
     if name == scope.self_name:
         return
-    is_bound = isinstance(parent, (cst.AssignTarget, cst.AugAssign)) and getattr(parent, "target", None) is node
+    is_bound = (
+        isinstance(parent, (cst.AssignTarget, cst.AugAssign))
+        and getattr(parent, "target", None) is node
+    )
     is_loop = isinstance(parent, (cst.For, cst.CompFor)) and parent.target is node
     if is_loop:
         return
@@ -71,7 +75,9 @@ def change_attribute(source: Source, node: cst.CSTNode) -> Iterator[Change]:
         near.setdefault(other, 0.15)
     for other, prior in near.items():
         if other != old:
-            yield Change(start, end, other, "attribute", prior + _alike(old, other), f".{old} → .{other}")
+            yield Change(
+                start, end, other, "attribute", prior + _alike(old, other), f".{old} → .{other}"
+            )
     if not is_called:
         yield source.put(node, source.whole_text(node.value), "attribute", 0.25)
         if isinstance(parent, cst.Call) or source.is_roomy(node):
@@ -93,11 +99,20 @@ def _is_read(source: Source, node: cst.Name) -> bool:
         case cst.AssignTarget() | cst.AugAssign():
             return source.function_of(node) is not None
         case (
-            cst.FunctionDef() | cst.ClassDef() | cst.ImportAlias() | cst.AsName() | cst.Annotation()
-            | cst.ImportFrom() | cst.NameItem() | cst.NamedExpr() | cst.ExceptHandler()
+            cst.FunctionDef()
+            | cst.ClassDef()
+            | cst.ImportAlias()
+            | cst.AsName()
+            | cst.Annotation()
+            | cst.ImportFrom()
+            | cst.NameItem()
+            | cst.NamedExpr()
+            | cst.ExceptHandler()
         ):
             return False
-    return not any(isinstance(one, (cst.Annotation, cst.Import, cst.ImportFrom)) for one in source.above(node))
+    return not any(
+        isinstance(one, (cst.Annotation, cst.Import, cst.ImportFrom)) for one in source.above(node)
+    )
 
 
 def _alike(name: str, other: str) -> float:

@@ -14,23 +14,30 @@ _MOST_NAMES = 8
 
 def change_small_statement(source: Source, node: cst.CSTNode) -> Iterator[Change]:
     """Yield `return` before an expression, a value that is kept, and other ways out of a loop."""
-    start, end = source.spans[node] if node in source.spans else (0, 0)
+    start, end = source.spans.get(node, (0, 0))
     match node:
         case cst.Expr(value=cst.Call() as call):
             yield Change(start, start, "return ", "return", 0.45, f"return {source.text(call)}")
-            if source.scope_of(node).is_async:
-                pass
             for name in _receivers(source, call):
-                yield Change(start, start, f"{name} = ", "kept value", 0.35, f"{name} = {source.text(call)}")
-            if isinstance(call.func, cst.Attribute) and len(call.args) == 1 and source.function_of(node):
-                text = f"{source.whole_text(call.func.value)} = {source.whole_text(call.args[0].value)}"
+                yield Change(
+                    start, start, f"{name} = ", "kept value", 0.35, f"{name} = {source.text(call)}"
+                )
+            if (
+                isinstance(call.func, cst.Attribute)
+                and len(call.args) == 1
+                and source.function_of(node)
+            ):
+                place = source.whole_text(call.func.value)
+                text = f"{place} = {source.whole_text(call.args[0].value)}"
                 yield Change(start, end, text, "assignment", 0.15, text)
                 yield Change(start, end, text.replace(" = ", " += ", 1), "assignment", 0.06, text)
         case cst.Expr(value=cst.Yield() as given) if given.value is not None:
             value = source.text(node)[len("yield") :]
             yield Change(start, end, f"return{value}", "return", 0.15, f"return{value}")
             yield Change(start, end, f"yield from{value}", "yield", 0.5, f"yield from{value}")
-        case cst.Assign() if isinstance(node.value, cst.Call) and isinstance(node.value.func, cst.Attribute):
+        case cst.Assign() if isinstance(node.value, cst.Call) and isinstance(
+            node.value.func, cst.Attribute
+        ):
             text = source.text(node.value)
             yield Change(start, end, text, "value not kept", 0.25, text)
         case cst.Break():
@@ -74,11 +81,25 @@ def change_return(source: Source, node: cst.CSTNode) -> Iterator[Change]:
     is_word = old in {"True", "False", "None"}
     for name in names[: 2 * _MOST_NAMES]:
         if is_word:
-            found |= {f"{name} == 0": 0.25, f"not {name}": 0.25, f"{name} is None": 0.1, f"{name} > 0": 0.1}
+            found |= {
+                f"{name} == 0": 0.25,
+                f"not {name}": 0.25,
+                f"{name} is None": 0.1,
+                f"{name} > 0": 0.1,
+            }
             found |= {f"len({name}) == 0": 0.05, f"{name} is not None": 0.1, f"bool({name})": 0.05}
         if old in {"[]", "()", "None"}:
             found |= {f"[{name}]": 0.3}
-    found |= {"None": 0.15, "[]": 0.08, "0": 0.08, "True": 0.08, "False": 0.08, '""': 0.06, "{}": 0.03, f"[{old}]": 0.1}
+    found |= {
+        "None": 0.15,
+        "[]": 0.08,
+        "0": 0.08,
+        "True": 0.08,
+        "False": 0.08,
+        '""': 0.06,
+        "{}": 0.03,
+        f"[{old}]": 0.1,
+    }
     if scope.self_name:
         found[scope.self_name] = 0.15
     for text, prior in found.items():
@@ -132,18 +153,31 @@ def _removed(
     source: Source, node: cst.CSTNode, place: tuple[int, int], *, is_only: bool
 ) -> Iterator[Change]:
     first = source.data[place[0] : place[1]].decode().strip().partition("\n")[0]
-    if isinstance(node, cst.SimpleStatementLine) and isinstance(node.body[0], (cst.Import, cst.ImportFrom)):
+    if isinstance(node, cst.SimpleStatementLine) and isinstance(
+        node.body[0], (cst.Import, cst.ImportFrom)
+    ):
         return
-    prior = 0.12 if isinstance(node, cst.SimpleStatementLine) and isinstance(node.body[0], (cst.Return, cst.Raise, cst.Assert)) else 0.25
+    prior = (
+        0.12
+        if isinstance(node, cst.SimpleStatementLine)
+        and isinstance(node.body[0], (cst.Return, cst.Raise, cst.Assert))
+        else 0.25
+    )
     if is_only:
         text = f"{_indent(source, place)}pass\n"
         yield Change(*place, text, "removed", 0.5 * prior, f"without {first}")
     else:
         yield Change(*place, "", "removed", prior, f"without {first}")
-    if isinstance(node, cst.If) and node.orelse is None and isinstance(node.body, cst.IndentedBlock):
+    if (
+        isinstance(node, cst.If)
+        and node.orelse is None
+        and isinstance(node.body, cst.IndentedBlock)
+    ):
         inner = _lines(source, node.body.body[0])
         if inner is not None:
-            text = _reindented(source, (inner[0], place[1]), _indent(source, inner), _indent(source, place))
+            text = _reindented(
+                source, (inner[0], place[1]), _indent(source, inner), _indent(source, place)
+            )
             yield Change(*place, text, "unconditional", 0.15, f"without {first}")
 
 
@@ -172,7 +206,9 @@ def _moved_out(
     owner = source.parent(block)
     if place is None or number == 0 or number != len(lines) - 1:
         return
-    if not isinstance(owner, (cst.For, cst.While, cst.If, cst.With, cst.Else, cst.Try, cst.ExceptHandler)):
+    if not isinstance(
+        owner, (cst.For, cst.While, cst.If, cst.With, cst.Else, cst.Try, cst.ExceptHandler)
+    ):
         return
     indent = _indent(source, place)
     outer_place = _lines(source, owner)
@@ -190,7 +226,9 @@ def _moved_in(source: Source, before: cst.CSTNode, place: tuple[int, int]) -> It
     block = getattr(before, "body", None)
     if isinstance(before, cst.If) and before.orelse is not None:
         block = before.orelse.body
-    if not isinstance(before, (cst.For, cst.While, cst.If, cst.With)) or not isinstance(block, cst.IndentedBlock):
+    if not isinstance(before, (cst.For, cst.While, cst.If, cst.With)) or not isinstance(
+        block, cst.IndentedBlock
+    ):
         return
     inner = _lines(source, block.body[0])
     if inner is None:
@@ -224,7 +262,9 @@ def _put_in(
     ends = {f"return {name}": 0.35 if is_body else 0.15 for name in names}
     if scope.self_name and is_body:
         ends[f"return {scope.self_name}"] = 0.2
-    own = {source.text(one).strip() for one in block.body if isinstance(one, cst.SimpleStatementLine)}
+    own = {
+        source.text(one).strip() for one in block.body if isinstance(one, cst.SimpleStatementLine)
+    }
     for position in positions:
         is_end = position == positions[-1]
         lead = "" if not is_end or source.data[:position].endswith(b"\n") else "\n"
@@ -255,11 +295,11 @@ def _nearby(source: Source, block: cst.IndentedBlock) -> Iterator[str]:
         if len(one.body) > 1 or not (is_call or isinstance(small, (cst.Assign, cst.AugAssign))):
             continue
         text = source.text(small)
-        if "\n" in text or len(text) > 60 or text in seen:  # noqa: PLR2004 - short ones
+        if "\n" in text or len(text) > 60 or text in seen:
             continue
         seen.add(text)
         yield text
-        if len(seen) > 10:  # noqa: PLR2004 - a few
+        if len(seen) > 10:
             return
         for used in _names(small):
             start, end = (place - source.spans[small][0] for place in source.spans[used])
