@@ -47,8 +47,9 @@ def mend(box: DockerSandbox, folder: Path) -> tuple[bool, float]:
     shown = f"{best.path}:{best.line} {best.operator}: {best.what}" if best else "-"
     each_ms = 1000 * found.tried_s / found.cursor if found.cursor else 0.0
     print(
-        f"{folder.name:28} {'yes' if best else 'no ':3} {seconds:6.1f} s (measuring {measured_s:.1f})"
-        f" {found.cursor:6}/{found.all} tried, {each_ms:.1f} ms each, {len(found.survivors)} pass; {shown}",
+        f"{folder.name:28} {'yes' if best else 'no ':3} {seconds:6.1f} s ({measured_s:.1f} measuring) "
+        f"{found.cursor:6}/{found.all} tried, {each_ms:.1f} ms each, "
+        f"{len(found.survivors)} pass; {shown}",
         flush=True,
     )
     for one in found.survivors[1:4]:

@@ -9,9 +9,10 @@ import asyncio
 import contextlib
 import shlex
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from mai.errors import MaiError, ProviderError
+from mai.errors import MaiError, NoEngine, ProviderError
 from mai.events import Cancel, EventBus, Said
 from mai.jobs import Job
 from mai.pipeline.message import author_writes, review_line, reviewer_writes
@@ -80,6 +81,16 @@ class Mind:
             return self._submit(_submission(draft, None), cancel)
         return carry_out(task, means, hooks, task_id)
 
+    def _repairs(self, means: Means, pattern: str | None, avoid: frozenset[str]) -> Iterator[Draft]:
+        """Yield a repair for a test that fails, where no model thinks."""
+        if not isinstance(means.provider, CanImprove):
+            return
+        with contextlib.suppress(NoEngine):  # the other improvements need none
+            mender = self._mender(means.cancel)
+            draft = mender.mend_any(pattern)
+            if draft is not None and draft.title not in avoid:
+                yield draft
+
     def _mended(self, task: str, cancel: Cancel) -> Draft | None:
         """Return a repair found without a model, None where the task is not about a test."""
         from mai.repair.mend import named_tests
@@ -110,14 +121,17 @@ class Mind:
 
         means = self._means(cancel)
         avoid = self._services.inbox.titles(_NOT_AGAIN)
-        found = drafts(
-            means.provider,
-            means.snapshot,
-            pattern=pattern,
-            avoid=avoid,
-            cancel=cancel,
-            may_touch=means.may_touch,
-            recall=means.recall,
+        found = chain(
+            self._repairs(means, pattern, avoid),
+            drafts(
+                means.provider,
+                means.snapshot,
+                pattern=pattern,
+                avoid=avoid,
+                cancel=cancel,
+                may_touch=means.may_touch,
+                recall=means.recall,
+            ),
         )
         for made, draft in enumerate(found, 1):
             try:

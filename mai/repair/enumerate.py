@@ -65,6 +65,8 @@ def candidates(source: Source, suspicion: Mapping[int, float]) -> list[Candidate
 def _suspicion(source: Source, change: Change, suspicion: Mapping[int, float]) -> float:
     first, last = source.line_at(change.start), source.line_at(max(change.start, change.end - 1))
     found = max((suspicion.get(line, 0.0) for line in range(first, last + 1)), default=0.0)
+    if change.beside is not None:
+        found = max(found, _BESIDE * suspicion.get(source.line_at(change.beside), 0.0))
     if change.start == change.end and source.data[: change.start].endswith(b"\n"):
         found = max(found, _BESIDE * max(suspicion.get(first - 1, 0.0), suspicion.get(first, 0.0)))
     return found

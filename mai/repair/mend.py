@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from mai.errors import ProviderError
+from mai.globs import matches
 from mai.protocols import Draft, Snapshot
 from mai.providers.diff import file_diff
 from mai.providers.reflex_files import is_plain_source
@@ -23,6 +25,7 @@ _TEST_ID = re.compile(r"[\w./-]+\.py(?:::[\w\[\].,-]+)*")
 _TEST_NAME = re.compile(r"\btest_\w+")
 _MOST_FILES = 60
 _NAMED = 3
+_LOOK_S = 20.0
 _GOOD = "The tests of {} pass already."
 _NOT_RUN = "No test of {} could be run."
 
@@ -52,7 +55,27 @@ class Mender:
             raise ProviderError(which.format(_listed(paths)))
         return self._mended(paths, measured)
 
-    def _mended(self, paths: Sequence[str], measured: Measured) -> Draft:
+    def mend_any(self, pattern: str | None = None) -> Draft | None:
+        """Return a repair of the first test file of which a test fails, None where none does.
+
+        The files that it changes match the glob `pattern`.
+        """
+        suite = Suite(self.snapshot)
+        collected = [path for path in self.snapshot.paths() if suite.is_collected(path)]
+        if not collected:
+            return None
+        measured = self.runner.measure(collected[:_MOST_FILES], seconds=_LOOK_S, is_traced=False)
+        failing = dict.fromkeys(name.partition("::")[0] for name in measured.failing)
+        for path in list(failing)[:_NAMED]:
+            again = self.runner.measure([path])
+            with suppress(ProviderError):
+                if again.failing:
+                    return self._mended([path], again, pattern)
+        return None
+
+    def _mended(
+        self, paths: Sequence[str], measured: Measured, pattern: str | None = None
+    ) -> Draft:
         suite = Suite(self.snapshot)
         count = len(measured.failing)
         fail = "fails" if count == 1 else "fail"
@@ -67,6 +90,7 @@ class Mender:
                 and is_plain_source(data)
                 and not suite.holds(path)
                 and self.may_touch(path)
+                and (pattern is None or matches(path, pattern))
             )
 
         found = search(self.snapshot.read, self.runner, paths, measured, may_edit, self.budget)

@@ -26,14 +26,16 @@ _DOUBTFUL = {
     "two edits": 0.5,
     "repeated arguments": 0.5,
 }
-_PER_TOKEN = 0.12
+#: What each further token costs; past so many of them a larger edit is no less likely.
+_PER_TOKEN, _MOST_TOKENS = 0.1, 4
 _USUAL = frozenset({0, 1, -1, 2, "", None})
 
 
 def likelihood(one: Candidate, data: bytes) -> float:
     """Return how likely the author meant this edit: the place, the kind and the size count."""
     size = token_distance(data, one.applied(data))
-    return one.score * _DOUBTFUL.get(one.operator, 1.0) * math.exp(-_PER_TOKEN * max(0, size - 1))
+    weight = _DOUBTFUL.get(one.operator, 1.0)
+    return one.score * weight * math.exp(-_PER_TOKEN * min(max(0, size - 1), _MOST_TOKENS))
 
 
 def is_special_case(data: bytes, edited: bytes, tests: Iterable[bytes]) -> bool:

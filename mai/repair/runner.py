@@ -16,7 +16,7 @@ from mai.text import one_line
 
 _EXTRA_S = 15.0
 _WALL_FACTOR = 4
-_LEAST_CPU_S, _CPU_FACTOR, _USUAL_S = 0.03, 5.0, 0.005
+_LEAST_CPU_S, _CPU_FACTOR, _USUAL_S = 0.015, 4.0, 0.005
 #: Tests that passed run for each edit that lets the failing ones pass, up to this CPU time.
 _OTHERS_S = 8.0
 
@@ -96,7 +96,12 @@ class Runner:
         self._cancel, self._image = cancel, image
 
     def measure(
-        self, paths: Sequence[str], tests: Sequence[str] = (), seconds: float = 60
+        self,
+        paths: Sequence[str],
+        tests: Sequence[str] = (),
+        seconds: float = 60,
+        *,
+        is_traced: bool = True,
     ) -> Measured:
         """Return how the tests of the files at `paths` do, only `tests` where some are named."""
         spec = {
@@ -105,6 +110,7 @@ class Runner:
             "tests": list(tests),
             "seconds": seconds,
             "test_s": 1.0,
+            "is_traced": is_traced,
         }
         outcomes, cpu_s, errors, traces = {}, {}, {}, {}
         for kind, *rest in self._run(spec, seconds):

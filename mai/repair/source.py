@@ -25,7 +25,10 @@ _ROOMY = (
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One edit as an operator makes it; some need a `second` place in the same file."""
+    """One edit as an operator makes it; some need a `second` place in the same file.
+
+    `beside` is the first byte of the statement that an insertion is as suspicious as.
+    """
 
     start: int
     end: int
@@ -34,6 +37,7 @@ class Change:
     prior: float
     what: str
     second: tuple[int, int, str] | None = None
+    beside: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +246,7 @@ def _is_atom(text: str) -> bool:
     try:
         node = cst.parse_expression(text)
     except cst.ParserSyntaxError:
-        return True
+        return False
     return isinstance(
         node,
         (

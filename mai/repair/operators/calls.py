@@ -120,10 +120,10 @@ def wrap_expression(source: Source, node: cst.CSTNode) -> Iterator[Change]:
         if name != called:
             yield source.put(node, f"{name}({text})", "wrapped", prior * weight)
     if isinstance(node, cst.BinaryOperation):
-        yield source.put(node, f"max(0, {text})", "limited", 0.3)
+        yield source.put(node, f"max(0, {text})", "limited", 0.45)
         for name in _targets(source, node):
-            yield source.put(node, f"max({name}, {text})", "limited", 0.35)
-            yield source.put(node, f"min({name}, {text})", "limited", 0.3)
+            yield source.put(node, f"max({name}, {text})", "limited", 0.45)
+            yield source.put(node, f"min({name}, {text})", "limited", 0.4)
         return
     for method, prior in METHODS.items():
         yield source.put(node, f"{text}.{method}", "method", prior * weight)

@@ -102,6 +102,10 @@ def change_lookup(source: Source, node: cst.CSTNode) -> Iterator[Change]:
 
 def shift_expression(source: Source, node: cst.CSTNode) -> Iterator[Change]:
     """Yield an expression off by one or by another name, squared, halved, negated or sliced."""
+    if isinstance(node, (cst.ListComp, cst.List)) and _weight(source, node):
+        for name in source.scope_of(node).values[: 2 * _MOST_NAMES]:
+            for text in (f"{name} + {source.text(node)}", f"{source.text(node)} + {name}"):
+                yield source.put(node, text, "shifted", 0.16)
     if not isinstance(
         node, (cst.Name, cst.Attribute, cst.Call, cst.Subscript, cst.BinaryOperation)
     ):
@@ -161,9 +165,11 @@ def _weight(source: Source, node: cst.CSTNode) -> float:
     if not source.is_value(node):
         return 0.0
     match parent:
-        case cst.Arg() | cst.Return() | cst.Index() | cst.Slice() | cst.ComparisonTarget():
+        case cst.Arg() | cst.Return() | cst.Index() | cst.Slice():
             return 1.0
-        case cst.Assign() | cst.Comparison() | cst.For() | cst.CompFor() | cst.Element():
+        case cst.ComparisonTarget() | cst.Comparison():
+            return 0.6
+        case cst.Assign() | cst.For() | cst.CompFor() | cst.Element():
             return 0.8
         case cst.BinaryOperation():
             return 0.5

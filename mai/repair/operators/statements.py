@@ -265,15 +265,20 @@ def _put_in(
     own = {
         source.text(one).strip() for one in block.body if isinstance(one, cst.SimpleStatementLine)
     }
-    for position in positions:
+    starts = [source.spans[one][0] for one in block.body]
+    for position, near in zip(positions, (starts[0], *starts), strict=True):
         is_end = position == positions[-1]
         lead = "" if not is_end or source.data[:position].endswith(b"\n") else "\n"
         for text, prior in new.items():
             if text not in own or text.endswith("= 1"):
-                yield Change(position, position, f"{lead}{indent}{text}\n", "inserted", prior, text)
+                yield _inserted(position, f"{lead}{indent}{text}\n", prior, near)
         if is_end and not _leaves(block.body[-1]):
             for text, prior in ends.items():
-                yield Change(position, position, f"{lead}{indent}{text}\n", "inserted", prior, text)
+                yield _inserted(position, f"{lead}{indent}{text}\n", prior, near)
+
+
+def _inserted(position: int, text: str, prior: float, near: int) -> Change:
+    return Change(position, position, text, "inserted", prior, text.strip(), beside=near)
 
 
 def _leaves(node: cst.CSTNode) -> bool:
