@@ -47,7 +47,7 @@ def mend(box: DockerSandbox, folder: Path) -> tuple[bool, float]:
     shown = f"{best.path}:{best.line} {best.operator}: {best.what}" if best else "-"
     each_ms = 1000 * found.tried_s / found.cursor if found.cursor else 0.0
     print(
-        f"{folder.name:28} {'yes' if best else 'no ':3} {seconds:6.1f} s ({measured_s:.1f} measuring) "
+        f"{folder.name:28} {'yes' if best else 'no ':3} {seconds:6.1f} s ({measured_s:.1f} of it) "
         f"{found.cursor:6}/{found.all} tried, {each_ms:.1f} ms each, "
         f"{len(found.survivors)} pass; {shown}",
         flush=True,

@@ -20,7 +20,7 @@ _DOUBTFUL = {
     "one branch": 0.6,
     "condition": 0.5,
     "text": 0.9,
-    "one operand": 0.8,
+    "one operand": 1.1,
     "value not kept": 0.4,
     "unwrapped": 0.9,
     "two edits": 0.5,

@@ -122,11 +122,18 @@ def wrap_expression(source: Source, node: cst.CSTNode) -> Iterator[Change]:
     if isinstance(node, cst.BinaryOperation):
         yield source.put(node, f"max(0, {text})", "limited", 0.45)
         for name in _targets(source, node):
-            yield source.put(node, f"max({name}, {text})", "limited", 0.45)
-            yield source.put(node, f"min({name}, {text})", "limited", 0.4)
+            likely = 1.0 if _is_target(source, node, name) else 0.4
+            yield source.put(node, f"max({name}, {text})", "limited", 0.45 * likely)
+            yield source.put(node, f"min({name}, {text})", "limited", 0.4 * likely)
         return
     for method, prior in METHODS.items():
         yield source.put(node, f"{text}.{method}", "method", prior * weight)
+
+
+def _is_target(source: Source, node: cst.CSTNode, name: str) -> bool:
+    parent = source.parent(node)
+    targets = parent.targets if isinstance(parent, cst.Assign) else ()
+    return any(source.whole_text(one.target) == name for one in targets)
 
 
 def _targets(source: Source, node: cst.CSTNode) -> list[str]:

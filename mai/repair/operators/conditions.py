@@ -77,7 +77,7 @@ def _atoms(
     source: Source, node: cst.CSTNode, names: list[str], others: list[str], text: str
 ) -> Iterator[tuple[str, float]]:
     """Yield small conditions that a further one is likely to be."""
-    for name, prior in (*((name, 0.35) for name in names), *((name, 0.2) for name in others)):
+    for name, prior in (*((name, 0.35) for name in names), *((name, 0.26) for name in others)):
         yield f"not {name}", 0.8 * prior
         yield name, 0.8 * prior
         yield f"{name} is None", 0.7 * prior

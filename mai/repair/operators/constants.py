@@ -24,9 +24,11 @@ def change_number(source: Source, node: cst.CSTNode) -> Iterator[Change]:
         near = {value + 1: 0.7, value - 1: 0.7, 0: 0.4, 1: 0.4, -1: 0.3, 2: 0.25}
         if value > 9:
             near |= {value * 10: 0.15, value // 10: 0.15}
+        is_operand = isinstance(source.parent(node), cst.BinaryOperation)
         for new, prior in near.items():
             if new != value:
-                yield source.put(node, str(new), "constant", prior)
+                likely = 0.3 if is_operand and new == 0 else 1.0  # then it were better left out
+                yield source.put(node, str(new), "constant", prior * likely)
         yield source.put(node, f"{value}.0", "constant", 0.03)
         if value == 0:
             for text in ("float('inf')", "float('-inf')", "None", "[]"):

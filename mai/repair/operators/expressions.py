@@ -123,6 +123,10 @@ def shift_expression(source: Source, node: cst.CSTNode) -> Iterator[Change]:
         else bare
     )
     factor = f"({bare})" if is_binary else bare
+    if isinstance(node, cst.BinaryOperation) and (
+        isinstance(node.left, cst.Integer) or isinstance(node.right, cst.Integer)
+    ):
+        weight *= 0.5  # the number in it is changed by itself
     for new, prior in (
         *((f"{text} + 1", 0.45), (f"{text} - 1", 0.45), (f"-{factor}", 0.15)),
         *((f"{factor} * 2", 0.08), (f"{factor} // 2", 0.08), (f"{factor} ** 2", 0.12)),

@@ -53,7 +53,7 @@ def insert_guard(source: Source, node: cst.CSTNode) -> Iterator[Change]:
         answers = dict.fromkeys((*_ANSWERS, name, f"[{name}]", *simple))
         for answer in answers:
             likely = 1.0 if answer in returned or not returned else 0.6
-            for test, prior in ((f"not {name}", 0.16), (f"{name} is None", 0.16)):
+            for test, prior in ((f"not {name}", 0.14), (f"{name} is None", 0.14)):
                 text = f"{indent}if {test}:\n{indent}{step}return {answer}\n"
                 yield Change(
                     place[0], place[0], text, "guard", prior * likely, f"if {test}: return {answer}"
