@@ -77,8 +77,8 @@ class Mind:
 
         task_id, means = new_task_id(), self._means(cancel)
         hooks = self._hooks(task_id, cancel, approve_plan, steering or Steering(), None)
-        if isinstance(means.provider, CanImprove) and (draft := self._mended(task, cancel)):
-            return self._submit(_submission(draft, None), cancel)
+        if isinstance(means.provider, CanImprove) and (made := self._mended(task, cancel)):
+            return made
         return carry_out(task, means, hooks, task_id)
 
     def _repairs(self, means: Means, pattern: str | None, avoid: frozenset[str]) -> Iterator[Draft]:
@@ -87,17 +87,28 @@ class Mind:
             return
         with contextlib.suppress(NoEngine):  # the other improvements need none
             mender = self._mender(means.cancel)
-            draft = mender.mend_any(pattern)
-            if draft is not None and draft.title not in avoid:
-                yield draft
+            for draft in mender.mend_any(pattern):
+                if draft.title not in avoid:
+                    yield draft
+                    return
 
-    def _mended(self, task: str, cancel: Cancel) -> Draft | None:
-        """Return a repair found without a model, None where the task is not about a test."""
+    def _mended(self, task: str, cancel: Cancel) -> Proposal | None:
+        """Propose a repair found without a model, None where the task is not about a test.
+
+        Where the whole suite refuses one, the next likeliest is proposed.
+        """
         from mai.repair.mend import named_tests
 
         mender = self._mender(cancel)
-        paths, _ = named_tests(task, mender.snapshot)
-        return mender.mend_task(task) if paths else None
+        if not named_tests(task, mender.snapshot)[0]:
+            return None
+        made: Proposal | None = None
+        for draft in mender.mend_task(task):
+            made = self._submit(_submission(draft, None), cancel)
+            if made.state is not State.FAILED:
+                break
+            self._events.publish(Said("That breaks other tests; I try the next.", is_problem=True))
+        return made
 
     def _mender(self, cancel: Cancel) -> Mender:
         from mai.repair.mend import Mender

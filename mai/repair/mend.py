@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from typing import TypeVar
 
 from mai.errors import ProviderError
 from mai.globs import matches
 from mai.protocols import Draft, Snapshot
 from mai.providers.diff import file_diff
 from mai.providers.reflex_files import is_plain_source
+from mai.repair.candidate import Candidate
 from mai.repair.inputs import find_differences, function_at
 from mai.repair.runner import Measured, Runner
 from mai.repair.search import Budget, Found, search
@@ -25,6 +27,7 @@ _TEST_ID = re.compile(r"[\w./-]+\.py(?:::[\w\[\].,-]+)*")
 _TEST_NAME = re.compile(r"\btest_\w+")
 _MOST_FILES = 60
 _NAMED = 3
+T = TypeVar("T")
 _LOOK_S = 20.0
 _GOOD = "The tests of {} pass already."
 _NOT_RUN = "No test of {} could be run."
@@ -40,8 +43,8 @@ class Mender:
     may_touch: Callable[[str], bool] = lambda _: True
     budget: Budget = field(default_factory=Budget)
 
-    def mend_task(self, task: str) -> Draft:
-        """Return the likeliest edit that makes the tests pass that `task` names.
+    def mend_task(self, task: str) -> list[Draft]:
+        """Return edits that make the tests pass that `task` names, the likeliest first.
 
         Raises:
             ProviderError: it names no test of the tree, they pass, or no edit was found.
@@ -55,15 +58,15 @@ class Mender:
             raise ProviderError(which.format(_listed(paths)))
         return self._mended(paths, measured)
 
-    def mend_any(self, pattern: str | None = None) -> Draft | None:
-        """Return a repair of the first test file of which a test fails, None where none does.
+    def mend_any(self, pattern: str | None = None) -> list[Draft]:
+        """Return repairs of the first test file of which a test fails, none where none does.
 
         The files that it changes match the glob `pattern`.
         """
         suite = Suite(self.snapshot)
         collected = [path for path in self.snapshot.paths() if suite.is_collected(path)]
         if not collected:
-            return None
+            return []
         measured = self.runner.measure(collected[:_MOST_FILES], seconds=_LOOK_S, is_traced=False)
         failing = dict.fromkeys(name.partition("::")[0] for name in measured.failing)
         for path in list(failing)[:_NAMED]:
@@ -71,11 +74,11 @@ class Mender:
             with suppress(ProviderError):
                 if again.failing:
                     return self._mended([path], again, pattern)
-        return None
+        return []
 
     def _mended(
         self, paths: Sequence[str], measured: Measured, pattern: str | None = None
-    ) -> Draft:
+    ) -> list[Draft]:
         suite = Suite(self.snapshot)
         count = len(measured.failing)
         fail = "fails" if count == 1 else "fail"
@@ -97,27 +100,33 @@ class Mender:
         if not found.survivors:
             spent = f"I tried {found.cursor} edits in {found.seconds:.0f} s"
             raise ProviderError(f"{spent}, and with none of them the tests pass.")
-        return self._draft(found, paths)
+        return self._drafts(found, paths)
 
-    def _draft(self, found: Found, paths: Sequence[str]) -> Draft:
+    def _drafts(self, found: Found, paths: Sequence[str]) -> list[Draft]:
         ranked = [one.candidate for one in found.survivors]
-        best = ranked[0]
         texts = {one.path: self.snapshot.read(one.path) or b"" for one in ranked}
         differences = find_differences(ranked, texts, found.measured, self.runner, paths)
-        data = texts[best.path]
-        where = function_at(data, best.line) or PurePosixPath(best.path).stem
-        title = title_line(f"Fix {where}: {one_line(best.what, 80)}", 72)
-        return Draft(
-            title,
-            explain(found, differences),
-            file_diff(best.path, data, best.applied(data)),
-            AUTHOR,
-            (best.path,),
-        )
+        drafts = []
+        for number, one in enumerate(ranked[:_NAMED]):
+            data = texts[one.path]
+            where = function_at(data, one.line) or PurePosixPath(one.path).stem
+            drafts.append(
+                Draft(
+                    title_line(f"Fix {where}: {one_line(one.what, 80)}", 72),
+                    explain(found, differences, number),
+                    file_diff(one.path, data, one.applied(data)),
+                    AUTHOR,
+                    (one.path,),
+                )
+            )
+        return drafts
 
 
-def explain(found: Found, differences: Sequence[tuple[str, list[str]]]) -> str:
-    """Return why an edit is proposed: what failed, what was tried, and what else passes."""
+def explain(found: Found, differences: Sequence[tuple[str, list[str]]], proposed: int = 0) -> str:
+    """Return why an edit is proposed: what failed, what was tried, and what else passes.
+
+    `proposed` is the number of the edit among those that pass.
+    """
     measured, ranked = found.measured, [one.candidate for one in found.survivors]
     failing = measured.failing
     first = failing[0]
@@ -133,19 +142,28 @@ def explain(found: Found, differences: Sequence[tuple[str, list[str]]]) -> str:
     ]
     if len(ranked) > 1:
         others = "; ".join(
-            f"line {one.line}: {one_line(one.what, 80)}" for one in ranked[1 : 1 + _NAMED]
+            f"line {one.line}: {one_line(one.what, 80)}" for one in _others(ranked, proposed)
         )
-        lines.append(f"The others, less likely: {others}.")
+        lines.append(f"The others: {others}.")
     if differences:
         shown = [
-            f"for {given}: {' / '.join(one_line(one, 60) for one in answers)}"
+            f"for {given}: {' / '.join(one_line(one, 60) for one in _first(answers, proposed))}"
             for given, answers in differences
         ]
         lines.append(
-            f"They differ (in this order) {'; '.join(shown)}. "
-            "Please look whether the first is meant."
+            f"They differ (this one first) {'; '.join(shown)}. "
+            "Please look whether this one is meant."
         )
     return "\n".join(lines)
+
+
+def _first(found: Sequence[T], number: int) -> list[T]:
+    """Return `found` with one of it in front."""
+    return [*found[number : number + 1], *found[:number], *found[number + 1 :]]
+
+
+def _others(ranked: Sequence[Candidate], proposed: int) -> list[Candidate]:
+    return _first(ranked, proposed)[1 : 1 + _NAMED]
 
 
 def named_tests(task: str, snapshot: Snapshot) -> tuple[list[str], list[str]]:

@@ -97,6 +97,7 @@ def search(  # noqa: PLR0917 - what a search rests on
         _take(found, tried, texts, tests, partials)
         if not tried:
             break
+        _reorder(queue, found.cursor, batch, tried)
         found.cursor += len(tried)
         if found.survivors:
             since_first += len(tried)
@@ -112,6 +113,15 @@ def search(  # noqa: PLR0917 - what a search rests on
     found.survivors.sort(key=lambda one: -one.likelihood)
     found.seconds = time.monotonic() - started
     return found
+
+
+def _reorder(
+    queue: list[Candidate], cursor: int, batch: Sequence[Candidate], tried: Sequence[Tried]
+) -> None:
+    """Put what was not tried of a batch behind what was."""
+    done = {one.candidate.edits: None for one in tried}
+    left = [one for one in batch if one.edits not in done]
+    queue[cursor : cursor + len(batch)] = [*(one.candidate for one in tried), *left]
 
 
 def rank_candidates(

@@ -1,7 +1,8 @@
 """Tries many edits in one fork, where code under test keeps nothing from one call to the next.
 
-A fork costs more than most tests. Where neither the tree nor the test holds state, edits run one
-after the other with the function's code exchanged and put back; what passes is run again by itself.
+A fork costs more than most tests, so edits run one after the other with the function's code
+exchanged and put back; what passes is run again by itself. Where the tree holds state, the code as
+it was runs in between, to see whether it still fails as it did.
 """
 
 from __future__ import annotations
@@ -94,11 +95,13 @@ def _is_filled(cell: Any) -> bool:
 
 
 def chunk_work(
-    call: Callable[[], Any], chunk: Sequence[Pairs], limit_s: float
+    call: Callable[[], Any], chunk: Sequence[Pairs], limit_s: float, usual: str | None = None
 ) -> Callable[[Answer], None]:
     """Return work that answers for each edit of `chunk` in turn: "" where it passes, or the error.
 
-    An edit that loops ends the fork: its answer is the first one missing.
+    With `usual`, the error without any edit, the code as it was runs after each edit: where it
+    fails otherwise, an edit has left something behind, and what follows needs another fork. An edit
+    that loops ends the fork: its answer is the first one missing.
     """
 
     def work(answer: Answer) -> None:
@@ -107,15 +110,22 @@ def chunk_work(
             before = [(function, function.__code__) for function, _ in pairs]
             for function, code in pairs:
                 function.__code__ = code
-            signal.setitimer(signal.ITIMER_PROF, limit_s)
-            try:
-                call()
-                error = ""
-            except BaseException as raised:  # noqa: BLE001 - whatever the tree raises
-                error = describe(raised) or "?"
-                del raised
+            error = outcome_of(call, limit_s)
             for function, code in before:
                 function.__code__ = code
-            answer(encode(error))
+            is_clean = usual is None or outcome_of(call, limit_s) == usual
+            answer(encode(error, is_clean))
+            if not is_clean:
+                return
 
     return work
+
+
+def outcome_of(call: Callable[[], Any], limit_s: float) -> str:
+    """Return the error that `call` ends with, "" where it ends well."""
+    signal.setitimer(signal.ITIMER_PROF, limit_s)
+    try:
+        call()
+    except BaseException as raised:  # noqa: BLE001 - whatever the tree raises
+        return describe(raised) or "?"
+    return ""

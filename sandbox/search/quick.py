@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import copy
 import inspect
+import sys
+import unittest
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from _pytest.unittest import TestCaseFunction
 
 _HARMLESS = frozenset({"parametrize", "filterwarnings", "usefixtures"})
 _PLAIN = (int, float, str, bytes, bool, type(None), list, tuple, dict, set, frozenset)
@@ -18,6 +21,8 @@ def quick_call(item: pytest.Item) -> Callable[[], Any] | None:
 
     That holds for functions without fixtures, whose parameters are plain values; they get copies.
     """
+    if type(item) is TestCaseFunction:
+        return _case_call(item)
     if type(item) is not pytest.Function or inspect.iscoroutinefunction(item.obj):
         return None
     if any(mark.name not in _HARMLESS for mark in item.iter_markers()):
@@ -31,6 +36,21 @@ def quick_call(item: pytest.Item) -> Callable[[], Any] | None:
         return function(**copy.deepcopy(params))
 
     return call
+
+
+def _case_call(item: TestCaseFunction) -> Callable[[], Any] | None:
+    """Return a function that runs one method of a `unittest.TestCase` and lets its error out."""
+    cls: Any = getattr(item.parent, "obj", None)
+    name = item.originalname or item.name
+    if not isinstance(cls, type) or not issubclass(cls, unittest.TestCase):
+        return None
+    is_async = issubclass(cls, unittest.IsolatedAsyncioTestCase)
+    is_set_up = cls.setUpClass.__func__ is not unittest.TestCase.setUpClass.__func__  # type: ignore[attr-defined]
+    if is_async or is_set_up or hasattr(sys.modules.get(cls.__module__), "setUpModule"):
+        return None
+    if any(not fixture.startswith("_unittest") for fixture in item.fixturenames):
+        return None
+    return lambda: cls(name).debug()
 
 
 def _is_plain(value: Any) -> bool:

@@ -123,9 +123,7 @@ class Swapper:
                 new = _compile(text, source.path, statement.line, source.flags)
             if source.is_imported:
                 pairs += _pair(old, new, source.live)
-        if any(len(f.__code__.co_freevars) != len(code.co_freevars) for f, code in pairs):
-            raise NeedsImport
-        return pairs
+        return [(function, _fitted(function.__code__, code)) for function, code in pairs]
 
     def _source(self, path: str) -> _Source:
         source = self._sources.get(path)
@@ -206,6 +204,15 @@ def _shell(code: CodeType) -> tuple[Any, ...]:
     constants = tuple((type(c), repr(c)) for c in code.co_consts if not isinstance(c, CodeType))
     names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
     return code.co_code, names, constants, getattr(code, "co_exceptiontable", b"")
+
+
+def _fitted(old: CodeType, new: CodeType) -> CodeType:
+    """Return `new` so that it can take the place of `old`, which keeps its closure."""
+    if len(old.co_freevars) == len(new.co_freevars):
+        return new
+    if new.co_freevars:
+        raise NeedsImport
+    return new.replace(co_freevars=old.co_freevars)  # it uses none of them, such as `super()`
 
 
 def _meaning(code: CodeType) -> tuple[Any, ...]:

@@ -16,7 +16,7 @@ import pytest
 
 from sandbox.reporter import identify
 from sandbox.search.answers import decode, describe, encode
-from sandbox.search.chunks import CHUNK, Pairs, chunk_work, keeps_nothing
+from sandbox.search.chunks import CHUNK, Pairs, chunk_work, keeps_nothing, outcome_of
 from sandbox.search.forks import Answer, run_forked
 from sandbox.search.quick import quick_call
 from sandbox.search.swap import Edit, NeedsImport, Swapper
@@ -27,34 +27,69 @@ if TYPE_CHECKING:
 _CHECK_EVERY = 400
 _BATCH = 64
 _COLD_EXTRA_S = 1.0
+#: For so long those are tried where others have let the tests pass already.
+_LATE_S = 3.0
 
-#: How often an edit that needs a fresh import may take its place among the others.
 _Pairs = list[tuple[FunctionType, CodeType]]
 
 
 def try_all(search: Searcher, items: Sequence[pytest.Item]) -> None:
-    """Report for each edit whether it lets the tests pass, until the time or the edits run out."""
-    spec = search.spec
+    """Report for each edit whether it lets the tests pass, until the time or the edits run out.
+
+    Edits that need a fresh import take many times as long, and come after all others.
+    """
     trial = _Trial(search, items)
-    ends_at = time.monotonic() + spec["seconds"]
-    reports: list[Any] = []
-    found = 0
-    for number, (path, edits) in enumerate(spec["edits"]):
+    tally = _Tally(search)
+    late: list[int] = []
+    edits = search.spec["edits"]
+    for number, (path, made) in enumerate(edits):
         if number >= trial.known_to:
-            trial.look_ahead(spec["edits"], number)
-        result = trial.known.pop(number, None) or trial.carry_out(path, _as_edits(edits))
-        reports.append([number, *result])
-        found += result[0] == "passes"
-        is_over = time.monotonic() > ends_at or found >= spec["most_found"]
-        if len(reports) >= _BATCH or is_over or number == len(spec["edits"]) - 1:
-            search.send("tried", reports)
-            reports = []
-        if is_over:
+            trial.look_ahead(edits, number)
+        result = trial.known.pop(number, None) or trial.carry_out(path, _as_edits(made))
+        if result is None:
+            late.append(number)
+        elif tally.is_over_with(number, result):
             break
         if number % _CHECK_EVERY == _CHECK_EVERY - 1 and not trial.is_as_before():
+            tally.flush()
             search.send("damaged", number)
             break
+    else:
+        ends_at = time.monotonic() + _LATE_S
+        for number in late:
+            path, made = edits[number]
+            result = trial.carry_out(path, _as_edits(made), may_import=True)
+            if tally.is_over_with(number, result or []) or (
+                tally.found and time.monotonic() > ends_at
+            ):
+                break
+    tally.flush()
     trial.restore()
+
+
+class _Tally:
+    """Counts and reports results, and knows when there are enough."""
+
+    def __init__(self, search: Searcher) -> None:
+        self._search = search
+        self._ends_at = time.monotonic() + search.spec["seconds"]
+        self._reports: list[Any] = []
+        self.found = 0
+
+    def is_over_with(self, number: int, result: Sequence[Any]) -> bool:
+        """Note a result; return whether it was the last."""
+        self._reports.append([number, *result])
+        self.found += result[0] == "passes"
+        if len(self._reports) >= _BATCH:
+            self.flush()
+        most: int = self._search.spec["most_found"]
+        return time.monotonic() > self._ends_at or self.found >= most
+
+    def flush(self) -> None:
+        """Report what was not reported yet."""
+        if self._reports:
+            self._search.send("tried", self._reports)
+            self._reports = []
 
 
 def _as_edits(edits: Sequence[Sequence[Any]]) -> list[Edit]:
@@ -78,9 +113,23 @@ class _Trial:
         #: What chunks have shown already, by number, and up to which number they have gone.
         self.known: dict[int, list[Any]] = {}
         self.known_to = 0
+        self._usual: str | None = None
         self._is_chunked = (
-            self._quick is not None and not self._is_cold and keeps_nothing(search.root)
+            self._quick is not None and not self._is_cold and self._is_steady(self._quick)
         )
+
+    def _is_steady(self, call: Callable[[], Any]) -> bool:
+        """Whether many edits may run in one fork; note how the test fails without any."""
+        if keeps_nothing(self._search.root) and self._items[0].cls is None:  # type: ignore[attr-defined]
+            return True
+        limit_s = self._spec["limits_s"][0]
+
+        def work(answer: Answer) -> None:
+            answer(encode(outcome_of(call, limit_s), outcome_of(call, limit_s)))
+
+        first, second = decode(run_forked(work, 2 * limit_s).data) or ("", "")
+        self._usual = first
+        return bool(first) and first == second
 
     def look_ahead(self, all_edits: Sequence[Any], first: int) -> None:
         """Try the next edits in one fork; those that pass there are tried by themselves."""
@@ -108,27 +157,37 @@ class _Trial:
         while chunk:
             started = time.monotonic()
             limit_s = self._spec["limits_s"][0]
-            work = chunk_work(self._quick, [pairs for _, pairs in chunk], limit_s)
+            work = chunk_work(self._quick, [pairs for _, pairs in chunk], limit_s, self._usual)
             ended = run_forked(work, limit_s, lines=len(chunk))
-            errors = [decode(line + b"\n") for line in ended.data.split(b"\n")[:-1]]
-            each = int(1e6 * (time.monotonic() - started) / max(1, len(errors)))
-            for (number, _), error in zip(chunk, errors, strict=False):
-                if error and error[0]:
-                    self.known[number] = ["fails", 0, error[0], each]
-            chunk = chunk[len(errors) :]
-            if chunk:
+            answers = [decode(line + b"\n") for line in ended.data.split(b"\n")[:-1]]
+            each = int(1e6 * (time.monotonic() - started) / max(1, len(answers)))
+            is_clean = True
+            for (number, _), found in zip(chunk, answers, strict=False):
+                error, is_clean = found or ("", True)
+                if error:
+                    self.known[number] = ["fails", 0, error, each]
+            chunk = chunk[len(answers) :]
+            if chunk and is_clean:
                 status = "timeout" if ended.is_late else "crash"
                 self.known[chunk.pop(0)[0]] = [status, 0, "", each]
 
-    def carry_out(self, path: str, edits: Sequence[Edit]) -> list[Any]:
-        """Return how one edit did: status, how many failing tests pass, the error, microseconds."""
+    def carry_out(
+        self, path: str, edits: Sequence[Edit], *, may_import: bool = False
+    ) -> list[Any] | None:
+        """Return how one edit did: status, how many failing tests pass, the error, microseconds.
+
+        None where that takes a fresh import, and it may not be made.
+        """
         started = time.monotonic()
         try:
-            if not self._is_chunked and not self._swapper.is_new(path, edits):
+            is_new = self._is_chunked or may_import or self._swapper.is_new(path, edits)
+            if not is_new:
                 return ["same", 0, "", 0]
             pairs = self._swapper.exchange(path, edits)
             is_cold = self._is_cold
         except NeedsImport:
+            if not may_import:
+                return None
             pairs, is_cold = [], True
         except (SyntaxError, ValueError, OverflowError, RecursionError):
             return ["syntax", 0, "", 0]

@@ -68,9 +68,9 @@ def test_edits_of_functions_classes_and_modules_are_all_tried(make: Make) -> Non
 
     assert measured.failing == ("test_shop.py::test_one",)
     assert [one.status for one in tried] == [
-        *("passes", "passes", "passes", "same", "timeout", "crash", "syntax", "fails", "fails"),
+        *("passes", "passes", "same", "timeout", "crash", "syntax", "fails", "passes", "fails"),
     ]
-    assert tried[-1].error != tried[-2].error
+    assert [one.candidate.what for one in tried[-2:]] == ["times=1", "RATE = 4"]
 
 
 @pytest.mark.parametrize("is_stateful", [False, True])
@@ -85,7 +85,7 @@ def test_a_test_that_loops_is_mended(make: Make, is_stateful: bool) -> None:
     snapshot = Files({path: text.encode() for path, text in tree.items()})
     mender = Mender(snapshot, make(tree), said.append, budget=Budget(40))
 
-    draft = mender.mend_task("tests/test_bits.py fails")
+    draft = mender.mend_task("tests/test_bits.py fails")[0]
 
     assert "+        n &= n - 1" in draft.edits
     assert draft.paths == ("bits.py",)
@@ -101,7 +101,7 @@ def test_edits_that_pass_are_told_apart_by_inputs(make: Make) -> None:
     }
     snapshot = Files({path: text.encode() for path, text in tree.items()})
 
-    draft = Mender(snapshot, make(tree), budget=Budget(30)).mend_task("test_least fails")
+    draft = Mender(snapshot, make(tree), budget=Budget(30)).mend_task("test_least fails")[0]
 
     assert "+    return min(numbers)" in draft.edits
     assert "They differ" in draft.why

@@ -126,6 +126,10 @@ def wrap_expression(source: Source, node: cst.CSTNode) -> Iterator[Change]:
             yield source.put(node, f"max({name}, {text})", "limited", 0.45 * likely)
             yield source.put(node, f"min({name}, {text})", "limited", 0.4 * likely)
         return
+    parent = source.parent(node)
+    if isinstance(parent, (cst.Arg, cst.Return, cst.Assign)):
+        prior = 0.3 if isinstance(parent, cst.Arg) else 0.15
+        yield source.put(node, f"[{text}]", "wrapped", prior)
     for method, prior in METHODS.items():
         yield source.put(node, f"{text}.{method}", "method", prior * weight)
 

@@ -44,7 +44,7 @@ def change_name(source: Source, node: cst.CSTNode) -> Iterator[Change]:
             yield source.put(node, other, "name", prior)
     for other in scope.attributes:
         own = f"{scope.self_name}.{other}"
-        prior = 0.5 if other.strip("_") == name.strip("_") else 0.2
+        prior = 0.5 if other.strip("_") == name.strip("_") else 0.12
         yield source.put(node, own, "self", prior)
     if is_bound:
         return
