@@ -166,14 +166,17 @@ class Mind:
 
     def _means(self, cancel: Cancel) -> Means:
         from mai.agent.task import Means
+        from mai.lab import Lab
 
         provider, repo = self._workshop.provider(), self._services.repo
+        tip = repo.tip(repo.branch())
         return Means(
             provider,
-            repo.snapshot(repo.tip(repo.branch())),
+            repo.snapshot(tip),
             cancel,
             may_touch=self._workshop.may_touch,
             recall=self.recall,
+            run_tests=Lab(self._services, tip, cancel).run,
         )
 
     def _hooks(

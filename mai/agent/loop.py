@@ -1,6 +1,6 @@
 """Carrying a task out: the one place that knows the order of its stages.
 
-    recall → plan → (a person may change it) → locate → write → self-check → submit
+    recall → look → plan → (a person may change it) → locate → write → self-check → tests → submit
 
 What goes wrong with a round (the edits do not apply, the result does not parse, the author's own
 second look, the trial) goes back to the model as data, three rounds in all. Every stage and every
@@ -19,12 +19,14 @@ from dataclasses import dataclass, field, replace
 from mai.agent.asking import ROUNDS, Repeats
 from mai.agent.feedback import fault_of
 from mai.agent.stages.locate import locate, places_of
+from mai.agent.stages.look import look
 from mai.agent.stages.plan import plan
 from mai.agent.stages.recall import recall
 from mai.agent.stages.selfcheck import self_check
+from mai.agent.stages.tryout import try_out
 from mai.agent.stages.write import write
-from mai.agent.task import ApprovePlan, Fault, Means, Plan, Steering, Work
-from mai.errors import Cancelled, MaiError, NoModel, ProviderError
+from mai.agent.task import ApprovePlan, Evidence, Fault, Means, Plan, Steering, Work
+from mai.errors import Cancelled, EditError, MaiError, NoModel, ProviderError
 from mai.events import Event, Said, StageFinished, StageStarted
 from mai.proposal import Json, Proposal
 from mai.protocols import CanImprove, Draft
@@ -110,7 +112,11 @@ class _Run:
     def carry_out(self, task: str) -> Proposal:
         """Run every stage in order."""
         work = self._stage("recall", Work(task), recall)
-        work = self._stage("plan", work, plan)
+        work = self._stage("look", work, look)
+        if work.evidence is not None:
+            self._say(_told(work.evidence))
+        if work.plan is None:
+            work = self._stage("plan", work, plan)
         if not work.is_direct:
             work = self._agreed(work)
             work = self._stage("locate", work, locate)
@@ -148,11 +154,10 @@ class _Run:
                     self._say(f"I go no further: {error}", is_problem=True)
                     return last or self._submitted(work)
             work = self._stage("self-check", work, self_check)
+            if work.fault is None and work.evidence is not None and work.evidence.failing:
+                work = self._stage("tests", work, try_out)
             if work.fault is None or work.rounds >= ROUNDS:
-                if not work.text.strip():
-                    raise ProviderError(
-                        f"{self.means.provider.model} gave no change in {work.rounds} answers."
-                    )
+                self._require_worth(work)
                 if last is not None and work.fault is not None and work.fault.stage == "apply":
                     return last  # what cannot even be applied is no better than what failed
                 last = self._submitted(work)
@@ -161,6 +166,18 @@ class _Run:
                     return last
                 work = replace(work, fault=fault)
             self._again(work)
+
+    def _require_worth(self, work: Work) -> None:
+        """Refuse to propose what is no change, or leaves a test failing that the task names."""
+        model = self.means.provider.model
+        if not work.text.strip():
+            why = f" {one_line(work.fault.text, _TOLD_CHARACTERS)}" if work.fault else ""
+            raise EditError(f"{model} gave no change in {work.rounds} answers.{why}")
+        if work.fault is not None and work.fault.stage == "tests":
+            raise ProviderError(
+                f"{model} wrote {work.rounds} changes, and with each of them a test that the task "
+                "names still fails; nothing is proposed."
+            )
 
     def _submitted(self, work: Work) -> Proposal:
         assert work.plan is not None  # noqa: S101 - there is no edit without one
@@ -226,6 +243,16 @@ def _files(plan: Plan) -> str:
     paths = list(dict.fromkeys(one_line(step.path, 60) for step in plan.steps))
     more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""  # noqa: PLR2004 - three are read at a glance
     return ", ".join(paths[:3]) + more
+
+
+def _told(evidence: Evidence) -> str:
+    """Return in a sentence what the named tests said before anything was changed."""
+    files = ", ".join(one_line(path, 60) for path in evidence.files)
+    if not evidence.wanted:
+        return f"I ran {files}: no test of it ran. {one_line(evidence.report, 200)}".rstrip()
+    if not evidence.failing:
+        return f"I ran {files}: all {len(evidence.wanted)} tests pass already."
+    return f"I ran {files}: {len(evidence.failing)} of {len(evidence.wanted)} tests fail."
 
 
 def _lower(title: str) -> str:

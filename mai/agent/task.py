@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mai.errors import UsageError
 from mai.events import Cancel
+from mai.jobs import NewFile, RunResult
 from mai.protocols import Draft, Provider, Snapshot
 from mai.text import one_line
 from mai.words import title_line
@@ -82,6 +83,26 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the tests that a task is about said of a tree.
+
+    `files` are the test files that ran, `wanted` the ids that must pass for the task to be done,
+    `failing` those of them that do not; `report` is what pytest told of the failures, as data.
+    """
+
+    files: tuple[str, ...]
+    wanted: frozenset[str]
+    failing: frozenset[str]
+    passing: frozenset[str]
+    report: str = ""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every test that must pass does."""
+        return bool(self.wanted) and not self.failing
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """A task as far as it has come. Each stage takes one and gives the next."""
 
@@ -101,6 +122,16 @@ class Work:
     is_direct: bool = False
     fault: Fault | None = None
     rounds: int = 0
+    #: What the tests that the task names said before anything was changed.
+    evidence: Evidence | None = None
+    #: What they say of the change as it is now.
+    tried: Evidence | None = None
+
+    @property
+    def is_of_one_file(self) -> bool:
+        """Whether the plan only repeats the task, about the one file that it is about."""
+        steps = self.plan.steps if self.plan else ()
+        return len(steps) == 1 and steps[0].what == one_line(self.task, WHAT_CHARACTERS)
 
     @property
     def text(self) -> str:
@@ -128,6 +159,7 @@ class Steering:
 
 
 ApprovePlan = Callable[[Plan], Plan | None]
+RunTests = Callable[[Sequence[str], Mapping[str, NewFile | None]], RunResult]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +175,8 @@ class Means:
     context_tokens: int = 0
     may_touch: Callable[[str], bool] = lambda _path: True
     recall: Callable[[str], Sequence[str]] = lambda _task: ()
+    #: Runs tests, by id or file, over the snapshot with some files changed, in the sandbox.
+    run_tests: RunTests | None = None
 
     @property
     def author(self) -> str:

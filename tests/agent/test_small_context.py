@@ -47,7 +47,7 @@ def generated() -> dict[str, bytes]:
 FILES = generated()
 SNAPSHOT = MemorySnapshot(FILES)
 PATH = "src/app/billing/invoice.py"
-TASK = "The total_price of an Invoice is one too low; mend it in invoice.py."
+TASK = "The total price of an Invoice is one too low; mend it."
 PLAN = {
     "title": "Sum every row of an invoice",
     "why": "The total was one too low.",
@@ -84,7 +84,7 @@ def test_a_task_goes_through_every_stage_within_the_context(context: int) -> Non
     proposal = carry_out(TASK, means, gate.hooks)
     assert proposal.state is State.PENDING
     # `Watched` refuses what does not fit; and each stage keeps to its own budget as well.
-    names = ["plan", "plan", "locate", "write", "check", "write", "check", "write", "check"]
+    names = ["plan", "plan", "locate", "code", "check", "code", "check", "code", "check"]
     assert len(provider.requests) == len(names)
     for name, request in zip(names, provider.requests, strict=True):
         prompt_tokens = estimate_request(request).most

@@ -45,6 +45,9 @@ def fitted(
     """
     blocks = [_unlabelled(block, old) for block in blocks_in(answer)]
     mine = [one for one in blocks if one.text.strip() and not (one.path and is_other(one.path))]
+    # Where a block is labelled as this file, one with a label of its own is about something else.
+    named = [one for one in mine if one.path and _is_same(one.path, path)]
+    mine = [one for one in mine if not one.path or one in named] if named else mine
     if not mine:
         raise UnfitError("there is no code in the answer")
     text, faults = old, list[str]()
@@ -67,6 +70,10 @@ def as_edit(path: str, text: str) -> str:
     return f"{path}\n{marks}\n{text.rstrip()}\n{marks}\n"
 
 
+def _is_same(label: str, path: str) -> bool:
+    return label == path or path.endswith(f"/{label}") or label.endswith(f"/{path}")
+
+
 def _unlabelled(block: Block, old: str) -> Block:
     text, path = without_path_line(block.text, old)
     return Block(text, path or block.path, block.is_closed)
@@ -86,6 +93,8 @@ def _with(block: Block, path: str, old: str, task: str) -> str:
     if code is None:
         code = whole_part(block.text)  # an answer that ran out of room, or prose behind the code
     if code is None or not code.body:
+        if dots := elided(block.text.split("\n"), old.split("\n")):
+            raise UnfitError(f"the answer leaves out lines: {dots}")
         raise UnfitError("the code in the answer is not Python")
     return _python(code, path, old, task, is_cut=is_cut)
 

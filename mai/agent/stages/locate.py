@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -11,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from mai.agent.asking import decide, request
+from mai.agent.evidence import frames
 from mai.agent.formats import is_small, room_for_code
 from mai.agent.mentions import is_secret
 from mai.agent.outline import Symbol, outline, symbols
@@ -25,6 +27,7 @@ from mai.templating.budget import Part
 
 _OUTLINE_TOKENS = 1200
 _LIKE = 0.85
+_WORD = re.compile(r"[A-Za-z_][\w.]*\w")
 
 
 class _Place(BaseModel):
@@ -65,6 +68,10 @@ def locate(work: Work, means: Means) -> Work:
         else:
             long[path] = found
     places = [Place(path) for path in whole]
+    for path in list(long):
+        if named := _named(work, path, long[path]):
+            places += [Place(path, one.name) for one in named]
+            del long[path]
     if long:
         places += _asked(work, means, plan, long)
     if not places:
@@ -108,6 +115,19 @@ def resolved(path: str, means: Means) -> str | None:
             # `calc/core.py` for `src/calc/core.py`; beside a file, a like name is a new one.
             wanted = like[0]
     return None if is_secret(wanted) or not means.may_touch(wanted) else wanted
+
+
+def _named(work: Work, path: str, found: Sequence[Symbol]) -> list[Symbol]:
+    """Return the functions of a file that a failing test ended in, or that the task names."""
+    functions = [one for one in found if not one.is_class]
+    report = work.evidence.report if work.evidence else ""
+    lines = [line for at, line in frames(report) if at == path]
+    ended = [one for line in lines for one in functions if one.first <= line <= one.last]
+    if ended:
+        return ended[-1:]
+    words = set(_WORD.findall(work.task))
+    named = [one for one in functions if one.name in words or one.name.rpartition(".")[2] in words]
+    return named if len(named) == 1 else []
 
 
 def _asked(
