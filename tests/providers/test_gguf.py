@@ -131,10 +131,17 @@ def test_a_cancel_does_not_wait_for_a_model_that_is_being_loaded(folder: Path) -
 
 @pytest.mark.parametrize(
     ("size_bytes", "cores", "tokens"),
-    [(500_000, 2, 128), (400_000_000, 4, 40), (4_400_000_000, 8, 8), (40_000_000_000, 4, 8)],
+    [(500_000, 2, 128), (1_100_000_000, 2, 56), (4_400_000_000, 8, 56), (40_000_000_000, 4, 16)],
 )
 def test_large_models_read_in_smaller_steps(size_bytes: int, cores: int, tokens: int) -> None:
     assert gguf_engine.batch_tokens(size_bytes, cores) == tokens
+
+
+@pytest.mark.parametrize(
+    ("cores", "busy", "threads"), [(2, 0.0, 2), (8, 2.4, 6), (2, 2.0, 1), (4, 9.0, 1), (1, 0.0, 1)]
+)
+def test_no_thread_waits_for_a_core(cores: int, busy: float, threads: int) -> None:
+    assert gguf_engine.free_threads(cores, busy) == threads
 
 
 def test_plans_keep_to_their_schema(folder: Path) -> None:

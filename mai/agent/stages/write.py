@@ -82,16 +82,8 @@ def _written(work: Work, means: Means, views: Sequence[View], old: str, repeats:
         # Taking a symbol out needs no words of a model's.
         return f"{views[0].place.path}\n```python {views[0].label.partition(' ')[2]}\n```\n"
     is_one = len(views) == 1 and views[0].place.action == "replace"
-    parts: list[Part] = []
-    if work.fault is not None:
-        parts.append(Part(f"what went wrong ({work.fault.stage})", work.fault.text, 0))
-    elif work.evidence is not None and work.evidence.failing:
-        parts.append(Part("what the tests say", work.evidence.report, 0))
-    parts += [Part(one.label, one.text, importance=0) for one in views]
-    if work.plan is not None and work.plan.steps and not work.is_of_one_file:
-        parts.append(Part("the plan", work.plan.as_text(), importance=0))
-    if old and work.fault is not None:
-        parts.append(Part("your last change", work.diff if is_one else old, importance=1))
+    # What stays the same from round to round comes first: a model need not read that again.
+    parts = [Part(one.label, one.text, importance=0) for one in views]
     parts += _tests(work, means, importance=1)
     shown = {one.place.path for one in views}
     parts += [
@@ -100,6 +92,14 @@ def _written(work: Work, means: Means, views: Sequence[View], old: str, repeats:
         if views and path not in shown
     ]
     parts += memory_parts(work, importance=2) if views else context_parts(work, means)
+    if work.plan is not None and work.plan.steps and not work.is_of_one_file:
+        parts.append(Part("the plan", work.plan.as_text(), importance=0))
+    if old and work.fault is not None:
+        parts.append(Part("your last change", work.diff if is_one else old, importance=1))
+    if work.fault is not None:
+        parts.append(Part(f"what went wrong ({work.fault.stage})", work.fault.text, 0))
+    elif work.evidence is not None and work.evidence.failing:
+        parts.append(Part("what the tests say", work.evidence.report, 0))
     if is_one:
         return _fitted(work, means, views[0], parts, repeats)
     forms = {one.form for one in views} or set(Form)
