@@ -11,7 +11,8 @@ from mai.agent.tools import Found, Toolbox
 from mai.agent.written_calls import call_schema, calls_in, looks_like_call, may_be_call
 from mai.errors import ContextOverflow, ProviderError
 from mai.protocols import ChatRequest, Delta, Message, Provider, ToolCall
-from mai.providers.base import check_ends, closing, without_thinking
+from mai.providers.base import check_ends, closing
+from mai.providers.thinking import without_thinking
 from mai.providers.tokens import estimate_request
 from mai.text import from_model
 

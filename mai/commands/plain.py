@@ -186,7 +186,7 @@ def _tell(event: Event) -> None:
 
 def _reply(talk: Talk, core: Core, text: str, cancel: Cancel) -> Iterator[str]:
     """Yield an answer in pieces, without what the model thought aloud or a terminal would obey."""
-    from mai.providers.base import without_thinking
+    from mai.providers.thinking import without_thinking
 
     whole, shown = "", 0
     for delta in talk.reply(core, text, cancel):

@@ -214,7 +214,7 @@ class Handlers:
 
     def _reply(self, text: str, cancel: Cancel) -> None:
         """Stream an answer, ten times a second: every piece by itself would be all the work."""
-        from mai.providers.base import without_thinking
+        from mai.providers.thinking import without_thinking
 
         pieces: list[str] = []
         started_s = told_s = time.monotonic()

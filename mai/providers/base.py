@@ -18,6 +18,7 @@ from mai.errors import Cancelled, ContextOverflow, ProviderError
 from mai.events import Cancel
 from mai.protocols import ChatRequest, Delta, KnowsContext, Message, Provider
 from mai.providers.faults import Remedy, remedy_for
+from mai.providers.thinking import without_thinking
 from mai.text import from_model, one_line
 
 #: A model that loops must not fill the memory: no answer to a prompt of ours is this long.
@@ -25,7 +26,6 @@ MAX_ANSWER_CHARACTERS = 400_000
 #: The same answer this often is a loop, whatever is left of the rounds.
 SAME_ANSWERS = 3
 
-_THINKING = re.compile(r"\A\s*<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
 _FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -159,11 +159,6 @@ def parse_json(text: str) -> Any:
         except ValueError as error:
             fault = f"it is not JSON ({error})"
     raise ValueError(fault)
-
-
-def without_thinking(text: str) -> str:
-    """Drop a leading `<think>…</think>`, which servers without a thinking channel leave in."""
-    return _THINKING.sub("", text, count=1).lstrip("\n") if "<think" in text else text
 
 
 @contextlib.asynccontextmanager

@@ -45,7 +45,7 @@ class Talk:
         self._has_excused_itself = False
         pieces: list[str] = []
         from mai.agent.turn import turn
-        from mai.providers.base import without_thinking
+        from mai.providers.thinking import without_thinking
 
         snapshot = core.repo.snapshot(core.repo.tip(core.repo.branch()))
         answering = turn(

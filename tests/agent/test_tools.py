@@ -15,7 +15,7 @@ from mai.agent.turn import turn
 from mai.agent.written_calls import call_schema, calls_in, may_be_call
 from mai.errors import ProviderError, UnknownId
 from mai.protocols import Delta, Message, ToolCall
-from mai.providers.base import without_thinking
+from mai.providers.thinking import without_thinking
 from mai.repo import Repo
 from mai.templating.blocks import fence_for
 from tests.agent.gate import Watched

@@ -12,8 +12,9 @@ from pydantic import BaseModel, Field
 from mai.errors import ProviderError
 from mai.events import Cancel
 from mai.protocols import ChatRequest, Message
-from mai.providers.base import ask, ask_json, parse_json, without_thinking
+from mai.providers.base import ask, ask_json, parse_json
 from mai.providers.scripted import ScriptedProvider
+from mai.providers.thinking import without_thinking
 
 REQUEST = ChatRequest((Message("user", "What do you think?"),))
 
@@ -84,6 +85,28 @@ def test_an_answer_without_end_is_stopped(tmp_path: Path) -> None:
         ("  <thinking>a\nb</thinking>yes", "yes"),
         ("<think>never ends", ""),
         ("yes <think>no</think>", "yes <think>no</think>"),
+        ("It is small, so:\n</think>\n\nyes", "yes"),
+        ("[THINK]hm[/THINK]yes", "yes"),
+        ("<reasoning>\nhm\n</reasoning>\nyes", "yes"),
+        ("<|begin_of_thought|>hm<|end_of_thought|>\nyes", "yes"),
+        ("The tag `</think>`\nends it.", "The tag `</think>`\nends it."),
+        ("```\n</think>\n```\n", "```\n</think>\n```\n"),
+        ("I thought about it.\nyes", "I thought about it.\nyes"),
+        (
+            (
+                "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final"
+                "<|message|>yes<|return|>"
+            ),
+            "yes",
+        ),
+        ("<|channel|>analysis<|message|>hm, not over", ""),
+        (
+            (
+                "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>commentary "
+                'to=functions.read_file <|constrain|>json<|message|>{"path": "a.py"}<|call|>'
+            ),
+            '{"name": "read_file", "arguments": {"path": "a.py"}}',
+        ),
         ("yes", "yes"),
     ],
 )

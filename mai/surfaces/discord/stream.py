@@ -8,7 +8,7 @@ import time
 import discord
 
 from mai.errors import ProviderError
-from mai.providers.base import without_thinking
+from mai.providers.thinking import without_thinking
 from mai.surfaces.discord.emoji import STOP
 from mai.surfaces.discord.pieces import pieces
 from mai.surfaces.discord.post import Post
