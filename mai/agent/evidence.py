@@ -90,7 +90,7 @@ def _sections(output: str) -> dict[str, str]:
     ends = [*(match.start() for match in found[1:]), len(output)]
     return {
         match["name"].removeprefix("ERROR at setup of "): _without_rules(output[match.end() : end])
-        for match, end in zip(found, ends, strict=True)
+        for match, end in zip(found, ends, strict=False)  # no heading, and one end
     }
 
 

@@ -16,6 +16,7 @@ from mai.agent.evidence import frames
 from mai.agent.formats import is_small, room_for_code
 from mai.agent.mentions import is_secret
 from mai.agent.outline import Symbol, outline, symbols
+from mai.agent.stages.look import is_held
 from mai.agent.task import MOST_STEPS, Means, Place, Plan, Work
 from mai.edits.nouns import SymbolEdit
 from mai.edits.parse import parse
@@ -59,7 +60,7 @@ def locate(work: Work, means: Means) -> Work:
     long: dict[str, tuple[Symbol, ...]] = {}
     for step in plan.steps:
         path = resolved(step.path, means)
-        if path is None or path in whole or path in long:
+        if path is None or path in whole or path in long or is_held(path, work, means):
             continue
         data = means.snapshot.read(path)
         found = symbols(data) if data is not None and path.endswith(".py") else ()
