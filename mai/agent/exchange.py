@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 
-from mai.agent.asking import Repeats
 from mai.agent.tools import Found, Toolbox
 from mai.agent.written_calls import call_schema, calls_in, looks_like_call, may_be_call
 from mai.errors import ContextOverflow, ProviderError
@@ -72,13 +71,17 @@ class Exchange:
         self._context = context
         self._is_native = is_native
         self._tell = tell
-        self._repeats = Repeats(provider.model)
+        self._seen: set[str] = set()
+        self._has_repeated = False
         self._asked = 0
 
     async def run(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """Yield the last answer piece by piece; calls and what they find stay inside."""
         self._asked = len(request.messages)
-        for _ in range(MOST_CALLS + 1):
+        for turn in range(MOST_CALLS + 1):
+            is_last = turn == MOST_CALLS or self._has_repeated
+            if is_last:
+                request = _without_tools(request)
             held = _Held()
             calls: list[ToolCall] = []
             last = Delta(is_last=True)
@@ -97,15 +100,17 @@ class Exchange:
             is_written = not calls and not held.is_shown
             if is_written:
                 calls = await self._written(request, answer)
-            if not calls:
+            if is_last and calls and (is_written or not answer.strip()):
+                raise ProviderError(
+                    f"{self._provider.model} looks again and again and gives no answer; ask for "
+                    "less, or name the file with @."
+                )
+            if not calls or is_last:
                 if not held.is_shown:
                     yield Delta(held.whole)
                 yield last
                 return
             request = await self._looked(request, answer, calls, is_written=is_written)
-        raise ProviderError(
-            f"{self._provider.model} looked {MOST_CALLS} times and has no answer; ask for less."
-        )
 
     async def _written(self, request: ChatRequest, answer: str) -> list[ToolCall]:
         """Return the calls that an answer is; broken ones are asked for again by schema."""
@@ -138,7 +143,9 @@ class Exchange:
         said = Message("assistant", answer, tuple(calls) if is_native else ())
         messages = [*request.messages, said]
         for call in calls[:MOST_CALLS]:
-            self._repeats.saw("tool call", f"{call.name} {sorted(call.arguments.items(), key=str)}")
+            what = f"{call.name} {sorted(call.arguments.items(), key=str)}"
+            self._has_repeated = self._has_repeated or what in self._seen
+            self._seen.add(what)
             found: Found = await asyncio.to_thread(self._toolbox.run, call)
             self._tell(f"I look: {found.summary}")
             if is_native:
@@ -168,3 +175,9 @@ class Exchange:
                 f"{self._provider.model}; ask about less at once."
             )
         return fitted
+
+
+def _without_tools(request: ChatRequest) -> ChatRequest:
+    """Return the request with the tools taken away, and the wish for an answer."""
+    wish = Message("user", "You have looked enough. Answer now, in words, from what was found.")
+    return replace(request, tools=(), messages=(*request.messages, wish))

@@ -15,11 +15,13 @@ from weakref import WeakKeyDictionary
 from mai.agent.asking import file_label
 from mai.agent.exchange import Exchange, Tell
 from mai.agent.mentions import mentioned
+from mai.agent.passages import passages
 from mai.agent.tools import MOST_CHARACTERS, Toolbox, described
 from mai.errors import ContextOverflow, ProviderError
 from mai.prompting.repomap import repo_map
 from mai.protocols import ChatRequest, Delta, KnowsContext, Message, Provider, Snapshot
 from mai.providers.base import closing, is_smaller
+from mai.providers.pace import UNKNOWN, Pace, is_named
 from mai.providers.tokens import estimate_request
 from mai.templating.blocks import fenced, trusted
 from mai.templating.budget import Part
@@ -31,6 +33,7 @@ _CHARACTERS_PER_TOKEN = 2
 _LEAST_CHARACTERS = 600
 #: Asking a server about every model it has takes a while, and the answer stays the same.
 _NATIVE: WeakKeyDictionary[Provider, dict[str, bool]] = WeakKeyDictionary()
+_BRIEF_HISTORY = 2
 
 
 async def turn(
@@ -41,12 +44,14 @@ async def turn(
     *,
     toolbox: Toolbox | None = None,
     memories: Sequence[str] = (),
+    pace: Pace = UNKNOWN,
     tell: Tell = lambda _text: None,
 ) -> AsyncGenerator[Delta, None]:
     """Yield the answer to `text`, with the files it mentions and a map of the repo in view.
 
     `history` holds the earlier messages of person and model, oldest first; what does not fit is
-    dropped from its start. `tell` hears what is looked up. Closing the iterator stops the model.
+    dropped from its start. A model that reads slowly, by `pace`, is given little. `tell` hears what
+    is looked up. Closing the iterator stops the model.
 
     Where a smaller model takes over before the first word, the prompt is fitted to that one.
 
@@ -55,7 +60,9 @@ async def turn(
             does not fit.
     """
     has_begun = False
-    question = _Question(snapshot, history, text, await _context(provider), toolbox, memories)
+    question = _Question(
+        snapshot, history, text, await _context(provider), toolbox, memories, pace=pace
+    )
     while True:
         try:
             async with closing(_answered(provider, question, tell)) as deltas:
@@ -83,7 +90,11 @@ async def _answered(
         # A quarter of the context for what one look finds leaves room for the answer.
         room = max(_LEAST_CHARACTERS, context // 4 * _CHARACTERS_PER_TOKEN)
         toolbox = toolbox.with_room(min(room, MOST_CHARACTERS))
-    is_native = toolbox is not None and await _calls_natively(provider)
+    # Looking takes a prompt of its own each time, and a small model asks for what is not there: it
+    # is offered no tools. A call that it writes all the same is carried out.
+    is_native = (
+        toolbox is not None and not question.pace.is_slow and await _calls_natively(provider)
+    )
     question = replace(question, toolbox=toolbox, is_native=is_native)
     # Reading a commit takes git and time; the screen must not wait for it.
     request = await asyncio.to_thread(question.request)
@@ -107,9 +118,27 @@ class _Question:
     toolbox: Toolbox | None
     memories: Sequence[str]
     is_native: bool = False
+    pace: Pace = UNKNOWN
 
     def request(self) -> ChatRequest:
-        """Fill the prompt in with what fits."""
+        """Fill the prompt in with what fits, and for a slow model with what it reads in time."""
+        return self._brief() if self.pace.is_slow else self._whole()
+
+    def _brief(self) -> ChatRequest:
+        room = self.pace.room_tokens
+        parts = [
+            Part(file_label(path), content, importance=0)
+            for path, content in mentioned(self.text, self.snapshot)
+        ]
+        parts += passages(self.snapshot, self.text, room) if not parts else []
+        return load("brief").request(
+            parts,
+            history=self.history[-_BRIEF_HISTORY:],
+            context_tokens=self.context,
+            text=fenced("the person says", self.text),
+        )
+
+    def _whole(self) -> ChatRequest:
         parts = [
             Part(file_label(path), content, importance=1 + rank)
             for rank, (path, content) in enumerate(mentioned(self.text, self.snapshot))
@@ -146,10 +175,6 @@ async def _calls_natively(provider: Provider) -> bool:
         except ProviderError:
             return False  # the answer itself will say what is wrong with the server
         known[provider.model] = any(
-            "tools" in one.capabilities for one in models if _is(one.name, provider.model)
+            "tools" in one.capabilities for one in models if is_named(one.name, provider.model)
         )
     return known[provider.model]
-
-
-def _is(name: str, model: str) -> bool:
-    return model in {name, name.removesuffix(":latest")}

@@ -20,7 +20,7 @@ from mai.protocols import KnowsBlobs, Snapshot
 from mai.providers.tokens import most_tokens
 from mai.suite import Suite
 
-__all__ = ["definitions", "repo_map", "syntax_tree", "words"]
+__all__ = ["definitions", "ranked_paths", "repo_map", "syntax_tree", "words"]
 
 MAX_FILES = 3_000
 #: One file with a hundred functions must not push all others out.
@@ -57,13 +57,7 @@ def repo_map(snapshot: Snapshot, task: str, room_tokens: int, outlines: Outlines
     Where a line does not fit, its path alone may; lines are left out from the end, and the result
     may be empty.
     """
-    suite = Suite(snapshot)
-    entries = [
-        _Entry(path, found, words(path), words(" ".join(found.definitions)), suite.holds(path))
-        for path, found in _outlined(snapshot, outlines)
-    ]
-    worth = _worth(entries, task)
-    entries.sort(key=lambda entry: (-worth[entry.path], entry.path.count("/"), entry.path))
+    entries = _ranked(snapshot, task, outlines)
     wanted = words(task)
     lines: list[str] = []
     left = room_tokens
@@ -77,6 +71,22 @@ def repo_map(snapshot: Snapshot, task: str, room_tokens: int, outlines: Outlines
         else:
             break
     return "\n".join(lines)
+
+
+def ranked_paths(snapshot: Snapshot, task: str, outlines: Outlines = shared) -> list[str]:
+    """Return the paths of the tree by how much they have to do with `task`, most first."""
+    return [entry.path for entry in _ranked(snapshot, task, outlines)]
+
+
+def _ranked(snapshot: Snapshot, task: str, outlines: Outlines) -> list[_Entry]:
+    suite = Suite(snapshot)
+    entries = [
+        _Entry(path, found, words(path), words(" ".join(found.definitions)), suite.holds(path))
+        for path, found in _outlined(snapshot, outlines)
+    ]
+    worth = _worth(entries, task)
+    entries.sort(key=lambda entry: (-worth[entry.path], entry.path.count("/"), entry.path))
+    return entries
 
 
 def words(text: str) -> frozenset[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 import secrets
 import threading
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ import psutil
 
 from mai.errors import BadAnswer, ModelNotFound, OutOfMemory, ProviderError, SettingsError
 from mai.providers.gguf_header import GgufHeader, read_header
+from mai.providers.pace import usable_cores
 from mai.text import one_line
 
 #: Where neither the model nor the caller says how long the context shall be.
@@ -116,12 +116,6 @@ def free_threads(cores: int, busy: float) -> int:
     return max(1, min(cores, round(cores - busy)))
 
 
-def _cores() -> int:
-    """Return the physical cores that this process may use."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-    return min(filter(None, (psutil.cpu_count(logical=False), allowed)), default=1)
-
-
 def is_installed() -> bool:
     """Whether llama.cpp is there to load anything with."""
     return importlib.util.find_spec("xllamacpp") is not None
@@ -144,7 +138,7 @@ def _load(path: Path, context_tokens: int, needed_bytes: int, *, embeds: bool) -
         raise SettingsError(
             "GGUF files need llama.cpp; `pip install 'mai-agent[gguf]'` brings it."
         ) from error
-    key, cores = secrets.token_urlsafe(32), _cores()
+    key, cores = secrets.token_urlsafe(32), usable_cores()
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
     params.n_ctx = context_tokens

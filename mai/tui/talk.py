@@ -45,6 +45,7 @@ class Talk:
         self._has_excused_itself = False
         pieces: list[str] = []
         from mai.agent.turn import turn
+        from mai.providers.pace import expected_pace
         from mai.providers.thinking import without_thinking
 
         snapshot = core.repo.snapshot(core.repo.tip(core.repo.branch()))
@@ -55,6 +56,7 @@ class Talk:
             text,
             toolbox=core.mind.toolbox(cancel),
             memories=core.mind.recall(text),
+            pace=asyncio.run(expected_pace(provider, core.settings.cpu_cores_available)),
             tell=lambda told: core.events.publish(Said(told)),
         )
         for delta in _stepped(answering, cancel):

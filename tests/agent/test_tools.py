@@ -207,15 +207,24 @@ async def test_a_broken_call_is_asked_for_again_by_schema() -> None:
     assert provider.requests[1].schema == call_schema(Toolbox(SNAPSHOT, World().services).tools)
 
 
-async def test_the_same_look_three_times_is_a_stop() -> None:
-    with pytest.raises(ProviderError, match=r"same tool call 3 times, so I stopped: read_file"):
-        await said(Watched([LOOK] * 5))
+@pytest.mark.parametrize("capabilities", [("completion",), ("completion", "tools")])
+async def test_after_the_same_look_again_the_answer_comes_without_tools(
+    capabilities: tuple[str, ...],
+) -> None:
+    provider = Watched([LOOK, LOOK, "It adds."], 0, capabilities)
+    assert await said(provider) == "It adds."
+    assert provider.requests[-1].tools == ()
+    assert "Answer now" in provider.requests[-1].messages[-1].content
 
 
 async def test_looks_without_end_are_a_stop() -> None:
+    with pytest.raises(ProviderError, match="looks again and again and gives no answer"):
+        await said(Watched([LOOK] * 3))
     looks = [{"tool": "search", "arguments": {"text": f"t{at}"}} for at in range(20)]
-    with pytest.raises(ProviderError, match="looked 8 times and has no answer"):
-        await said(Watched(looks))
+    provider = Watched(looks)
+    with pytest.raises(ProviderError, match="looks again and again and gives no answer"):
+        await said(provider)
+    assert len(provider.requests) == 9
 
 
 @pytest.mark.parametrize(

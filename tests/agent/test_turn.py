@@ -7,9 +7,12 @@ import pytest
 from mai.agent.tools import Services, Toolbox
 from mai.agent.turn import turn
 from mai.errors import ContextOverflow
-from mai.protocols import Delta, Message, Provider
+from mai.protocols import Delta, Message, ModelInfo, Provider
 from mai.providers.ollama import OllamaProvider
+from mai.providers.pace import pace_of
 from mai.providers.reflex import ReflexProvider
+from mai.providers.tokens import estimate_request
+from tests.agent.gate import Watched
 from tests.servers.ollama import Answer, Fault, OllamaServer, ServedModel
 from tests.snapshots import MemorySnapshot
 
@@ -87,3 +90,30 @@ async def test_a_real_client_offers_the_tools_and_takes_the_calls() -> None:
     assert second["messages"][-2]["tool_calls"][0]["function"]["name"] == "read_file"
     assert second["messages"][-1]["role"] == "tool"
     assert "def mean(values):" in second["messages"][-1]["content"]
+
+
+async def test_a_slow_model_is_given_little_to_read_and_no_tools() -> None:
+    files = {f"m{at}.py": f"def other_{at}():\n    return {at}\n".encode() for at in range(50)}
+    source = b"def mean(values):\n    return sum(values) / len(values)\n" + b"# more\n" * 2_000
+    snapshot = MemorySnapshot({**files, "core.py": source, ".env": b"mean=1\n"})
+    provider = Watched(["It divides."], 0, ("completion", "tools"))
+    pace = pace_of(ModelInfo("small", "scripted", size_bytes=1_100_000_000), cores=2)
+    question = "What does `mean` do?"
+    nothing = Services(str, lambda _tests: "", str, str)
+    toolbox = Toolbox(snapshot, nothing)
+    pieces = turn(provider, snapshot, (), question, pace=pace, toolbox=toolbox)
+    assert "".join([delta.text async for delta in pieces]) == "It divides."
+    (request,) = provider.requests
+    assert request.tools == ()
+    assert "def mean(values)" in request.messages[-1].content
+    assert question in request.messages[-1].content
+    assert estimate_request(request).most < 700
+
+
+def test_what_reads_fast_or_is_not_known_is_given_all() -> None:
+    large = ModelInfo("large", "ollama", size_bytes=4_400_000_000)
+    assert pace_of(large, cores=2).is_slow
+    assert pace_of(large, cores=2).room_tokens == 200
+    assert not pace_of(large, cores=64).is_slow
+    assert not pace_of(ModelInfo("any", "ollama"), cores=2).is_slow
+    assert not pace_of(None, cores=2).is_slow

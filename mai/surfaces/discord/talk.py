@@ -11,6 +11,7 @@ from mai.agent.turn import turn
 from mai.errors import MaiError
 from mai.protocols import Message
 from mai.providers.base import closing
+from mai.providers.pace import expected_pace
 from mai.surfaces.discord.desk import Desk
 from mai.surfaces.discord.reach import Trouble, reached
 from mai.surfaces.discord.stream import Stream
@@ -89,7 +90,9 @@ class Talks:
             provider = await self._desk.look(self._desk.core.provider)
             repo = self._desk.core.repo
             snapshot = await self._desk.look(lambda: repo.snapshot(repo.tip(repo.branch())))
-            async with closing(turn(provider, snapshot, tuple(history), text)) as deltas:
+            pace = await expected_pace(provider, self._desk.core.settings.cpu_cores_available)
+            answering = turn(provider, snapshot, tuple(history), text, pace=pace)
+            async with closing(answering) as deltas:
                 async for delta in deltas:
                     await stream.add(delta.text)
         whole = await stream.end()
