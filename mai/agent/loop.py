@@ -158,7 +158,10 @@ class _Run:
     def _agreed(self, work: Work) -> Work:
         """Show the plan, and go on with what the person makes of it."""
         assert work.plan is not None  # noqa: S101 - the stage before made one
-        self._say(f"I plan to {_lower(work.plan.title)}: {_files(work.plan)}.")
+        if work.is_of_one_file:
+            self._say(f"It is about {_files(work.plan)}.")
+        else:
+            self._say(f"I plan to {_lower(work.plan.title)}: {_files(work.plan)}.")
         agreed: Plan | None = work.plan
         if self.hooks.approve_plan is not None:
             agreed = self.hooks.approve_plan(work.plan)

@@ -35,11 +35,11 @@ def look(work: Work, means: Means) -> Work:
     path = _one_file(work, means)
     if path is None:
         return work
-    why = ""
+    title, why = title_line(work.task, TITLE_CHARACTERS), ""
     if evidence is not None and evidence.failing:
-        count = len(evidence.failing)
-        why = f"{count} of {len(evidence.wanted)} tests in {', '.join(evidence.files)} fail."
-    title = title_line(work.task, TITLE_CHARACTERS)
+        count, files = len(evidence.failing), ", ".join(evidence.files)
+        why = f"{count} of {len(evidence.wanted)} tests in {files} fail."
+        title = title_line(f"Make {files} pass", TITLE_CHARACTERS)
     step = Step(path, one_line(work.task, WHAT_CHARACTERS))
     return replace(work, plan=Plan(title, why, (step,)))
 
