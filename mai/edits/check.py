@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mai.edits.child import Child
+from mai.edits.child import Child, worker
 from mai.text import one_line
 
 TIMEOUT_S = 30.0
@@ -64,7 +64,7 @@ def check(
     ]
     problems: list[Problem] = []
     deaths = 0
-    with Child(timeout_s) as child:
+    with worker(timeout_s) as child:
         for path in touched:
             if deaths >= _MOST_DEATHS:
                 message = f"{one_line(path)} was not parsed: too many files before it stopped that."

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import importlib.util
+import os
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from mai import scratch
 from mai.edits.frames import BrokenFrameError, read_frame, write_frame
 from mai.errors import MaiError
 
 _MEMORY_BYTES = 2 * 2**30
+_IDLE_S = 5.0
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 # Appended, never put first: the standard library and site-packages win over whatever lies there.
 _START = (
@@ -35,6 +38,25 @@ class Answer:
     fate: str = ""
 
 
+@contextlib.contextmanager
+def worker(timeout_s: float) -> Iterator[Child]:
+    """Give a worker that answers each request within `timeout_s` or ends.
+
+    Starting one takes longer than most requests, so one that did well stays for a few seconds.
+
+    Raises:
+        MaiError: the machine has no room for its empty folder.
+    """
+    child = _idle.take() or Child()
+    child.timeout_s = timeout_s
+    try:
+        yield child
+    except BaseException:
+        child.close()
+        raise
+    _idle.keep(child)
+
+
 class Child:
     """A worker that is there when it is needed. Not for use from several threads at once.
 
@@ -42,8 +64,9 @@ class Child:
         MaiError: the machine has no room for its empty folder.
     """
 
-    def __init__(self, timeout_s: float) -> None:
-        self._timeout_s = timeout_s
+    def __init__(self) -> None:
+        self.timeout_s = 0.0
+        self.owner = os.getpid()
         self._process: subprocess.Popen[bytes] | None = None
         self._things = contextlib.ExitStack()
         try:
@@ -51,15 +74,13 @@ class Child:
         except OSError as error:
             raise MaiError(f"No folder for the parser can be made: {error.strerror}.") from error
 
-    def __enter__(self) -> Self:
-        return self
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process is there and has not ended."""
+        return self._process is not None and self._process.poll() is None
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the process and remove its folder."""
         self._end()
         self._things.close()
 
@@ -78,10 +99,10 @@ class Child:
             has_timed_out.set()
             process.kill()
 
-        timer = threading.Timer(self._timeout_s, stop)
+        timer = threading.Timer(self.timeout_s, stop)
         timer.start()
         try:
-            write_frame(process.stdin, {**header, "cpu_s": self._timeout_s}, body)
+            write_frame(process.stdin, {**header, "cpu_s": self.timeout_s}, body)
             answer, made = read_frame(process.stdout)
         except (BrokenFrameError, OSError):
             self._end()
@@ -115,6 +136,47 @@ class Child:
                 if stream:
                     stream.close()
         process.wait()
+
+
+class _Idle:
+    """Keeps one worker for whoever needs one within the next seconds."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._child: Child | None = None
+        self._timer: threading.Timer | None = None
+
+    def take(self) -> Child | None:
+        with self._lock:
+            child, self._child = self._child, None
+            if self._timer is not None:
+                self._timer.cancel()
+            if child is None or child.owner != os.getpid():
+                return None  # after a fork it is the parent's
+        if child.is_alive:
+            return child
+        child.close()
+        return None
+
+    def keep(self, child: Child) -> None:
+        with self._lock:
+            if child.is_alive and self._child is None:
+                self._child = child
+                self._timer = threading.Timer(_IDLE_S, self.close)
+                self._timer.daemon = True
+                self._timer.start()
+                return
+        child.close()
+
+    def close(self) -> None:
+        """End the worker that is kept, if there is one."""
+        child = self.take()
+        if child is not None:
+            child.close()
+
+
+_idle = _Idle()
+atexit.register(_idle.close)
 
 
 def _folder_of(package: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mai.edits.child import Child
+from mai.edits.child import worker
 from mai.edits.nouns import SymbolEdit
 from mai.edits.resolve import names_inside
 from mai.errors import EditError
@@ -29,7 +29,7 @@ def with_symbols(path: str, data: bytes, edits: Sequence[SymbolEdit], timeout_s:
         }
         for edit in edits
     ]
-    with Child(timeout_s) as child:
+    with worker(timeout_s) as child:
         answer = child.ask({"op": "symbols", "edits": asked}, data)
     if answer.fate:
         raise EditError(f"{shown} could not be parsed to edit a symbol in it ({answer.fate}).")
