@@ -40,6 +40,8 @@ _NOT_AGAIN = frozenset({State.REJECTED, State.ROLLED_BACK, State.BLOCKED, State.
 _LEARNT_FROM = 2_000
 _DOES_NOT_APPLY = 5
 _MOST_MEMORIES = 6
+#: How long to search for an edit where no model could go on from there.
+_SEARCH_S = 90.0
 
 Submit = Callable[[Submission, Cancel], Proposal]
 
@@ -97,7 +99,7 @@ class Mind:
 
         Where the whole suite refuses one, the next likeliest is proposed.
         """
-        from mai.repair.mend import named_tests
+        from mai.suite.named import named_tests
 
         mender = self._mender(cancel)
         if not named_tests(task, mender.snapshot)[0]:
@@ -110,9 +112,10 @@ class Mind:
             self._events.publish(Said("That breaks other tests; I try the next.", is_problem=True))
         return made
 
-    def _mender(self, cancel: Cancel) -> Mender:
+    def _mender(self, cancel: Cancel, seconds: float = _SEARCH_S) -> Mender:
         from mai.repair.mend import Mender
         from mai.repair.runner import Runner
+        from mai.repair.search import Budget
 
         repo, sandbox = self._services.repo, self._services.sandbox()
         tip = repo.tip(repo.branch())
@@ -124,6 +127,7 @@ class Mind:
             Runner(sandbox, lambda: repo.tree_files(tip), limits, cancel, prepared.image),
             say=lambda text: self._events.publish(Said(text)),
             may_touch=self._workshop.may_touch,
+            budget=Budget(seconds),
         )
 
     def improve(self, rounds: int, pattern: str | None, cancel: Cancel) -> Iterator[Proposal]:
@@ -177,6 +181,7 @@ class Mind:
             may_touch=self._workshop.may_touch,
             recall=self.recall,
             run_tests=Lab(self._services, tip, cancel).run,
+            search=lambda task, seconds: self._mender(cancel, seconds).mend_task(task),
         )
 
     def _hooks(

@@ -9,29 +9,24 @@ from mai.agent.feedback import clipped
 from mai.agent.task import Evidence
 from mai.jobs import RunResult, TestOutcome
 from mai.protocols import Snapshot
-from mai.suite import Suite
+from mai.suite.named import named_tests
 from mai.text import one_line, plain
 
 MOST_FILES = 4
 _MOST_SHOWN = 3
 _REPORT_CHARACTERS = 1_500
-_NAMED = re.compile(r"(?P<path>[\w./-]+\.py)(?P<inside>(?:::[\w\[\]\-.,]+)*)")
 _HEADING = re.compile(r"^_{3,} (?P<name>.+?) _{3,}$", re.MULTILINE)
 _FRAME = re.compile(r"^(?P<path>[\w./-]+\.py):(?P<line>\d+): ", re.MULTILINE)
 
 
-def named_tests(task: str, snapshot: Snapshot) -> tuple[str, ...]:
-    """Return the test files and ids that `task` names, as the repository spells them.
-
-    A name without its folder is enough where one file alone has it.
-    """
-    suite, paths = Suite(snapshot), snapshot.paths()
-    found: dict[str, None] = {}
-    for match in _NAMED.finditer(task):
-        path = spelled(match["path"], paths)
-        if path is not None and suite.is_collected(path):
-            found[path + match["inside"].rstrip(".,")] = None
-    return tuple(found)[:MOST_FILES]
+def named(task: str, snapshot: Snapshot) -> tuple[str, ...]:
+    """Return the test files that `task` names, and of a file whose tests it names the ids alone."""
+    paths, tests = named_tests(task, snapshot)
+    found = [
+        [one for one in tests if one.startswith(f"{path}::")] or [path]
+        for path in paths[:MOST_FILES]
+    ]
+    return tuple(dict.fromkeys(name for names in found for name in names))
 
 
 def spelled(path: str, paths: Sequence[str] | frozenset[str]) -> str | None:

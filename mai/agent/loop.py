@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from mai.agent.asking import ROUNDS, Repeats
@@ -140,20 +140,22 @@ class _Run:
         self._check_stopped("search")
         self.hooks.publish(StageStarted(self.task_id, "search"))
         started_s = time.monotonic()
-        draft: Draft | None = None
+        drafts: Sequence[Draft] = ()
         try:
-            draft = search(work.task, _SEARCH_S)
+            drafts = search(work.task, _SEARCH_S)
         except ProviderError as error:
             self._say(f"{error.sentence} Now {self.means.provider.model} writes.")
         finally:
             seconds = time.monotonic() - started_s
-            self.hooks.publish(StageFinished(self.task_id, "search", draft is not None, seconds))
-        self.hooks.record("task_stage", {"stage": "search", "found": draft is not None})
-        if draft is None:
-            return None
-        proposal = self.hooks.submit(draft)
-        self.hooks.note(proposal.id, {"task": self.task_id, "round": 0})
-        return proposal if fault_of(proposal) is None else None
+            self.hooks.publish(StageFinished(self.task_id, "search", bool(drafts), seconds))
+        self.hooks.record("task_stage", {"stage": "search", "found": len(drafts)})
+        for draft in drafts:
+            proposal = self.hooks.submit(draft)
+            self.hooks.note(proposal.id, {"task": self.task_id, "round": 0})
+            if fault_of(proposal) is None:
+                return proposal
+            self._say("The other tests say no to that edit.", is_problem=True)
+        return None
 
     def _agreed(self, work: Work) -> Work:
         """Show the plan, and go on with what the person makes of it."""

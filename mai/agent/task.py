@@ -177,8 +177,8 @@ class Means:
     recall: Callable[[str], Sequence[str]] = lambda _task: ()
     #: Runs tests, by id or file, over the snapshot with some files changed, in the sandbox.
     run_tests: RunTests | None = None
-    #: Searches for so many seconds for a small edit that makes the tests pass which a task names.
-    search: Callable[[str, float], Draft] | None = None
+    #: Searches for so many seconds for small edits that make the tests pass which a task names.
+    search: Callable[[str, float], Sequence[Draft]] | None = None
 
     @property
     def author(self) -> str:

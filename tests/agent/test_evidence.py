@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from mai.agent.evidence import evidence_of, frames, named_tests
+from mai.agent.evidence import evidence_of, frames, named
 from mai.agent.loop import carry_out
 from mai.agent.task import Means
 from mai.errors import ProviderError
@@ -115,9 +115,9 @@ def test_a_search_that_finds_an_edit_asks_no_model() -> None:
     draft = Draft("Fix mean", "", CODE, "search (reflex)", ("calc/core.py",))
     asked: list[str] = []
 
-    def search(task: str, _seconds: float) -> Draft:
+    def search(task: str, _seconds: float) -> list[Draft]:
         asked.append(task)
-        return draft
+        return [draft]
 
     provider, gate = Watched([]), Gate()
     means = Means(provider, SNAPSHOT, run_tests=Suite(), search=search)
@@ -126,7 +126,7 @@ def test_a_search_that_finds_an_edit_asks_no_model() -> None:
 
 
 def test_a_search_that_finds_none_or_the_wrong_one_leaves_it_to_the_model() -> None:
-    def search(_task: str, _seconds: float) -> Draft:
+    def search(_task: str, _seconds: float) -> list[Draft]:
         raise ProviderError("I tried 900 edits in 3 s, and with none of them the tests pass.")
 
     provider, gate = Watched([CODE]), Gate()
@@ -136,7 +136,7 @@ def test_a_search_that_finds_none_or_the_wrong_one_leaves_it_to_the_model() -> N
     refused = judged(State.FAILED, broken=("tests/test_tiny.py::test_x",))
     gate = Gate([refused])
     draft = Draft("Fix mean", "", CODE, "search (reflex)", ("calc/core.py",))
-    means = Means(Watched([CODE]), SNAPSHOT, run_tests=Suite(), search=lambda *_: draft)
+    means = Means(Watched([CODE]), SNAPSHOT, run_tests=Suite(), search=lambda *_: [draft])
     assert carry_out(TASK, means, gate.hooks).state is State.PENDING
     assert len(gate.drafts) == 2
 
@@ -153,7 +153,7 @@ def test_a_search_that_finds_none_or_the_wrong_one_leaves_it_to_the_model() -> N
     ],
 )
 def test_names_of_tests_in_a_task(task: str, names: tuple[str, ...]) -> None:
-    assert named_tests(task, SNAPSHOT) == names
+    assert named(task, SNAPSHOT) == names
 
 
 def test_a_report_has_values_lines_and_frames() -> None:

@@ -7,10 +7,10 @@ import pytest
 from mai.repair.candidate import token_distance
 from mai.repair.inputs import function_at, make_inputs
 from mai.repair.localise import localise, spread
-from mai.repair.mend import named_tests
 from mai.repair.rank import is_special_case
 from mai.repair.runner import Measured, Trace
 from mai.suite import Files
+from mai.suite.named import named_tests
 
 
 def _measured() -> Measured:

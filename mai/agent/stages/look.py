@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from mai.agent.evidence import evidence_of, frames, named_tests, spelled
+from mai.agent.evidence import evidence_of, frames, named, spelled
 from mai.agent.mentions import is_secret
 from mai.agent.task import TITLE_CHARACTERS, WHAT_CHARACTERS, Evidence, Means, Plan, Step, Work
 from mai.suite import Suite
@@ -27,7 +27,7 @@ def look(work: Work, means: Means) -> Work:
         NoEngine, Undecided: they could not be run.
         Cancelled: somebody asked to stop.
     """
-    names = named_tests(work.task, means.snapshot)
+    names = named(work.task, means.snapshot)
     evidence = None
     if names and means.run_tests is not None:
         evidence = evidence_of(names, means.run_tests(names, {}))
@@ -54,15 +54,15 @@ def is_held(path: str, work: Work, means: Means) -> bool:
         return False
     if work.evidence is not None and path in work.evidence.files:
         return True
-    named = {spelled(match, means.snapshot.paths()) for match in _PATH.findall(work.task)}
-    return path not in named and not _ABOUT_TESTS.search(work.task)
+    told = {spelled(match, means.snapshot.paths()) for match in _PATH.findall(work.task)}
+    return path not in told and not _ABOUT_TESTS.search(work.task)
 
 
 def _one_file(work: Work, means: Means) -> str | None:
     """Return the one file that a task is about; None where it may be several, or none is known."""
     paths = means.snapshot.paths()
-    named = [spelled(match.rstrip("."), paths) for match in _PATH.findall(work.task)]
-    found = _usable([one for one in named if one], work, means)
+    told = [spelled(match.rstrip("."), paths) for match in _PATH.findall(work.task)]
+    found = _usable([one for one in told if one], work, means)
     if found:
         return found[0] if len(found) == 1 else None
     evidence = work.evidence
