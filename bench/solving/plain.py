@@ -14,7 +14,9 @@ from mai.protocols import ChatRequest, Message
 
 ANSWER_TOKENS = 1_400
 _SYSTEM = "You are a helpful assistant that writes Python."
-_BLOCK = re.compile(r"^(?P<marks>`{3,})(?P<info>[^\n`]*)\n(?P<text>.*?)(?:^(?P=marks)|\Z)", re.M | re.S)
+_BLOCK = re.compile(
+    r"^(?P<marks>`{3,})(?P<info>[^\n`]*)\n(?P<text>.*?)(?:^(?P=marks)|\Z)", re.MULTILINE | re.DOTALL
+)
 
 
 def shown(task: Task) -> list[str]:
@@ -39,7 +41,7 @@ def plain_request(task: Task, temperature: float = 0.0) -> ChatRequest:
 
 def plain_reading(task: Task, answer: str) -> dict[str, str]:
     """Return the files that an answer to the plain prompt makes, by path; empty where none."""
-    blocks = [match for match in _BLOCK.finditer(answer.replace("\r\n", "\n"))]
+    blocks = list(_BLOCK.finditer(answer.replace("\r\n", "\n")))
     texts = [match["text"] for match in blocks]
     if not blocks and len(task.targets) == 1:
         # Bare code is code.

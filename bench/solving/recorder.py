@@ -40,10 +40,13 @@ class Recorder:
     side: str = ""
     stage: str = ""
     taken: list[Exchange] = field(default_factory=list)
+    first_words_s: float | None = None
+    _since_s: float = field(default_factory=time.monotonic)
 
     def about(self, task: str, side: str) -> None:
-        """Label what comes next, and forget what came before."""
+        """Label what comes next, forget what came before and start the clock anew."""
         self.task, self.side, self.stage, self.taken = task, side, "", []
+        self.first_words_s, self._since_s = None, time.monotonic()
 
     def add(self, exchange: Exchange) -> None:
         """Keep one exchange."""
@@ -76,6 +79,8 @@ class Recorder:
                     async for delta in deltas:
                         if delta.text and not exchange.first_s:
                             exchange.first_s = time.monotonic() - started_s
+                            if self.first_words_s is None:
+                                self.first_words_s = time.monotonic() - self._since_s
                         exchange.answer += delta.text
                         if delta.is_last:
                             exchange.read = delta.prompt_tokens

@@ -1,13 +1,13 @@
 """The tasks: one TOML file each, with the files, the sentence, hidden tests and a reference.
 
-    kind = "bug"             # bug, bug-untold, feature, rename, types, tests, docs
-    task = "what is asked for"
-    [files]                  # the repository as it is given
-    [hidden]                 # test files that decide, which no side is shown
-    [[fix]]                  # the reference: `old` (once in the file) becomes `new`; "" is a new file
-    path, old, new
-    [[mutant]]               # for tests to write: with this in the code, one of them must fail
-    path, old, new
+kind = "bug"             # bug, bug-untold, feature, rename, types, tests, docs
+task = "what is asked for"
+[files]                  # the repository as it is given
+[hidden]                 # test files that decide, which no side is shown
+[[fix]]                  # the reference: `old` (once in the file) becomes `new`; "" is a new file
+path, old, new
+[[mutant]]               # for tests to write: with this in the code, one of them must fail
+path, old, new
 """
 
 from __future__ import annotations
