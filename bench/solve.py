@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -53,11 +53,12 @@ def main() -> int:
     recorder = Recorder(asked.out / "talk.jsonl")
     provider = GgufProvider(settings.model_cache_dir, model, _CONTEXT_TOKENS) if model else None
     with Judge(settings) as judge, recorder.listening():
+        bench = _Bench(judge, recorder, provider, rows, asked.even)
         for task in chosen:
             for side in wanted:
                 if (task.name, side) in done:
                     continue
-                row = _row(task, side, provider, recorder, judge, asked.even, rows)
+                row = bench.row(task, side)
                 rows.append(row)
                 with (asked.out / "rows.jsonl").open("a", encoding="utf-8") as file:
                     file.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")
@@ -67,25 +68,30 @@ def main() -> int:
     return 0
 
 
-def _row(
-    task: Task,
-    side: str,
-    provider: GgufProvider | None,
-    recorder: Recorder,
-    judge: Judge,
-    is_even: bool,
-    rows: Sequence[Row],
-) -> Row:
-    if side == "plain":
-        assert provider is not None
-        spent = [row.written for row in rows if (row.task, row.side) == (task.name, "mai")]
-        return sides.plain(task, provider, recorder, judge, sum(spent) if is_even else 0)
-    over = {"provider": "reflex"}
-    if side == "mai":
-        assert provider is not None
-        over = {"provider": "gguf", "model": f"gguf/{provider.model}", "model_fallbacks": "none"}
-    with tempfile.TemporaryDirectory() as folder:
-        return sides.mai(task, side, Path(folder), recorder, judge, reviewer="none", **over)
+@dataclass(slots=True)
+class _Bench:
+    """What every row needs."""
+
+    judge: Judge
+    recorder: Recorder
+    provider: GgufProvider | None
+    rows: list[Row]
+    is_even: bool
+
+    def row(self, task: Task, side: str) -> Row:
+        """Have one side do one task."""
+        if side == "plain":
+            assert self.provider is not None
+            spent = [row.written for row in self.rows if (row.task, row.side) == (task.name, "mai")]
+            budget = sum(spent) if self.is_even else 0
+            return sides.plain(task, self.provider, self.recorder, self.judge, budget)
+        over = {"provider": "reflex", "reviewer": "none"}
+        if side == "mai":
+            assert self.provider is not None
+            model = {"model": f"gguf/{self.provider.model}", "model_fallbacks": "none"}
+            over |= {"provider": "gguf", **model}
+        with tempfile.TemporaryDirectory() as folder:
+            return sides.mai(task, side, Path(folder), self.recorder, self.judge, over=over)
 
 
 def summary(rows: Sequence[Row]) -> str:

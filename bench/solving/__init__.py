@@ -1,1 +1,1 @@
-"""Small tasks: what a plain prompt, Mai with the same model, and search alone make of them."""
+"""Small tasks: what a plain prompt, Mai with that model, and search alone make of them."""

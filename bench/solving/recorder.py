@@ -91,7 +91,7 @@ class Recorder:
                 exchange.seconds = time.monotonic() - started_s
                 self.add(exchange)
 
-        GgufProvider.stream = recorded  # type: ignore[method-assign]
+        GgufProvider.stream = recorded  # type: ignore[method-assign, assignment]
         try:
             yield
         finally:

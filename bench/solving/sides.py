@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from bench.solving.judge import Judge
 from bench.solving.plain import plain_reading, plain_request
@@ -22,7 +23,6 @@ from mai.text import one_line
 
 _TOLD_CHARACTERS = 160
 _RETRY_TEMPERATURE = 0.8
-_WHY_SEARCH_HAS_NONE = "no model"
 
 
 @dataclass(slots=True)
@@ -86,7 +86,15 @@ def plain(task: Task, provider: Provider, recorder: Recorder, judge: Judge, budg
     return counted(row, recorder, seconds)
 
 
-def mai(task: Task, side: str, folder: Path, recorder: Recorder, judge: Judge, **over: str) -> Row:
+def mai(
+    task: Task,
+    side: str,
+    folder: Path,
+    recorder: Recorder,
+    judge: Judge,
+    *,
+    over: Mapping[str, Any],
+) -> Row:
     """Carry the task out with Mai in a repository made in `folder`; `over` are its settings."""
     recorder.about(task.name, side)
     row = Row(task.name, task.kind, side)
@@ -98,9 +106,10 @@ def mai(task: Task, side: str, folder: Path, recorder: Recorder, judge: Judge, *
             stages.append(event.stage)
             recorder.stage = event.stage
 
-    settings = {"memory_db_path": folder / "data" / "mai.db", "log_dir": folder / "logs"}
+    data = {"memory_db_path": folder / "data" / "mai.db", "log_dir": folder / "logs"}
+    settings: dict[str, Any] = {**over, **data}
     started_s = time.monotonic()
-    with Core.open(folder / "repo", tells_stderr=False, **settings, **over) as core:
+    with Core.open(folder / "repo", tells_stderr=False, **settings) as core:
         core.events.subscribe(hear)
         proposal, error = None, None
         try:
