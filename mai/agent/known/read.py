@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 from mai.agent.known.blocks import Block, blocks_in, without_path_line
+from mai.agent.known.sections import with_the_rest
 from mai.agent.known.splice import UnfitError, spliced
 from mai.agent.known.tree import Source, read, whole_part
 from mai.agent.known.whole import is_whole, whole
@@ -87,7 +88,7 @@ def _with(block: Block, path: str, old: str, task: str) -> str:
         body = [line for line in block.text.split("\n") if not _HEADER.match(line)]
         return _applied("\n".join([f"--- a/{path}", f"+++ b/{path}", *body, ""]), path, old)
     if not path.endswith((".py", ".pyi")):
-        return _other_text(block, old)
+        return _other_text(block, path, old, task)
     code = read(block.text)
     is_cut = code is None
     if code is None:
@@ -129,15 +130,18 @@ def _applied(edit: str, path: str, old: str) -> str:
     return file.data.decode("utf-8", "replace")
 
 
-def _other_text(block: Block, old: str) -> str:
+def _other_text(block: Block, path: str, old: str, task: str) -> str:
     lines = block.text.split("\n")
     if dots := elided(lines, [line.strip() for line in old.split("\n")]):
         raise UnfitError(f"the answer leaves out lines: {dots}")
     if not block.is_closed:
         raise UnfitError("the answer was cut off")
-    if len(block.text) < _HALF * len(old):
+    text = block.text.strip("\n") + "\n"
+    if path.endswith((".md", ".markdown")):
+        text = with_the_rest(old, text, task)
+    if len(text) < _HALF * len(old):
         raise UnfitError("the answer holds less than half of the file")
-    return block.text.strip("\n") + "\n"
+    return text
 
 
 def _means_the_same(old: str, new: str) -> bool:
