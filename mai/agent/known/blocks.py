@@ -21,6 +21,8 @@ _PLACEHOLDER = re.compile(
     r"<?\s*(?:path|name) (?:of|to) (?:the |your )?file\s*>?|path/to/\S+", re.IGNORECASE
 )
 _SHELLS = frozenset({"bash", "sh", "shell", "console", "text", "txt", "output", "plaintext"})
+# What is left of a search/replace block under the path.
+_RULE = re.compile(r"\A\s*={5,}[ \t]*(?:\n|\Z)")
 _LONGEST_PATH_LINE = 300
 
 
@@ -67,7 +69,7 @@ def without_path_line(text: str, old: str) -> tuple[str, str]:
     bare = _KEYWORD.sub("", told, count=1).strip("`'\"* ")
     is_path = label(bare) is not None and ("/" in bare or "." in bare) and " " not in bare
     if _PLACEHOLDER.fullmatch(bare) or (is_path and (match or _is_no_code(first))):
-        return rest.lstrip("\n"), bare
+        return _RULE.sub("", rest).lstrip("\n"), bare
     return text, ""
 
 
