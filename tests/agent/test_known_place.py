@@ -190,3 +190,16 @@ def test_whatever_is_answered_is_fitted_or_refused(answer: str) -> None:
     except UnfitError:
         return
     ast.parse(text)
+
+
+def test_what_a_task_tells_is_no_wish_to_take_something_away() -> None:
+    old = "def name(x):\n    return x\n\n\ndef kind(x):\n    return x[-3:]\n"
+    answer = "```python\ndef name(x):\n    return x.strip()\n```"
+    made = fitted(answer, "a.py", old, "name() drops nothing; let it be one that replaces spaces.")
+    assert made == old.replace("return x\n", "return x.strip()\n")
+
+
+def test_function_that_is_used_still_is_not_taken_away() -> None:
+    old = "def name(x):\n    return clean(x)\n\n\ndef clean(x):\n    return x\n"
+    answer = "```python\ndef name(x):\n    return clean(x).strip()\n```"
+    assert "def clean" in fitted(answer, "a.py", old, "Remove the spaces in name().")

@@ -20,7 +20,12 @@ from mai.agent.known.tree import (
     targets,
 )
 
-_DROPS = re.compile(r"\b(?:renam|remov|delet|drop|replac|split|merg|mov|get rid)", re.IGNORECASE)
+# What is asked for, not what is told: "remove the helper", but not "it replaces each character".
+_DROPS = re.compile(
+    r"\b(?:rename|remove|delete|drop|replace|split|merge|move|get rid of"
+    r"|(?:renam|remov|delet|dropp|replac|splitt|merg|mov)ing)\b",
+    re.IGNORECASE,
+)
 _MAIN = re.compile(r"\bmain\b|\bcommand.line\b|\bscript\b", re.IGNORECASE)
 
 
@@ -31,6 +36,8 @@ def is_whole(old: Source, code: Source, task: str) -> bool:
     """
     missing = _anchors(old.body) - _anchors(code.body)
     kept = _anchors(old.body) & _anchors(code.body)
+    if missing & names_in(code.body):
+        return False  # what is used still is not meant to go
     if missing and not (_DROPS.search(task) and (len(missing) <= len(kept) or not kept)):
         return False
     if not kept and not missing and definitions(code.body) and old.body:
