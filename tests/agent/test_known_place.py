@@ -203,3 +203,26 @@ def test_function_that_is_used_still_is_not_taken_away() -> None:
     old = "def name(x):\n    return clean(x)\n\n\ndef clean(x):\n    return x\n"
     answer = "```python\ndef name(x):\n    return clean(x).strip()\n```"
     assert "def clean" in fitted(answer, "a.py", old, "Remove the spaces in name().")
+
+
+_TESTS = "class TestName:\n    def test_it(self):\n        assert name(1) == 1\n"
+
+
+def test_tests_alone_are_no_answer_for_the_file_that_they_test() -> None:
+    answer = f"```python\nimport pytest\n\nfrom pkg.a import name\n\n\n{_TESTS}```"
+    with pytest.raises(UnfitError, match="holds tests"):
+        fitted(answer, "pkg/a.py", "def name(x):\n    return x\n", "tests/test_a.py fails.")
+
+
+@pytest.mark.parametrize("own", ["from pkg.a import name", "from .a import name", "import pkg.a"])
+def test_tests_beside_the_code_and_what_they_import_are_left_out(own: str) -> None:
+    old = "def name(x):\n    return x\n"
+    new = "import re\n\n\ndef name(x):\n    return re.escape(x)\n"
+    answer = f"```python\nimport pytest\n{own}\n{new}\n\n{_TESTS}```"
+    assert fitted(answer, "pkg/a.py", old, "tests/test_a.py fails.") == new
+
+
+def test_module_of_the_same_name_elsewhere_may_be_imported() -> None:
+    old = "def name(x):\n    return x\n"
+    new = "from json import dumps\n\n\ndef name(x):\n    return dumps(x)\n"
+    assert fitted(f"```python\n{new}```", "pkg/json.py", old, "Use json.") == new

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from mai.agent.known.blocks import Block, blocks_in, without_path_line
 from mai.agent.known.sections import with_the_rest
 from mai.agent.known.splice import UnfitError, spliced
+from mai.agent.known.strays import without_strays
 from mai.agent.known.tree import Source, read, whole_part
 from mai.agent.known.whole import is_whole, whole
 from mai.edits.apply import apply
@@ -104,6 +105,8 @@ def _python(code: Source, path: str, old: str, task: str, *, is_cut: bool) -> st
     known = old.split("\n")
     before = read(old)
     is_test = "test" in path.rpartition("/")[2]
+    if before is not None and before.body and not is_test:
+        code = without_strays(code, path, before)
     dots = elided(code.lines, known)
     if before is None or not before.body:
         if is_cut or dots:
