@@ -26,7 +26,11 @@ def without_strays(code: Source, path: str, old: Source) -> Source:
         UnfitError: it holds tests and nothing else.
     """
     known = definitions(old.body)
-    tests = [node for node in code.body if _is_test(node) and node.name not in known]
+    tests = [
+        node
+        for node in code.body
+        if isinstance(node, Definition) and _is_test(node) and node.name not in known
+    ]
     rest = [node for node in code.body if node not in tests]
     if tests and not any(isinstance(node, Definition) or targets(node) for node in rest):
         raise UnfitError("the answer holds tests, and not the file that they test")
@@ -47,8 +51,8 @@ def without_strays(code: Source, path: str, old: Source) -> Source:
     return read("\n".join(lines)) or code
 
 
-def _is_test(node: ast.stmt) -> bool:
-    return isinstance(node, Definition) and node.name.lower().startswith("test")
+def _is_test(node: Definition) -> bool:
+    return node.name.lower().startswith("test")
 
 
 def _is_of_itself(node: ast.stmt, path: str) -> bool:
