@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mai.repair.candidate import Candidate
@@ -13,6 +14,7 @@ _MOST_INPUTS = 120
 _MOST_SHOWN = 3
 _MOST_COMPARED = 5
 _MOST_CHARACTERS = 70
+_RAISES = "raises "
 
 
 def function_at(data: bytes, line: int) -> str:
@@ -64,25 +66,57 @@ def _near(given: Any) -> Iterator[Any]:
             yield 0
 
 
-def find_differences(
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What the first `number` candidates answer to each input, as text; none where unknown."""
+
+    name: str = ""
+    number: int = 0
+    inputs: tuple[str, ...] = ()
+    answers: tuple[tuple[str, ...], ...] = ()
+
+    def differences(self, order: Sequence[int]) -> list[tuple[str, list[str]]]:
+        """Return inputs that tell the candidates apart, and what each answers, in that `order`."""
+        order = [one for one in order if one < self.number]
+        different = [
+            (f"{self.name}{_shown(given)}", [answers[one] for one in order])
+            for given, answers in zip(self.inputs, self.answers, strict=True)
+            if len(set(answers)) > 1
+        ]
+        different.sort(key=lambda one: (len(one[0]), one[0]))
+        return different[:_MOST_SHOWN]
+
+    def refused(self, candidate: int) -> float:
+        """Return the share of the inputs for which a candidate alone, or nearly, has no answer."""
+        if candidate >= self.number or not self.answers:
+            return 0.0
+        alone = [
+            answers[candidate].startswith(_RAISES)
+            and not all(one.startswith(_RAISES) for one in answers)
+            for answers in self.answers
+        ]
+        return sum(alone) / len(alone)
+
+
+def compare(
     found: Sequence[Candidate],
     texts: Mapping[str, bytes],
     measured: Measured,
     runner: Runner,
     paths: Sequence[str],
-) -> list[tuple[str, list[str]]]:
-    """Return inputs for which the candidates answer differently, with the answers in their order.
+) -> Compared:
+    """Return what the candidates answer to inputs like those of the tests.
 
     Only edits of one and the same top-level function that was seen with plain values are compared.
     """
     compared = list(found[:_MOST_COMPARED])
     if len(compared) < 2:  # noqa: PLR2004 - one has nothing to differ from
-        return []
+        return Compared()
     path = compared[0].path
     names = {(one.path, function_at(texts[one.path], one.line)) for one in compared}
     name = function_at(texts[path], compared[0].line)
     if len(names) > 1 or not name:
-        return []
+        return Compared()
     calls = [
         call
         for trace in measured.traces.values()
@@ -90,17 +124,14 @@ def find_differences(
     ]
     inputs = make_inputs(list(dict.fromkeys(calls)))
     if not inputs:
-        return []
+        return Compared()
     answers = runner.compare(compared, path, name, inputs, paths)
     if set(answers) != set(range(len(compared))):
-        return []
-    different = []
-    for number, given in enumerate(inputs):
-        here = [answers[one][number] for one in range(len(compared))]
-        if len(set(here)) > 1:
-            different.append((f"{name}{_shown(given)}", here))
-    different.sort(key=lambda one: (len(one[0]), one[0]))
-    return different[:_MOST_SHOWN]
+        return Compared()
+    rows = tuple(
+        tuple(answers[one][number] for one in range(len(compared))) for number in range(len(inputs))
+    )
+    return Compared(name, len(compared), tuple(inputs), rows)
 
 
 def _shown(given: str) -> str:

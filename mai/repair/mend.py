@@ -14,7 +14,7 @@ from mai.protocols import Draft, Snapshot
 from mai.providers.diff import file_diff
 from mai.providers.reflex_files import is_plain_source
 from mai.repair.candidate import Candidate
-from mai.repair.inputs import find_differences, function_at
+from mai.repair.inputs import compare, function_at
 from mai.repair.runner import Measured, Runner
 from mai.repair.search import Budget, Found, search
 from mai.suite import Suite
@@ -103,9 +103,20 @@ class Mender:
     def _drafts(self, found: Found, paths: Sequence[str]) -> list[Draft]:
         ranked = [one.candidate for one in found.survivors]
         texts = {one.path: self.snapshot.read(one.path) or b"" for one in ranked}
-        differences = find_differences(ranked, texts, found.measured, self.runner, paths)
+        compared = compare(ranked, texts, found.measured, self.runner, paths)
+        # What raises where others have an answer is less likely to be meant.
+        order = sorted(
+            range(len(ranked)),
+            key=lambda at: (
+                at >= compared.number,
+                -found.survivors[at].likelihood * (1 - compared.refused(at)),
+            ),
+        )
+        found.survivors = [found.survivors[at] for at in order]
+        differences = compared.differences(order)
         drafts = []
-        for number, one in enumerate(ranked[:_NAMED]):
+        for number, at in enumerate(order[:_NAMED]):
+            one = ranked[at]
             data = texts[one.path]
             where = function_at(data, one.line) or PurePosixPath(one.path).stem
             drafts.append(

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 
 from mai.repair.candidate import Candidate, token_distance
+from mai.repair.unused import leaves_unused
 
 #: Kinds that make tests pass by doing less, or that a person would hardly have meant.
 _DOUBTFUL = {
@@ -28,6 +29,8 @@ _DOUBTFUL = {
 }
 #: What each further token costs; past so many of them a larger edit is no less likely.
 _PER_TOKEN, _MOST_TOKENS = 0.1, 4
+#: What an edit is worth that leaves a variable without use.
+_UNUSED = 0.3
 _USUAL = frozenset({0, 1, -1, 2, "", None})
 
 
@@ -35,6 +38,8 @@ def likelihood(one: Candidate, data: bytes) -> float:
     """Return how likely the author meant this edit: the place, the kind and the size count."""
     size = token_distance(data, one.applied(data))
     weight = _DOUBTFUL.get(one.operator, 1.0)
+    if leaves_unused(data, one.applied(data)):
+        weight *= _UNUSED
     return one.score * weight * math.exp(-_PER_TOKEN * min(max(0, size - 1), _MOST_TOKENS))
 
 
