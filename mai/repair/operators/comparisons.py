@@ -71,7 +71,11 @@ def change_arithmetic(source: Source, node: cst.CSTNode) -> Iterator[Change]:
     for new, prior in _BINARY.get(old, {}).items():
         yield Change(start, end, new, "arithmetic", prior, f"{old} → {new}")
     for part in (node.left, node.right):
-        yield source.put(node, source.whole_text(part), "one operand", 0.35)
+        other = node.right if part is node.left else node.left
+        # One too many or too few is the commonest mistake of all.
+        is_one = isinstance(other, cst.Integer) and other.value == "1"
+        prior = 0.85 if is_one and isinstance(node.operator, cst.Add | cst.Subtract) else 0.35
+        yield source.put(node, source.whole_text(part), "one operand", prior)
     if old not in _COMMUTES:
         yield _swapped(source, node.left, node.right, "swapped operands", 0.4)
     yield from _regrouped(source, node, old)
