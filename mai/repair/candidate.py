@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import difflib
 import io
+import keyword
 import tokenize
 from dataclasses import dataclass
+
+#: Comparisons are of one shape: any of them may be the first in a file.
+_LIKE = dict.fromkeys(("<", "<=", ">", ">=", "==", "!="), "<")
 
 #: The bytes from the first number to the second become the text.
 Edit = tuple[int, int, str]
@@ -43,6 +47,17 @@ def token_distance(before: bytes, after: bytes) -> int:
         for kind, start, end, begin, stop in matcher.get_opcodes()
         if kind != "equal"
     )
+
+
+def shape_of(data: bytes) -> list[str]:
+    """Return the tokens of a source with every name as one and the same, but for calls' names."""
+    tokens = _tokens(data)
+    return [
+        "name"
+        if one.isidentifier() and not keyword.iskeyword(one) and after != "("
+        else _LIKE.get(one, one)
+        for one, after in zip(tokens, [*tokens[1:], ""], strict=True)
+    ]
 
 
 def _tokens(data: bytes) -> list[str]:

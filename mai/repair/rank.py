@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
-from mai.repair.candidate import Candidate, token_distance
+from mai.repair.candidate import Candidate, shape_of, token_distance
 from mai.repair.unused import leaves_unused
 
 #: Kinds that make tests pass by doing less, or that a person would hardly have meant.
@@ -27,20 +28,36 @@ _DOUBTFUL = {
     "two edits": 0.5,
     "repeated arguments": 0.5,
 }
+#: What is left of an edit of which nothing is written in the same way elsewhere in the file.
+_STRANGE = 0.8
 #: What each further token costs; past so many of them a larger edit is no less likely.
-_PER_TOKEN, _MOST_TOKENS = 0.1, 4
+_PER_TOKEN, _MOST_TOKENS = 0.09, 3
 #: What an edit is worth that leaves a variable without use.
-_UNUSED = 0.3
+_UNUSED = 0.2
 _USUAL = frozenset({0, 1, -1, 2, "", None})
 
 
 def likelihood(one: Candidate, data: bytes) -> float:
     """Return how likely the author meant this edit: the place, the kind and the size count."""
-    size = token_distance(data, one.applied(data))
-    weight = _DOUBTFUL.get(one.operator, 1.0)
-    if leaves_unused(data, one.applied(data)):
+    edited = one.applied(data)
+    size = token_distance(data, edited)
+    usual = _STRANGE + (1 - _STRANGE) * usualness(data, edited)
+    weight = _DOUBTFUL.get(one.operator, 1.0) * usual
+    if leaves_unused(data, edited):
         weight *= _UNUSED
     return one.score * weight * math.exp(-_PER_TOKEN * min(max(0, size - 1), _MOST_TOKENS))
+
+
+def usualness(data: bytes, edited: bytes) -> float:
+    """Return which share of what an edit writes has the same shape as something in the file."""
+    before, after = (Counter(_triples(text)) for text in (data, edited))
+    new = [triple for triple, count in after.items() if count > before[triple]]
+    return sum(triple in before for triple in new) / len(new) if new else 1.0
+
+
+def _triples(text: bytes) -> Iterator[tuple[str, ...]]:
+    tokens = shape_of(text)
+    return zip(tokens, tokens[1:], tokens[2:], strict=False)
 
 
 def is_special_case(data: bytes, edited: bytes, tests: Iterable[bytes]) -> bool:

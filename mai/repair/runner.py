@@ -38,6 +38,8 @@ class Measured:
     cpu_s: Mapping[str, float]
     errors: Mapping[str, str]
     traces: Mapping[str, Trace]
+    #: The failing tests fail only after others.
+    is_in_order: bool = False
 
     @property
     def failing(self) -> tuple[str, ...]:
@@ -113,8 +115,11 @@ class Runner:
             "is_traced": is_traced,
         }
         outcomes, cpu_s, errors, traces = {}, {}, {}, {}
+        is_in_order = False
         for kind, *rest in self._run(spec, seconds):
-            if kind == "measured":
+            if kind == "in order":
+                is_in_order = True
+            elif kind == "measured":
                 name, outcome, error, microseconds = rest
                 outcomes[name], cpu_s[name], errors[name] = outcome, microseconds / 1e6, error
             elif kind == "traced":
@@ -124,7 +129,7 @@ class Runner:
                     tuple((path, line) for path, line in frames),
                     {key: tuple(tuple(one) for one in kept) for key, kept in calls},
                 )
-        return Measured(outcomes, cpu_s, errors, traces)
+        return Measured(outcomes, cpu_s, errors, traces, is_in_order)
 
     def attempt(
         self,
@@ -140,6 +145,7 @@ class Runner:
             "mode": "try",
             "paths": list(paths),
             "tests": list(failing),
+            "is_in_order": measured.is_in_order,
             "others": list(passing),
             "edits": [[one.path, [list(edit) for edit in one.edits]] for one in found],
             "seconds": seconds,

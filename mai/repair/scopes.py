@@ -132,7 +132,24 @@ def module_scope(module: cst.Module) -> Scope:
     )
 
 
-def function_scope(node: cst.FunctionDef, owner: cst.ClassDef | None, outer: Scope) -> Scope:
+class Owners:
+    """Collects the names of each class once."""
+
+    def __init__(self) -> None:
+        self._known: dict[cst.ClassDef, _Names] = {}
+
+    def __call__(self, owner: cst.ClassDef) -> _Names:
+        """Return what is bound and read in a class."""
+        if owner not in self._known:
+            names = _Names()
+            owner.body.visit(names)
+            self._known[owner] = names
+        return self._known[owner]
+
+
+def function_scope(
+    node: cst.FunctionDef, owner: cst.ClassDef | None, outer: Scope, of_owner: Owners
+) -> Scope:
     """Return the names that a function can use; `outer` are those around it."""
     names = _Names()
     node.body.visit(names)
@@ -153,8 +170,7 @@ def function_scope(node: cst.FunctionDef, owner: cst.ClassDef | None, outer: Sco
     )
     if owner is not None and parameters and not is_static:
         self_name = parameters[0]
-        of_class = _Names()
-        owner.body.visit(of_class)
+        of_class = of_owner(owner)
         methods = {
             one.name.value: _arity(one) - 1
             for one in owner.body.body

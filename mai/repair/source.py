@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,10 +12,14 @@ from typing import cast
 import libcst as cst
 from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper, ParentNodeProvider
 
-from mai.repair.scopes import Scope, function_scope, module_scope
+from mai.repair.scopes import Owners, Scope, function_scope, module_scope
 
 #: In these places an expression of any precedence may stand without parentheses.
 _SHORT_TEXT = 40
+_ATOMS = (
+    *(ast.Name, ast.Attribute, ast.Call, ast.Subscript, ast.Constant, ast.List, ast.Dict, ast.Set),
+    *(ast.JoinedStr, ast.ListComp, ast.SetComp, ast.DictComp),
+)
 _ROOMY = (
     *(cst.Arg, cst.Assign, cst.AugAssign, cst.AnnAssign, cst.Return, cst.Element, cst.Index),
     *(cst.If, cst.While, cst.For, cst.Expr, cst.CompFor, cst.CompIf, cst.DictElement, cst.Slice),
@@ -62,6 +67,7 @@ class Source:
     _lines: list[int] = field(default_factory=list)
     _functions: dict[cst.CSTNode, cst.FunctionDef | None] = field(default_factory=dict)
     _members: dict[tuple[cst.FunctionDef | None, type], list[cst.CSTNode]] | None = None
+    _owners: Owners = field(default_factory=Owners)
     _texts: tuple[str, ...] | None = None
     _scopes: dict[cst.CSTNode, Scope] = field(default_factory=dict)
 
@@ -165,7 +171,7 @@ class Source:
                 (one for one in self.above(function) if isinstance(one, cst.ClassDef)), None
             )
             outer = self.scope_of(function)
-            self._scopes[function] = function_scope(function, owner, outer)
+            self._scopes[function] = function_scope(function, owner, outer, self._owners)
         return self._scopes[function]
 
     def texts(self) -> tuple[str, ...]:
@@ -241,25 +247,12 @@ class Source:
 
 @lru_cache(maxsize=4096)
 def _is_atom(text: str) -> bool:
-    if text.replace(".", "_").isidentifier():
-        return True
+    """Whether an expression holds together without parentheses around it."""
     try:
-        node = cst.parse_expression(text)
-    except cst.ParserSyntaxError:
+        node = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError):
         return False
-    return isinstance(
-        node,
-        (
-            cst.Name,
-            cst.Attribute,
-            cst.Call,
-            cst.Subscript,
-            cst.Integer,
-            cst.Float,
-            cst.List,
-            cst.Dict,
-            cst.Set,
-            cst.SimpleString,
-            cst.FormattedString,
-        ),
-    ) or bool(getattr(node, "lpar", ()))
+    if isinstance(node, _ATOMS):
+        return True
+    is_framed = node.col_offset == 1 and node.end_col_offset == len(text.encode()) - 1
+    return text.startswith("(") and (is_framed or isinstance(node, (ast.Tuple, ast.GeneratorExp)))

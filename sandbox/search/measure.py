@@ -47,6 +47,8 @@ def measure(search: Searcher, items: Sequence[pytest.Item]) -> None:
         search.send("measured", identify(item.nodeid), outcome, error, int(cpu_s * 1e6))
         if time.monotonic() > ends_at:
             break
+    if len(results) == len(chosen) > 1 and all(outcome == "passed" for _, outcome, _ in results):
+        _measure_in_order(search, results)
     left = dict(_MOST_TRACED) if search.spec["is_traced"] else {}
     results.sort(key=lambda one: (one[1] == "passed", one[1] == "timeout", one[2]))
     for item, outcome, cpu_s in results:
@@ -60,6 +62,28 @@ def measure(search: Searcher, items: Sequence[pytest.Item]) -> None:
         ended = run_forked(_traced(search, item, allowed_s), 2 * allowed_s)
         if answer := decode(ended.data):
             search.send("traced", identify(item.nodeid), *answer)
+
+
+def _measure_in_order(search: Searcher, results: list[tuple[pytest.Item, str, float]]) -> None:
+    """Run all tests in one process, where none fails alone; note those that fail then."""
+
+    def work(answer: Answer) -> None:
+        found = []
+        for number, (item, _, _) in enumerate(results):
+            following = results[number + 1][0] if number + 1 < len(results) else None
+            phases = search.run(item, following)
+            found.append([phases.outcome, phases.error])
+        answer(encode(*found))
+
+    allowed_s = 1.0 + _USUAL_FACTOR * sum(cpu_s for _, _, cpu_s in results)
+    answer = decode(run_forked(work, allowed_s).data) or []
+    failing = [number for number, found in enumerate(answer) if found[0] == "failed"]
+    if failing:
+        search.send("in order")
+    for number in failing:
+        item, _, cpu_s = results[number]
+        results[number] = (item, "failed", cpu_s)
+        search.send("measured", identify(item.nodeid), *answer[number], int(cpu_s * 1e6))
 
 
 def _plainly(search: Searcher, item: pytest.Item) -> Callable[[Answer], None]:

@@ -101,11 +101,14 @@ class _Trial:
         self._search, self._spec = search, search.spec
         known = {identify(item.nodeid): item for item in items}
         names = [*self._spec["tests"], *self._spec["others"]]
+        if self._spec["is_in_order"]:  # then it takes the others to fail
+            names = [name for name in known if name in names]
         self._names = names
         self._items = [known[name] for name in names if name in known]
         self._is_cold = any(name not in known for name in names)
-        self._first = len(self._spec["tests"])
-        self._quick = quick_call(self._items[0]) if self._items else None
+        self._first = len(names) if self._spec["is_in_order"] else len(self._spec["tests"])
+        is_plain = self._items and not self._spec["is_in_order"]
+        self._quick = quick_call(self._items[0]) if is_plain else None
         self._swapper = Swapper(search.root)
         # Afterwards, as it hides functions; a fork that counted garbage would copy much.
         gc.freeze()
@@ -204,7 +207,7 @@ class _Trial:
         if self._is_cold:
             return True
         status, passed, _ = self._ended([], is_cold=False)
-        return status in {"fails", "timeout"} and passed == 0
+        return status in {"fails", "timeout"} and (passed == 0 or self._spec["is_in_order"])
 
     def restore(self) -> None:
         """Write back the file that was edited last."""

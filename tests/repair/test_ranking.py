@@ -7,8 +7,9 @@ import pytest
 from mai.repair.candidate import token_distance
 from mai.repair.inputs import function_at, make_inputs
 from mai.repair.localise import localise, spread
-from mai.repair.rank import is_special_case
+from mai.repair.rank import is_special_case, usualness
 from mai.repair.runner import Measured, Trace
+from mai.repair.unused import leaves_unused
 from mai.suite import Files
 from mai.suite.named import named_tests
 
@@ -88,3 +89,15 @@ def test_small_helpers() -> None:
     assert token_distance(b"a = b\n", b"a = c\n") == 1
     assert function_at(b"x = 1\ndef f():\n    return 1\n", 3) == "f"
     assert function_at(b"x = 1\ndef f():\n    return 1\n", 1) == ""
+
+
+def test_an_edit_written_as_the_rest_of_the_file_is_usual() -> None:
+    before = b"a[i - 1] = b[j]\n"
+
+    assert usualness(before, b"a[i - 1] = b[j - 1]\n") > usualness(before, b"a[i - 1] = b[j + 1]\n")
+
+
+def test_a_name_that_nothing_reads_is_idle() -> None:
+    assert leaves_unused(
+        b"def f(a):\n    b = a\n    return b\n", b"def f(a):\n    b = a\n    return a\n"
+    )

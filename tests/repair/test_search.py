@@ -94,6 +94,20 @@ def test_a_test_that_loops_is_mended(make: Make, is_stateful: bool) -> None:
     assert said
 
 
+def test_tests_that_fail_only_after_others_are_mended(make: Make) -> None:
+    tree = {
+        "mod.py": "def collect(item, into=[]):\n    into.append(item)\n    return into\n",
+        "test_mod.py": "from mod import collect\n\n\ndef test_one():\n    assert collect(1) == [1]\n\n\n"
+        "def test_two():\n    assert collect(2) == [2]\n",
+    }
+    snapshot = Files({path: text.encode() for path, text in tree.items()})
+
+    draft = Mender(snapshot, make(tree), budget=Budget(30)).mend_task("test_mod.py fails")[0]
+
+    assert "+def collect(item, into=None):" in draft.edits
+    assert "+    if into is None:" in draft.edits
+
+
 def test_edits_that_pass_are_told_apart_by_inputs(make: Make) -> None:
     tree = {
         "least.py": "def least(numbers):\n    return max(numbers)\n",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from mai.repair.operators.kin import FORGOTTEN, KIN, METHODS, WRAPS
+from mai.repair.operators.kin import FORGOTTEN, KIN, KINDS, METHODS, WRAPS
 from mai.repair.source import Change, Source
 
 
@@ -57,6 +57,11 @@ def change_arguments(source: Source, node: cst.CSTNode) -> Iterator[Change]:
                 yield _with(source, node, replaced, 0.15, "repeated")
     called = node.func.attr if isinstance(node.func, cst.Attribute) else node.func
     name = called.value if isinstance(called, cst.Name) else ""
+    if name == "isinstance" and len(arguments) == 2:
+        for kinds in KINDS:
+            if arguments[1] in kinds and len(kinds) > 1:
+                known = f"({', '.join(kinds)})"
+                yield _with(source, node, [arguments[0], known], 0.35, "other")
     for text in FORGOTTEN.get(name, ()):
         yield _with(source, node, [*arguments, text], 0.35, "further")
     if len(arguments) < _most_arguments(source, node, name):
@@ -120,7 +125,10 @@ def wrap_expression(source: Source, node: cst.CSTNode) -> Iterator[Change]:
         if name != called:
             yield source.put(node, f"{name}({text})", "wrapped", prior * weight)
     if isinstance(node, cst.BinaryOperation):
-        yield source.put(node, f"max(0, {text})", "limited", 0.45)
+        is_step = any(_is_target(source, node, one) for one in text.replace("(", " ").split())
+        if isinstance(node.operator, cst.Subtract):
+            yield source.put(node, f"abs({text})", "wrapped", 0.45 * weight)
+        yield source.put(node, f"max(0, {text})", "limited", 0.45 if is_step else 0.2)
         for name in _targets(source, node):
             likely = 1.0 if _is_target(source, node, name) else 0.4
             yield source.put(node, f"max({name}, {text})", "limited", 0.45 * likely)

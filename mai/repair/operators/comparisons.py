@@ -14,7 +14,7 @@ _COMPARISONS: dict[str, dict[str, float]] = {
     ">": {">=": 1.0, "<": 0.7, "<=": 0.5, "!=": 0.3, "==": 0.2},
     ">=": {">": 1.0, "<=": 0.7, "<": 0.5, "==": 0.3, "!=": 0.2},
     "==": {"!=": 0.8, ">=": 0.5, "<=": 0.5, "is": 0.3, "in": 0.4, ">": 0.3, "<": 0.3},
-    "!=": {"==": 0.8, ">": 0.5, "<": 0.5, "is not": 0.3, "not in": 0.3, ">=": 0.2, "<=": 0.2},
+    "!=": {"==": 0.8, ">": 0.3, "<": 0.3, "is not": 0.3, "not in": 0.3, ">=": 0.2, "<=": 0.2},
     "is": {"is not": 0.8, "==": 0.6},
     "is not": {"is": 0.8, "!=": 0.6},
     "in": {"not in": 0.9, "==": 0.4},
@@ -35,6 +35,7 @@ _BINARY: dict[str, dict[str, float]] = {
     ">>": {"<<": 0.9, "//": 0.2},
 }
 _TIGHT = {"**": 4, "*": 3, "/": 3, "//": 3, "%": 3, "+": 2, "-": 2, "<<": 1, ">>": 1, "&": 0}
+_NUMBERS = (cst.Integer, cst.Float)
 _COMMUTES = frozenset({"*", "&", "|", "^"})
 _SYMMETRIC = frozenset({"==", "!=", "is", "is not"})
 
@@ -68,8 +69,10 @@ def change_arithmetic(source: Source, node: cst.CSTNode) -> Iterator[Change]:
         return
     start, end = source.spans[node.operator]
     old = source.data[start:end].decode()
+    has_number = isinstance(node.left, _NUMBERS) or isinstance(node.right, _NUMBERS)
     for new, prior in _BINARY.get(old, {}).items():
-        yield Change(start, end, new, "arithmetic", prior, f"{old} → {new}")
+        likely = 0.3 if has_number and old in "+-" and new not in "+-" else 1.0
+        yield Change(start, end, new, "arithmetic", prior * likely, f"{old} → {new}")
     for part in (node.left, node.right):
         other = node.right if part is node.left else node.left
         # One too many or too few is the commonest mistake of all.
@@ -120,9 +123,11 @@ def _regrouped(source: Source, node: cst.BinaryOperation, operator: str) -> Iter
     own = _TIGHT.get(operator, 0)
     left, right = node.left, node.right
     if isinstance(right, cst.BinaryOperation) and not right.lpar:
-        start, _ = source.whole(left)
-        _, middle = source.whole(right.left)
-        yield _framed(source, start, middle, 0.5)
+        start, inner = source.whole(left)[0], right.left
+        yield _framed(source, start, source.whole(inner)[1], 0.5)
+        while isinstance(inner, cst.BinaryOperation) and not inner.lpar:
+            inner = inner.left
+            yield _framed(source, start, source.whole(inner)[1], 0.5)
     if isinstance(left, cst.BinaryOperation) and not left.lpar:
         start, _ = source.whole(left.right)
         _, end = source.whole(right)

@@ -124,7 +124,8 @@ def shift_expression(source: Source, node: cst.CSTNode) -> Iterator[Change]:
     )
     factor = f"({bare})" if is_binary else bare
     if isinstance(node, cst.BinaryOperation) and (
-        isinstance(node.left, cst.Integer) or isinstance(node.right, cst.Integer)
+        isinstance(node.left, (cst.Integer, cst.Float))
+        or isinstance(node.right, (cst.Integer, cst.Float))
     ):
         weight *= 0.5  # the number in it is changed by itself
     for new, prior in (

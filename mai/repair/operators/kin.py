@@ -73,7 +73,7 @@ WRAPS = {
     "round": 0.04,
 }
 METHODS = {
-    "lower()": 0.2,
+    "lower()": 0.25,
     "strip()": 0.2,
     "copy()": 0.2,
     "items()": 0.2,
@@ -113,3 +113,13 @@ FORGOTTEN: dict[str, tuple[str, ...]] = {
     "dict": (),
     "setdefault": ("[]", "{}", "0"),
 }
+#: Types that are often meant together where one is asked for.
+KINDS: tuple[tuple[str, ...], ...] = (
+    ("list", "tuple"),
+    ("int", "float"),
+    ("str", "bytes"),
+    ("list", "tuple", "set"),
+    ("set", "frozenset"),
+    ("bytes", "bytearray"),
+    ("list", "dict"),
+)

@@ -73,6 +73,7 @@ def change_attribute(source: Source, node: cst.CSTNode) -> Iterator[Change]:
             near = {**dict.fromkeys(scope.methods, 0.5), **dict.fromkeys(scope.attributes, 0.05)}
     for other in (*scope.all_attributes, *source.hints.attributes):
         near.setdefault(other, 0.15)
+    near = {other: prior for other, prior in near.items() if not other.startswith("__")}
     for other, prior in near.items():
         if other != old:
             yield Change(
