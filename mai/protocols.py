@@ -129,6 +129,7 @@ class ModelInfo:
 
     `kv_bytes_per_token` is what each token of context costs in memory, 0 if unknown. Of the
     capabilities, `completion` can chat, `embedding` can embed, `tools` calls tools natively.
+    `digest` tells two contents of one name apart, empty where the provider knows none.
     """
 
     name: str
@@ -138,6 +139,7 @@ class ModelInfo:
     capabilities: tuple[str, ...] = ()
     kv_bytes_per_token: int = 0
     is_loaded: bool = False
+    digest: str = ""
 
 
 class Provider(Protocol):
@@ -165,6 +167,18 @@ class KnowsContext(Protocol):
 
     async def context_length(self) -> int:
         """Return the number of tokens, 0 where it is not known."""
+        ...
+
+
+@runtime_checkable
+class CanWeigh(Protocol):
+    """A provider that can say how likely its model is to begin an answer with some word."""
+
+    async def weigh(self, request: ChatRequest, words: Sequence[str]) -> Sequence[float] | None:
+        """Return the natural log-probability of each of `words` as the answer's first token.
+
+        Case and spaces around a word do not count. None: the server gives no probabilities.
+        """
         ...
 
 

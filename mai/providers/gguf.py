@@ -7,6 +7,7 @@ import contextlib
 import json
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from mai.providers.base import closing, left_alone
 from mai.providers.faults import is_memory_fault
 from mai.providers.gguf_engine import Engine
 from mai.providers.tokens import TokenEstimate, check_counted, check_fits
+from mai.providers.weighing import LISTED_TOKENS, weights
 from mai.providers.wire import CallCollector, openai_messages, tool_definitions
 from mai.text import one_line
 
@@ -76,6 +78,28 @@ class GgufProvider:
                     async with closing(self._deltas(response.aiter_lines(), prompt)) as deltas:
                         async for delta in deltas:
                             yield delta
+
+    async def weigh(self, request: ChatRequest, words: Sequence[str]) -> Sequence[float] | None:
+        """Return each word's log-probability as the answer's first token; nothing is generated.
+
+        Raises:
+            ProviderError: as for `stream`.
+        """
+        await self.load()
+        engine = _there(self._engine)
+        with self._errors():
+            async with engine.client(httpx.Timeout(_FIRST_TOKEN_S)) as client:
+                body = self._body(replace(request, schema=None, tools=(), answer_tokens=1))
+                counted = await self._count(client, body)
+                prompt = TokenEstimate(counted, counted)
+                check_fits(self.model, prompt, 1, engine.context_length)
+                body |= {"stream": False, "logprobs": True, "top_logprobs": LISTED_TOKENS}
+                del body["stream_options"], body["return_progress"]
+                response = await client.post("/v1/chat/completions", json=body)
+                if response.status_code != _HTTP_OK:
+                    raise self._refused(response.content)
+                tokens = (response.json()["choices"][0].get("logprobs") or {}).get("content") or []
+                return weights(tokens[0]["top_logprobs"], words) if tokens else None
 
     async def models(self) -> Sequence[ModelInfo]:
         """List the files that can be read, in order of name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from mai.text import one_line
 SUFFIX = ".gguf"
 #: A projector for images has the ending and is no model of its own.
 _NO_MODEL = frozenset({"clip", "mmproj"})
+#: Of each end of a file; the whole of a large one would take longer than loading it.
+_HASHED_BYTES = 1_048_576
 _PART = re.compile(r"-(?P<number>\d{5})-of-(?P<count>\d{5})$")
 
 
@@ -83,7 +86,18 @@ def _info(folder: Path, path: Path, header: GgufHeader) -> ModelInfo:
         ("embedding",) if header.is_embedding else ("completion",),
         header.kv_bytes_per_token,
         gguf_engine.is_loaded(path),
+        _digest(path, size_bytes),
     )
+
+
+def _digest(path: Path, size_bytes: int) -> str:
+    """Return a hash over size, beginning and end: the header names layout and quantisation."""
+    hashed = hashlib.sha256(str(size_bytes).encode())
+    with path.open("rb") as file:
+        hashed.update(file.read(_HASHED_BYTES))
+        file.seek(max(0, path.stat().st_size - _HASHED_BYTES))
+        hashed.update(file.read(_HASHED_BYTES))
+    return hashed.hexdigest()
 
 
 def _name(folder: Path, path: Path) -> str:

@@ -26,6 +26,7 @@ from mai.providers.endpoint import Endpoint, Timeouts
 from mai.providers.gguf_header import kv_bytes_per_token
 from mai.providers.ollama_faults import translated
 from mai.providers.tokens import TokenEstimate, check_counted, check_fits, estimate_request
+from mai.providers.weighing import LISTED_TOKENS, weights
 from mai.providers.wire import ollama_messages, tool_definitions
 from mai.text import one_line
 
@@ -106,6 +107,32 @@ class OllamaProvider:
                     async for delta in deltas:
                         yield delta
 
+    async def weigh(self, request: ChatRequest, words: Sequence[str]) -> Sequence[float] | None:
+        """Return each word's log-probability as the answer's first token.
+
+        None where the model thinks first, or the server is older than 0.12.11.
+
+        Raises:
+            ProviderError: as for `stream`.
+        """
+        prompt = estimate_request(request)
+        with self._errors():
+            async with self._client() as client, asyncio.timeout(self._timeouts.first_token_s):
+                facts = await self._known_facts(client)
+                if "thinking" in facts.capabilities:
+                    return None
+                context, _ = self._room(prompt, 1, facts)
+                answer = await client.chat(
+                    model=self.model,
+                    messages=ollama_messages(request.messages),
+                    options={"num_ctx": context, "num_predict": 1, "temperature": 0},
+                    logprobs=True,
+                    top_logprobs=LISTED_TOKENS,
+                )
+        check_counted("Ollama", answer.prompt_eval_count or 0, prompt)
+        listed = answer.logprobs[0].top_logprobs if answer.logprobs else None
+        return weights([one.model_dump() for one in listed], words) if listed else None
+
     async def models(self) -> Sequence[ModelInfo]:
         """List what the server has, with context lengths and capabilities.
 
@@ -128,6 +155,7 @@ class OllamaProvider:
                             facts.capabilities,
                             facts.kv_bytes_per_token,
                             entry.model in running,
+                            str(entry.digest or ""),
                         )
                     )
         return found

@@ -1,0 +1,117 @@
+"""The questions that a small model is good at: yes or no, about one place of a change.
+
+Several are asked, all after the same text, so that a server reads that text once. What counts is
+how much likelier one answer is than the other; where the server gives no probabilities, how often
+it comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from dataclasses import dataclass, replace
+
+from mai.errors import BadAnswer
+from mai.events import Cancel
+from mai.proposal import TrialReport
+from mai.protocols import CanWeigh, ChatRequest, Provider
+from mai.providers.base import ask, context_tokens
+from mai.review.units import Unit
+from mai.templating.blocks import trusted
+from mai.templating.budget import Part
+from mai.templating.templates import load
+
+#: Goes up with every change of a prompt, a question or the score: what was measured before is void.
+VERSION = 1
+#: Where a server gives no probabilities, this often is asked, at this temperature.
+SAMPLES = 3
+SAMPLE_TEMPERATURE = 0.8
+_SAMPLE_TOKENS = 200
+_NOTHING = "(there is no such code)"
+_WORD = re.compile(r"[A-Za-z]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked; the answer `suspect` speaks against the change, `fine` for it."""
+
+    text: str
+    suspect: str = "Yes"
+    fine: str = "No"
+
+
+QUESTIONS = (
+    Question("Does the new code have a bug that the old code does not have? Answer Yes or No."),
+    Question(
+        "Is the new code correct, and does it do what the title says? Answer Yes or No.",
+        suspect="No",
+        fine="Yes",
+    ),
+    Question("Would this change break something that worked before? Answer Yes or No."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the questions gave. `score` is the mean of the log-odds against the change."""
+
+    odds: tuple[float, ...]
+
+    @property
+    def score(self) -> float:
+        """How suspect the change is; above the model's own threshold is an objection."""
+        return sum(self.odds) / len(self.odds)
+
+
+def judge(
+    provider: Provider, title: str, unit: Unit, trial: TrialReport | None, cancel: Cancel
+) -> Answers:
+    """Ask every question about `unit`.
+
+    Raises:
+        ContextOverflow: it is too long to be read in one piece.
+        ProviderError: the model failed, or gives other answers than those asked for.
+        Cancelled: somebody asked to stop.
+    """
+    room_tokens = context_tokens(provider)
+    parts = (
+        Part("the title", title, importance=0),
+        Part("the tests", _tests(trial), importance=0),
+        Part("the old code", unit.before or _NOTHING, importance=0),
+        Part("the new code", unit.after or _NOTHING, importance=0),
+    )
+    odds = []
+    for question in QUESTIONS:
+        request = load("review/unit").request(
+            parts, context_tokens=room_tokens, question=trusted(question.text)
+        )
+        odds.append(_odds(provider, request, question, cancel))
+    return Answers(tuple(odds))
+
+
+def _tests(trial: TrialReport | None) -> str:
+    if trial is None:
+        return "They were not run."
+    failed = trial.head.failed + trial.head.errors
+    fixed = f", {len(trial.fixed)} of them failed before" if trial.fixed else ""
+    return f"With the new code {trial.head.passed} pass{fixed}, {failed} fail."
+
+
+def _odds(provider: Provider, request: ChatRequest, question: Question, cancel: Cancel) -> float:
+    cancel.check()
+    words = (question.suspect, question.fine)
+    if isinstance(provider, CanWeigh):
+        with asyncio.Runner() as runner:
+            weighed = runner.run(provider.weigh(request, words))
+        if weighed is not None:
+            return weighed[0] - weighed[1]
+    counts = [0, 0]
+    sampled = replace(request, temperature=SAMPLE_TEMPERATURE, answer_tokens=_SAMPLE_TOKENS)
+    for _ in range(SAMPLES):
+        word = _WORD.search(ask(provider, sampled, cancel))
+        for at, expected in enumerate(words):
+            counts[at] += word is not None and word.group().casefold() == expected.casefold()
+    if not any(counts):
+        raise BadAnswer(f"{provider.model} answers neither {words[0]} nor {words[1]}.")
+    return math.log((counts[0] + 0.5) / (counts[1] + 0.5))
