@@ -213,12 +213,31 @@ class TrialReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """What a reviewer did on changes that are known to be good or bad.
+
+    It objected to `hits` of `bad` changes and to `false_alarms` of `good` ones; `on` is the day.
+    """
+
+    hits: int
+    bad: int
+    false_alarms: int
+    good: int
+    on: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReviewReport:
-    """The second agent's verdict. `reviewer` is `model (provider)`, empty where there was none."""
+    """The second agent's verdict. `reviewer` is `model (provider)`, empty where there was none.
+
+    `measured` is how good the reviewer is, None where it was not measured. One that is not able to
+    review gives the verdict `none`, with the reason as its concern.
+    """
 
     verdict: Opinion = Opinion.NONE
     reviewer: str = ""
     concerns: tuple[str, ...] = ()
+    measured: Measured | None = None
 
 
 @dataclass(frozen=True, slots=True)

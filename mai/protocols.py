@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -174,7 +182,9 @@ class KnowsContext(Protocol):
 class CanWeigh(Protocol):
     """A provider that can say how likely its model is to begin an answer with some word."""
 
-    async def weigh(self, request: ChatRequest, words: Sequence[str]) -> Sequence[float] | None:
+    def weigh(
+        self, request: ChatRequest, words: Sequence[str]
+    ) -> Coroutine[Any, Any, Sequence[float] | None]:
         """Return the natural log-probability of each of `words` as the answer's first token.
 
         Case and spaces around a word do not count. None: the server gives no probabilities.

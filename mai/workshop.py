@@ -14,6 +14,7 @@ from mai.repo.repository import Repo
 from mai.settings import Settings
 
 if TYPE_CHECKING:
+    from mai.review.units import Read
     from mai.system.resources import History, Sample
     from mai.system.watch import Watch
 
@@ -64,7 +65,10 @@ class Workshop:
 
     def reviewer(self, _proposal: Proposal) -> Reviewer | None:
         """Return who reviews, None where nobody can."""
+        from mai.protocols import SystemClock
+        from mai.review.calibration.records import Records
         from mai.review.choice import reviewer_for
+        from mai.review.measured import MeasuredReviewer
         from mai.review.reviewer import AbsentReviewer, ModelReviewer
 
         try:
@@ -77,7 +81,17 @@ class Workshop:
 
         # A patch that somebody hands in needs no model: that none is there is not news then.
         thinker = reviewer_for(self._settings, self._opened())
-        return None if thinker is None else ModelReviewer(thinker)
+        if thinker is None:
+            return None
+        if thinker.name == "scripted":
+            return ModelReviewer(thinker)  # a transcript is no model, and plays what it was given
+        records = Records(self._settings.data_dir)
+        return MeasuredReviewer(thinker, records, self._sides, SystemClock().now, self._say)
+
+    def _sides(self, proposal: Proposal) -> tuple[Read, Read]:
+        """Return the readers of a proposal's old and new files."""
+        repo = self._repo
+        return repo.snapshot(proposal.tip).read, repo.snapshot(proposal.tree).read
 
     def _elsewhere(self) -> Provider | None:
         """Return the reviewer that the change leaves this machine for, having said so."""

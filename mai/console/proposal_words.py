@@ -14,7 +14,13 @@ from types import MappingProxyType
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
-from mai.pipeline.message import author_writes, first_error, no_review_line, why_skipped
+from mai.pipeline.message import (
+    author_writes,
+    first_error,
+    no_review_line,
+    rates_clause,
+    why_skipped,
+)
 from mai.proposal import Level, Opinion, Proposal, State, Verdict
 from mai.text import one_line
 from mai.words import label, said, title_line
@@ -222,7 +228,8 @@ def review_line(proposal: Proposal) -> Content:
     count = len(review.concerns)
     concerns = "no concerns" if not count else f"{count} concern{'' if count == 1 else 's'}"
     who = label(review.reviewer, 60)
-    return Content.assemble(sign, f"{who} {'agrees' if agrees else 'objects'}, {concerns}")
+    verdict = "agrees" if agrees else "objects"
+    return Content.assemble(sign, f"{who} {verdict}, {concerns}", (rates_clause(review), "$muted"))
 
 
 def head_lines(proposal: Proposal, width: int) -> Content:

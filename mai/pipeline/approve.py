@@ -8,7 +8,7 @@ from datetime import timedelta
 from mai.digest import Shown
 from mai.events import Cancel, ProposalChanged
 from mai.pipeline.services import Outcome, Services
-from mai.proposal import Level, Proposal, State, Verdict
+from mai.proposal import Level, Opinion, Proposal, State, Verdict
 
 
 def ask(proposal: Proposal, services: Services, cancel: Cancel) -> Outcome:
@@ -56,9 +56,14 @@ def ask_again(proposal: Proposal, services: Services) -> Proposal:
 
 
 def may_land_alone(proposal: Proposal, services: Services) -> bool:
-    """Whether the user lets this one land without being asked: LOW, tried, not Mai's own code."""
+    """Whether the user lets this one land without being asked.
+
+    It is LOW, was tried, is not Mai's own code, and the reviewer does not object.
+    """
+    objects = proposal.review is not None and proposal.review.verdict is Opinion.OBJECT
     return (
         services.settings.auto_land_low
+        and not objects
         and proposal.level is Level.LOW
         and proposal.trial is not None
         and proposal.trial.verdict is Verdict.PASS

@@ -115,7 +115,18 @@ def review_line(review: ReviewReport | None) -> str:
     verdict = "agrees" if review.verdict is Opinion.APPROVE else "objects"
     count = len(review.concerns)
     concerns = f"{count or 'no'} concern{'' if count == 1 else 's'}"
-    return f"{label(review.reviewer, 60)} {verdict}, {concerns}".strip()
+    return f"{label(review.reviewer, 60)} {verdict}, {concerns}{rates_clause(review)}".strip()
+
+
+def rates_clause(review: ReviewReport) -> str:
+    """Return how good the reviewer was measured to be, to follow its verdict."""
+    found = review.measured
+    if found is None:
+        return "; how good it is was not measured"
+    return (
+        f"; it catches {found.hits} of {found.bad} bad changes and objects to "
+        f"{found.false_alarms} of {found.good} good ones"
+    )
 
 
 def no_review_line(review: ReviewReport | None) -> str:

@@ -8,7 +8,7 @@ import json
 import re
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from mai.errors import Cancelled, ContextOverflow, ProviderError
 from mai.events import Cancel
-from mai.protocols import ChatRequest, Delta, KnowsContext, Message, Provider
+from mai.protocols import CanWeigh, ChatRequest, Delta, KnowsContext, Message, Provider
 from mai.providers.faults import Remedy, remedy_for
 from mai.providers.thinking import without_thinking
 from mai.text import from_model, one_line
@@ -208,8 +208,29 @@ def _ask_once(provider: Provider, request: ChatRequest, cancel: Cancel) -> str:
         return from_model(without_thinking(runner.run(_answer(provider, request, cancel))))
 
 
+def weigh(
+    provider: Provider, request: ChatRequest, words: Sequence[str], cancel: Cancel
+) -> Sequence[float] | None:
+    """Return how likely each of `words` begins the answer, None where the provider cannot say.
+
+    Raises:
+        ProviderError: the model or its server failed.
+        Cancelled: somebody asked to stop.
+    """
+    if not isinstance(provider, CanWeigh):
+        return None
+    if cancel.is_set:
+        raise Cancelled("Stopped before the model was asked.")
+    with asyncio.Runner() as runner:
+        return runner.run(_stoppable(provider.weigh(request, words), cancel))
+
+
 async def _answer(provider: Provider, request: ChatRequest, cancel: Cancel) -> str:
-    work = asyncio.create_task(_read(provider.stream(request)))
+    return await _stoppable(_read(provider.stream(request)), cancel)
+
+
+async def _stoppable(asked: Coroutine[Any, Any, Made], cancel: Cancel) -> Made:
+    work = asyncio.create_task(asked)
     release = _cancel_with(work, cancel)
     try:
         return await work
@@ -244,7 +265,7 @@ def check_ends(length: int) -> None:
         )
 
 
-def _cancel_with(task: asyncio.Task[str], cancel: Cancel) -> Callable[[], None]:
+def _cancel_with(task: asyncio.Task[Any], cancel: Cancel) -> Callable[[], None]:
     """Cancel `task` from whichever thread `cancel` is set in; the result lets go of the task."""
     # `Cancel` keeps its callbacks for as long as it lives, and the loop is gone long before.
     holder = [task]

@@ -13,7 +13,7 @@ def weights(listed: Iterable[Mapping[str, object]], words: Sequence[str]) -> lis
     """Return the log-probability of each of `words` among the `listed` tokens of one place.
 
     A token counts for a word where they are equal but for case and spaces. A word that is not
-    listed gets what the least likely listed token has: it has at most that. None: nothing is listed.
+    listed gets what the least likely listed token has, its most. None: nothing is listed.
     """
     likely: dict[str, float] = {}
     least = 0.0

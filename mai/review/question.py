@@ -7,7 +7,6 @@ it comes.
 
 from __future__ import annotations
 
-import asyncio
 import math
 import re
 from dataclasses import dataclass, replace
@@ -15,8 +14,8 @@ from dataclasses import dataclass, replace
 from mai.errors import BadAnswer
 from mai.events import Cancel
 from mai.proposal import TrialReport
-from mai.protocols import CanWeigh, ChatRequest, Provider
-from mai.providers.base import ask, context_tokens
+from mai.protocols import ChatRequest, Provider
+from mai.providers.base import ask, context_tokens, weigh
 from mai.review.units import Unit
 from mai.templating.blocks import trusted
 from mai.templating.budget import Part
@@ -28,6 +27,8 @@ VERSION = 1
 SAMPLES = 3
 SAMPLE_TEMPERATURE = 0.8
 _SAMPLE_TOKENS = 200
+_REASON = "What is wrong with the new code? Answer in one sentence."
+_REASON_TOKENS = 80
 _NOTHING = "(there is no such code)"
 _WORD = re.compile(r"[A-Za-z]+")
 
@@ -52,22 +53,19 @@ QUESTIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """What the questions gave. `score` is the mean of the log-odds against the change."""
+#: The log-odds against a change, one for each question.
+Odds = tuple[float, ...]
 
-    odds: tuple[float, ...]
 
-    @property
-    def score(self) -> float:
-        """How suspect the change is; above the model's own threshold is an objection."""
-        return sum(self.odds) / len(self.odds)
+def score_of(odds: Odds) -> float:
+    """Return how suspect a change is; above the model's own threshold is an objection."""
+    return sum(odds) / len(odds)
 
 
 def judge(
     provider: Provider, title: str, unit: Unit, trial: TrialReport | None, cancel: Cancel
-) -> Answers:
-    """Ask every question about `unit`.
+) -> Odds:
+    """Return what every question about `unit` gives.
 
     Raises:
         ContextOverflow: it is too long to be read in one piece.
@@ -75,19 +73,38 @@ def judge(
         Cancelled: somebody asked to stop.
     """
     room_tokens = context_tokens(provider)
-    parts = (
+    parts = _parts(title, unit, trial)
+    odds = []
+    for question in QUESTIONS:
+        request = _request(parts, question.text, room_tokens)
+        odds.append(_odds(provider, request, question, cancel))
+    return tuple(odds)
+
+
+def reason_request(
+    provider: Provider, title: str, unit: Unit, trial: TrialReport | None
+) -> ChatRequest:
+    """Return the request for what is wrong with `unit`, after an objection to it.
+
+    Raises:
+        ProviderError: as for `judge`.
+    """
+    request = _request(_parts(title, unit, trial), _REASON, context_tokens(provider))
+    return replace(request, answer_tokens=_REASON_TOKENS)
+
+
+def _request(parts: tuple[Part, ...], question: str, room_tokens: int) -> ChatRequest:
+    prompt = load("review/unit")
+    return prompt.request(parts, context_tokens=room_tokens, question=trusted(question))
+
+
+def _parts(title: str, unit: Unit, trial: TrialReport | None) -> tuple[Part, ...]:
+    return (
         Part("the title", title, importance=0),
         Part("the tests", _tests(trial), importance=0),
         Part("the old code", unit.before or _NOTHING, importance=0),
         Part("the new code", unit.after or _NOTHING, importance=0),
     )
-    odds = []
-    for question in QUESTIONS:
-        request = load("review/unit").request(
-            parts, context_tokens=room_tokens, question=trusted(question.text)
-        )
-        odds.append(_odds(provider, request, question, cancel))
-    return Answers(tuple(odds))
 
 
 def _tests(trial: TrialReport | None) -> str:
@@ -99,13 +116,10 @@ def _tests(trial: TrialReport | None) -> str:
 
 
 def _odds(provider: Provider, request: ChatRequest, question: Question, cancel: Cancel) -> float:
-    cancel.check()
     words = (question.suspect, question.fine)
-    if isinstance(provider, CanWeigh):
-        with asyncio.Runner() as runner:
-            weighed = runner.run(provider.weigh(request, words))
-        if weighed is not None:
-            return weighed[0] - weighed[1]
+    weighed = weigh(provider, request, words, cancel)
+    if weighed is not None:
+        return weighed[0] - weighed[1]
     counts = [0, 0]
     sampled = replace(request, temperature=SAMPLE_TEMPERATURE, answer_tokens=_SAMPLE_TOKENS)
     for _ in range(SAMPLES):

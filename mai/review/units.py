@@ -1,4 +1,4 @@
-"""Split a change into what one question can be asked about: a function before and after, or a hunk."""
+"""Split a change into what one question can be about: a function before and after, or a hunk."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mai.proposal import FileChange
 from mai.prompting.outlines import syntax_tree
+from mai.proposal import FileChange
 
 #: A longer function is shown as its changed lines and some around them.
 MOST_LINES = 60
@@ -55,7 +55,7 @@ def _text(data: bytes | None) -> str | None:
 
 
 def _units(path: str, old: str, new: str) -> Iterator[Unit]:
-    old_lines, new_lines = old.splitlines(), new.splitlines()
+    old_lines, new_lines = old.split("\n"), new.split("\n")  # as git and `ast` count lines
     old_spans = _functions(path, old)
     new_spans = _functions(path, new)
     done_old: set[int] = set()

@@ -1,1 +1,1 @@
-"""Measures once whether a model can tell good changes from bad ones, on changes shipped with Mai."""
+"""Measures once whether a model can tell good changes from bad ones, on changes of Mai's own."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import comb
 
-#: Of an able reviewer at least this share of verdicts is right, luck set aside. A coin has 0.5. With
-#: 48 changes it takes 38 right ones, about four of five.
+#: Of an able reviewer at least this share of verdicts is right, luck set aside. A coin has 0.5.
+#: With 48 changes it takes 38 right ones, about four of five.
 LINE = 0.65
 #: How sure that is: a reviewer whose real share is `LINE` passes one time in twenty.
 CONFIDENCE = 0.95
@@ -43,9 +44,11 @@ def best_threshold(pairs: Sequence[Scores]) -> float:
     Among equals, the middle of the thresholds that do.
     """
     scores = sorted({score for pair in pairs for score in pair})
-    middles = [(low + high) / 2 for low, high in zip(scores, scores[1:], strict=False)]
+    middles = [(low + high) / 2 for low, high in pairwise(scores)]
     candidates = [scores[0] - 1, *middles, scores[-1] + 1]
-    counted = [(rates(pairs, [threshold] * len(pairs)).right, threshold) for threshold in candidates]
+    counted = [
+        (rates(pairs, [threshold] * len(pairs)).right, threshold) for threshold in candidates
+    ]
     most = max(right for right, _ in counted)
     best = [threshold for right, threshold in counted if right == most]
     return best[len(best) // 2]
@@ -82,8 +85,9 @@ def lower_bound(right: int, count: int) -> float:
 
 
 def is_hopeless(pairs: Sequence[Scores], count: int) -> bool:
-    """Whether the half of `count` pairs measured so far rules the line out, even with their own
-    best threshold: that flatters, so who fails with it fails.
+    """Whether half of `count` pairs, or more, rule the line out even with their own best threshold.
+
+    That threshold flatters, so whoever fails with it fails.
     """
     if len(pairs) < count / 2:
         return False
