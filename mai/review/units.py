@@ -75,8 +75,9 @@ def _units(path: str, old: str, new: str) -> Iterator[Unit]:
     for group in matcher.get_grouped_opcodes(CONTEXT_LINES):
         changed_old = {at for tag, i, j, _, _ in group if tag != "equal" for at in range(i, j)}
         changed_new = {at for tag, _, _, i, j in group if tag != "equal" for at in range(i, j)}
-        blank_new = {at for at in changed_new if not new_lines[at].strip()}
-        if changed_old <= done_old and changed_new <= done_new | blank_new:
+        rest = [old_lines[at] for at in changed_old - done_old]
+        rest += [new_lines[at] for at in changed_new - done_new]
+        if not any(line.strip() for line in rest):
             continue
         first, last = group[0], group[-1]
         before, after = old_lines[first[1] : last[2]], new_lines[first[3] : last[4]]

@@ -171,6 +171,15 @@ async def test_no_text_ends_its_message(provider: GgufProvider) -> None:
     assert await control_tokens("Hello.") == await control_tokens(attack) == 3
 
 
+async def test_the_first_token_is_weighed(provider: GgufProvider) -> None:
+    """Random weights: each signs' chance is about the same, and a word is no token of theirs."""
+    found = await provider.weigh(HELLO, ("a", "A", "no token"))
+    assert found is not None
+    assert found[0] == found[1]
+    assert max(found) < 0
+    assert found[2] == min(found)
+
+
 async def test_two_providers_share_one_engine(folder: Path, provider: GgufProvider) -> None:
     other = GgufProvider(folder, "tiny.gguf")
     await provider.load()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import socket
 import threading
 from collections.abc import Iterator
@@ -67,6 +68,25 @@ async def test_each_request_names_its_context(server: OllamaServer) -> None:
     needed = estimate_messages(LONG.messages).most + LONG.answer_tokens
     assert needed <= large["num_ctx"] <= 8192
     assert large["num_predict"] == LONG.answer_tokens
+
+
+async def test_the_first_token_is_weighed_and_only_that_is_computed(server: OllamaServer) -> None:
+    server.answers(Answer("Yes", likely=(("Yes", -0.5), (" yes", -2.0), ("No", -1.5), ("I", -3))))
+    found = await provider_of(server).weigh(HELLO, ("Yes", "No", "Maybe"))
+    assert found == pytest.approx([math.log(math.exp(-0.5) + math.exp(-2.0)), -1.5, -3.0])
+    assert server.chats[0]["options"]["num_predict"] == 1
+
+
+@pytest.mark.parametrize("model", ["tiny:latest", "thinker:8b"])
+async def test_a_server_without_probabilities_says_so(server: OllamaServer, model: str) -> None:
+    server.answers("Yes")
+    assert await provider_of(server, model).weigh(HELLO, ("Yes", "No")) is None
+
+
+async def test_a_prompt_that_was_cut_is_not_weighed(server: OllamaServer) -> None:
+    server.answers(Answer("Yes", fault=Fault.TRUNCATED_PROMPT, likely=(("Yes", -0.5),)))
+    with pytest.raises(ContextOverflow):
+        await provider_of(server).weigh(LONG, ("Yes", "No"))
 
 
 async def test_a_context_once_loaded_is_not_made_smaller(server: OllamaServer) -> None:

@@ -63,6 +63,8 @@ class Answer:
     fault: Fault | None = None
     #: Name and arguments of each tool call, sent after the text.
     calls: tuple[tuple[str, dict[str, Any]], ...] = ()
+    #: What could have been the first token, with its log-probability.
+    likely: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,8 @@ class OllamaServer(ThreadedServer):
             said = "model requires more system memory (9.1 GiB) than is available (3.2 GiB)"
             return web.json_response({"error": said}, status=500)
         self.loaded.add(str(body["model"]))
+        if not body.get("stream", True):
+            return web.json_response(_whole(self._last(body, answer), body, answer))
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         await response.prepare(request)
         try:
@@ -287,6 +291,15 @@ def _part(body: dict[str, Any], message: dict[str, Any], *, done: bool) -> dict[
         "message": {"role": "assistant", **message},
         "done": done,
     }
+
+
+def _whole(last: dict[str, Any], body: dict[str, Any], answer: Answer) -> dict[str, Any]:
+    message = {"role": "assistant", "content": answer.text}
+    if not (body.get("logprobs") and answer.likely):
+        return {**last, "message": message}
+    listed = [{"token": token, "logprob": value} for token, value in answer.likely]
+    listed = listed[: body.get("top_logprobs", 0)]
+    return {**last, "message": message, "logprobs": [{**listed[0], "top_logprobs": listed}]}
 
 
 def _line(part: dict[str, Any]) -> bytes:
