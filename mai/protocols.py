@@ -137,7 +137,7 @@ class ModelInfo:
 
     `kv_bytes_per_token` is what each token of context costs in memory, 0 if unknown. Of the
     capabilities, `completion` can chat, `embedding` can embed, `tools` calls tools natively.
-    `digest` tells two contents of one name apart, empty where the provider knows none.
+    `content_hash` tells two contents of one name apart, empty where the provider knows none.
     """
 
     name: str
@@ -147,7 +147,7 @@ class ModelInfo:
     capabilities: tuple[str, ...] = ()
     kv_bytes_per_token: int = 0
     is_loaded: bool = False
-    digest: str = ""
+    content_hash: str = ""
 
 
 class Provider(Protocol):

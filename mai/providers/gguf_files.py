@@ -86,11 +86,11 @@ def _info(folder: Path, path: Path, header: GgufHeader) -> ModelInfo:
         ("embedding",) if header.is_embedding else ("completion",),
         header.kv_bytes_per_token,
         gguf_engine.is_loaded(path),
-        _digest(path, size_bytes),
+        _content_hash(path, size_bytes),
     )
 
 
-def _digest(path: Path, size_bytes: int) -> str:
+def _content_hash(path: Path, size_bytes: int) -> str:
     """Return a hash over size, beginning and end: the header names layout and quantisation."""
     hashed = hashlib.sha256(str(size_bytes).encode())
     with path.open("rb") as file:

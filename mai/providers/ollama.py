@@ -155,7 +155,7 @@ class OllamaProvider:
                             facts.capabilities,
                             facts.kv_bytes_per_token,
                             entry.model in running,
-                            str(entry.digest or ""),
+                            str(entry.model_dump().get("digest") or ""),
                         )
                     )
         return found

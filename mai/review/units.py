@@ -5,15 +5,17 @@ from __future__ import annotations
 import ast
 import difflib
 import textwrap
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mai.prompting.outlines import syntax_tree
 from mai.proposal import FileChange
 
 #: A longer function is shown as its changed lines and some around them.
 MOST_LINES = 60
 CONTEXT_LINES = 8
+#: Of a longer file hunks are shown.
+MOST_CHARACTERS = 200_000
 
 Read = Callable[[str], bytes | None]
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef
@@ -87,8 +89,15 @@ def _units(path: str, old: str, new: str) -> Iterator[Unit]:
 
 def _functions(path: str, text: str) -> dict[str, tuple[int, int]]:
     """Return, by qualified name, first line (from 0) and end of every outermost function."""
-    tree = syntax_tree(text.encode()) if path.endswith(".py") else None
-    return dict(_named(tree.body, "")) if tree else {}
+    if not path.endswith(".py") or len(text) > MOST_CHARACTERS:
+        return {}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a repo's invalid escapes
+            tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {}
+    return dict(_named(tree.body, ""))
 
 
 def _named(body: Sequence[ast.stmt], prefix: str) -> Iterator[tuple[str, tuple[int, int]]]:

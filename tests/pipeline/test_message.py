@@ -60,7 +60,7 @@ def test_the_message_tells_the_whole_story() -> None:
         "Divide by the count\n\n"
         "  calc/core.py  +1 −1  modified\n\n"
         "Trial: 1 fixed, 0 broken, 41 passed, in 1.9 s without network.\n"
-        "Review: llama3.1:8b (ollama) agrees, 1 concern.\n\n"
+        "Review: llama3.1:8b (ollama) agrees, 1 concern; how good it is was not measured.\n\n"
         "qwen2.5-coder:7b writes:\n"
         "> `mean([1, 2, 3])` gives 3.0. Two tests fail because of it.\n\n"
         "llama3.1:8b writes:\n"

@@ -123,7 +123,7 @@ def test_what_was_measured_is_not_asked_again(tmp_path: Path) -> None:
 
 def test_another_content_of_the_same_name_is_another_model(tmp_path: Path) -> None:
     measured(WeighingModel(knowing), tmp_path)
-    other = WeighingModel(lambda _old, _new: 0.0, digest="d2")
+    other = WeighingModel(lambda _old, _new: 0.0, content="c2")
     assert key_of(other) != key_of(WeighingModel(knowing))
     assert not measured(other, tmp_path).is_able
 

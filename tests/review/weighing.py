@@ -20,11 +20,11 @@ class WeighingModel:
     name = "gguf"
     model = "tiny-coder"
 
-    def __init__(self, rule: Rule, reason: str = "It is wrong.", digest: str = "d1") -> None:
+    def __init__(self, rule: Rule, reason: str = "It is wrong.", content: str = "c1") -> None:
         self.requests: list[ChatRequest] = []
         self._rule = rule
         self._reason = reason
-        self._digest = digest
+        self._content = content
 
     async def weigh(self, request: ChatRequest, words: Sequence[str]) -> Sequence[float] | None:
         """Weigh the words so that their difference is what the rule says."""
@@ -42,7 +42,7 @@ class WeighingModel:
 
     async def models(self) -> Sequence[ModelInfo]:
         """List itself."""
-        return (ModelInfo(self.model, self.name, 1_000, digest=self._digest),)
+        return (ModelInfo(self.model, self.name, 1_000, content_hash=self._content),)
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -63,7 +63,7 @@ def test_a_card_reads_as_it_was_drawn() -> None:
         "`calc/core.py`  +1 −1\n\n"
         "**Risk**  LOW, gains nothing\n"
         "**Trial**  ✓ 1 fixed, 0 broken, 41 passed, in 1.9 s without network\n"
-        "**Review**  ✓ llama3.1:8b agrees, no concerns\n\n"
+        "**Review**  ✓ llama3.1:8b agrees, no concerns; how good it is was not measured\n\n"
         "```diff\n@@ -1,2 +1,2 @@\n def mean(xs):\n-    return sum(xs) / (len(xs) - 1)\n"
         "+    return sum(xs) / len(xs)\n```\n\n"
         "qwen2.5-coder:7b writes:\n"

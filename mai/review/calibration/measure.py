@@ -33,7 +33,7 @@ def key_of(provider: Provider) -> str:
     names = {provider.model, f"{provider.model}:latest"}
     info = next((one for one in listed if one.name in names), None)
     info = info or ModelInfo(provider.model, provider.name)
-    told = f"{provider.name}\n{info.name}\n{info.size_bytes}\n{info.digest}"
+    told = f"{provider.name}\n{info.name}\n{info.size_bytes}\n{info.content_hash}"
     return hashlib.sha256(told.encode()).hexdigest()[:24]
 
 
