@@ -192,6 +192,34 @@ class CanWeigh(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """One token of a given text, and the one that the model would rather have written there.
+
+    `start` is where the token begins in the text; the log-probabilities are natural ones.
+    """
+
+    start: int
+    text: str
+    logprob: float
+    best: str
+    best_logprob: float
+
+
+@runtime_checkable
+class CanExpect(Protocol):
+    """A provider that can say how likely its model would have written a given answer."""
+
+    def expect(
+        self, request: ChatRequest, answer: str, spans: Sequence[tuple[int, int]]
+    ) -> Coroutine[Any, Any, Sequence[Expectation]]:
+        """Return what the model expected at each token of `answer` that lies in `spans`.
+
+        A span is a first character and an end. Each token costs a step of the model.
+        """
+        ...
+
+
 @runtime_checkable
 class CanEmbed(Protocol):
     """A provider whose model turns texts into vectors."""

@@ -16,7 +16,16 @@ from pydantic import BaseModel, ValidationError
 
 from mai.errors import Cancelled, ContextOverflow, ProviderError
 from mai.events import Cancel
-from mai.protocols import CanWeigh, ChatRequest, Delta, KnowsContext, Message, Provider
+from mai.protocols import (
+    CanExpect,
+    CanWeigh,
+    ChatRequest,
+    Delta,
+    Expectation,
+    KnowsContext,
+    Message,
+    Provider,
+)
 from mai.providers.faults import Remedy, remedy_for
 from mai.providers.thinking import without_thinking
 from mai.text import from_model, one_line
@@ -223,6 +232,27 @@ def weigh(
         raise Cancelled("Stopped before the model was asked.")
     with asyncio.Runner() as runner:
         return runner.run(_stoppable(provider.weigh(request, words), cancel))
+
+
+def expect(
+    provider: Provider,
+    request: ChatRequest,
+    answer: str,
+    spans: Sequence[tuple[int, int]],
+    cancel: Cancel,
+) -> Sequence[Expectation] | None:
+    """Return what the model expected in `spans` of `answer`, None where the provider cannot say.
+
+    Raises:
+        ProviderError: the model or its server failed.
+        Cancelled: somebody asked to stop.
+    """
+    if not isinstance(provider, CanExpect):
+        return None
+    if cancel.is_set:
+        raise Cancelled("Stopped before the model was asked.")
+    with asyncio.Runner() as runner:
+        return runner.run(_stoppable(provider.expect(request, answer, spans), cancel))
 
 
 async def _answer(provider: Provider, request: ChatRequest, cancel: Cancel) -> str:

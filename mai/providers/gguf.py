@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,13 @@ from mai.errors import (
     ProviderError,
     ProviderStalled,
 )
-from mai.protocols import ChatRequest, Delta, ModelInfo
+from mai.protocols import ChatRequest, Delta, Expectation, ModelInfo
 from mai.providers import gguf_engine, gguf_files
 from mai.providers.base import closing, left_alone
 from mai.providers.faults import is_memory_fault
 from mai.providers.gguf_engine import Engine
 from mai.providers.tokens import TokenEstimate, check_counted, check_fits
-from mai.providers.weighing import LISTED_TOKENS, weights
+from mai.providers.weighing import LISTED_TOKENS, expectation, pieces_of, weights
 from mai.providers.wire import CallCollector, openai_messages, tool_definitions
 from mai.text import one_line
 
@@ -100,6 +100,39 @@ class GgufProvider:
                     raise self._refused(response.content)
                 tokens = (response.json()["choices"][0].get("logprobs") or {}).get("content") or []
                 return weights(tokens[0]["top_logprobs"], words) if tokens else None
+
+    async def expect(
+        self, request: ChatRequest, answer: str, spans: Sequence[tuple[int, int]]
+    ) -> Sequence[Expectation]:
+        """Return what the model expected at each token of `answer` that lies in `spans`.
+
+        Raises:
+            ProviderError: as for `stream`.
+        """
+        await self.load()
+        engine = _there(self._engine)
+        with self._errors():
+            async with engine.client(httpx.Timeout(_FIRST_TOKEN_S)) as client:
+                asked = {"messages": openai_messages(request.messages)}
+                written = str((await self._json(client, "/apply-template", asked))["prompt"])
+                body = {"content": written, "add_special": True, "parse_special": True}
+                prompt = (await self._json(client, "/tokenize", body))["tokens"]
+                body = {"content": answer, "add_special": False, "with_pieces": True}
+                tokens = pieces_of((await self._json(client, "/tokenize", body))["tokens"])
+                counted = TokenEstimate(len(prompt), len(prompt))
+                check_fits(self.model, counted, len(tokens), engine.context_length)
+                found = []
+                for at, token in enumerate(tokens):
+                    if not token.is_in(spans):
+                        continue
+                    # What was read stays with the engine: each token costs one step.
+                    ids = [*prompt, *(earlier.id for earlier in tokens[:at])]
+                    body = {"prompt": ids, "n_predict": 1, "temperature": 0, "cache_prompt": True}
+                    body["n_probs"] = LISTED_TOKENS
+                    answered = await self._json(client, "/completion", body)
+                    step = answered["completion_probabilities"][0]
+                    found.append(expectation(token, step["top_logprobs"]))
+                return found
 
     async def models(self) -> Sequence[ModelInfo]:
         """List the files that can be read, in order of name."""
@@ -197,17 +230,19 @@ class GgufProvider:
             body["tools"] = tool_definitions(request.tools)
         return body
 
+    async def _json(self, client: httpx.AsyncClient, where: str, body: Mapping[str, Any]) -> Any:
+        response = await client.post(where, json=body)
+        if response.status_code != _HTTP_OK:
+            raise self._refused(response.content)
+        return response.json()
+
     async def _count(self, client: httpx.AsyncClient, body: dict[str, Any]) -> int:
         """Return how many tokens the prompt is, by the model's own template and tokenizer."""
-        asked = {name: body[name] for name in ("messages", "tools") if name in body}
-        response = await client.post("/apply-template", json=asked)
-        if response.status_code != _HTTP_OK:
-            raise self._refused(response.content)
-        written = {"content": str(response.json()["prompt"]), "add_special": True}
-        response = await client.post("/tokenize", json={**written, "parse_special": True})
-        if response.status_code != _HTTP_OK:
-            raise self._refused(response.content)
-        return len(response.json()["tokens"])
+        asked: dict[str, Any] = {}
+        asked |= {name: body[name] for name in ("messages", "tools") if name in body}
+        prompt = str((await self._json(client, "/apply-template", asked))["prompt"])
+        written = {"content": prompt, "add_special": True, "parse_special": True}
+        return len((await self._json(client, "/tokenize", written))["tokens"])
 
     async def _deltas(
         self, lines: AsyncIterator[str], prompt: TokenEstimate

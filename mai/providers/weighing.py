@@ -1,12 +1,19 @@
-"""Log-probabilities of an answer's first token, as llama.cpp and Ollama list them."""
+"""Log-probabilities of tokens, as llama.cpp and Ollama list them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mai.protocols import Expectation
 
 #: How many tokens a server is asked to list; both servers take at most this many.
 LISTED_TOKENS = 20
+#: What an unlisted token has at most, and a listed one at least, as natural log-probabilities.
+_UNLISTED = -8.0
+_LEAST = -30.0
 
 
 def weights(listed: Iterable[Mapping[str, object]], words: Sequence[str]) -> list[float] | None:
@@ -29,3 +36,46 @@ def weights(listed: Iterable[Mapping[str, object]], words: Sequence[str]) -> lis
         return None
     found = [likely.get(word.strip().casefold(), 0.0) for word in words]
     return [max(math.log(one), least) if one > 0 else least for one in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token of a text; `start` and `end` count the text's characters."""
+
+    id: int
+    text: str
+    start: int
+    end: int
+
+    def is_in(self, spans: Sequence[tuple[int, int]]) -> bool:
+        """Whether any character of it but a line end lies in one of `spans`, or all are line ends.
+
+        The end of a line belongs to the line that it ends.
+        """
+        first = self.start + len(self.text) - len(self.text.lstrip("\n"))
+        start = first if first < self.end else self.start
+        return any(start < end and self.end > begin for begin, end in spans)
+
+
+def pieces_of(listed: Iterable[Mapping[str, Any]]) -> list[Token]:
+    """Return the tokens that llama.cpp's `/tokenize` lists with their pieces.
+
+    A piece is text, or bytes where it holds part of a character; such a part has no length.
+    """
+    tokens, at = [], 0
+    for entry in listed:
+        piece = entry["piece"]
+        text = piece if isinstance(piece, str) else bytes(piece).decode("utf-8", "ignore")
+        tokens.append(Token(int(entry["id"]), text, at, at + len(text)))
+        at += len(text)
+    return tokens
+
+
+def expectation(token: Token, listed: Sequence[Mapping[str, Any]]) -> Expectation:
+    """Return what was expected in the place of `token`, where `listed` was likeliest, in order."""
+    values = {int(one["id"]): float(one["logprob"]) for one in listed}
+    best = listed[0]
+    # A token that is not listed is less likely than all that are.
+    floor = max(min(_UNLISTED, *values.values()), _LEAST)
+    own = values.get(token.id, floor)
+    return Expectation(token.start, token.text, own, str(best["token"]), float(best["logprob"]))

@@ -17,7 +17,8 @@ from mai.providers.base import ask
 from mai.review.calibration.measure import measure
 from mai.review.calibration.pairs import load_pairs
 from mai.review.calibration.records import Record, Records
-from mai.review.question import Odds, judge, reason_request, score_of
+from mai.review.judging import Judgement, judge, score_of
+from mai.review.question import reason_request
 from mai.review.reviewer import CONCERN_CHARACTERS
 from mai.review.units import Read, Unit, units_of
 from mai.text import one_line
@@ -84,27 +85,30 @@ class MeasuredReviewer:
             return self._none(
                 f"Not reviewed. It changes {len(units)} places, and {MOST_UNITS} are the most."
             )
-        judged = [(unit, self._odds(proposal, unit, cancel)) for unit in units]
-        suspect = [(unit, odds) for unit, odds in judged if score_of(odds) > record.threshold]
+        judged = [(unit, self._judge(proposal, unit, cancel)) for unit in units]
+        suspect = [pair for pair in judged if score_of(pair[1].signs) > record.threshold]
         if not suspect:
             return ReviewReport(Opinion.APPROVE, self.name)
-        suspect.sort(key=lambda pair: -score_of(pair[1]))
+        suspect.sort(key=lambda pair: -score_of(pair[1].signs))
         concerns = [
-            self._concern(proposal, unit, record.agreeing(odds), len(odds), cancel)
-            for unit, odds in suspect[:_MOST_CONCERNS]
+            self._concern(proposal, unit, found, record, cancel)
+            for unit, found in suspect[:_MOST_CONCERNS]
         ]
         return ReviewReport(Opinion.OBJECT, self.name, tuple(concerns))
 
-    def _odds(self, proposal: Proposal, unit: Unit, cancel: Cancel) -> Odds:
+    def _judge(self, proposal: Proposal, unit: Unit, cancel: Cancel) -> Judgement:
         return judge(self._provider, proposal.title, _visible(unit), proposal.trial, cancel)
 
     def _concern(
-        self, proposal: Proposal, unit: Unit, agreeing: int, asked: int, cancel: Cancel
+        self, proposal: Proposal, unit: Unit, found: Judgement, record: Record, cancel: Cancel
     ) -> str:
+        if found.surprise is not None:
+            place = f"{unit.path}:{found.surprise.line}"
+            return one_line(f"{place} {found.surprise}", CONCERN_CHARACTERS)
         request = reason_request(self._provider, proposal.title, _visible(unit), proposal.trial)
         reason = one_line(ask(self._provider, request, cancel), CONCERN_CHARACTERS)
-        place = f"{unit.path}:{unit.line}"
-        return one_line(f"{place} ({agreeing} of {asked} questions): {reason}", CONCERN_CHARACTERS)
+        agreeing = f"{record.agreeing(found.signs)} of {len(found.signs)} questions"
+        return one_line(f"{unit.path}:{unit.line} ({agreeing}): {reason}", CONCERN_CHARACTERS)
 
     def _measuring(self, done: int, count: int) -> None:
         if done == 0:
@@ -124,7 +128,7 @@ def why_unable(record: Record) -> str:
     model = one_line(record.model, 60)
     if record.failure:
         return f"{model} is not able to review: {record.failure}"
-    asked = 2 * len(record.odds)
+    asked = 2 * len(record.signs)
     if not record.is_finished:
         return (
             f"{model} is not measured yet: {asked} of {count} known changes so far; "

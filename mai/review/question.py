@@ -21,8 +21,6 @@ from mai.templating.blocks import trusted
 from mai.templating.budget import Part
 from mai.templating.templates import load
 
-#: Goes up with every change of a prompt, a question or the score: what was measured before is void.
-VERSION = 1
 #: Where a server gives no probabilities, this often is asked, at this temperature.
 SAMPLES = 3
 SAMPLE_TEMPERATURE = 0.8
@@ -53,19 +51,10 @@ QUESTIONS = (
 )
 
 
-#: The log-odds against a change, one for each question.
-Odds = tuple[float, ...]
-
-
-def score_of(odds: Odds) -> float:
-    """Return how suspect a change is; above the model's own threshold is an objection."""
-    return sum(odds) / len(odds)
-
-
-def judge(
+def ask_questions(
     provider: Provider, title: str, unit: Unit, trial: TrialReport | None, cancel: Cancel
-) -> Odds:
-    """Return what every question about `unit` gives.
+) -> tuple[float, ...]:
+    """Return the log-odds against `unit`, one for each question.
 
     Raises:
         ContextOverflow: it is too long to be read in one piece.
@@ -87,7 +76,7 @@ def reason_request(
     """Return the request for what is wrong with `unit`, after an objection to it.
 
     Raises:
-        ProviderError: as for `judge`.
+        ProviderError: as for `ask_questions`.
     """
     request = _request(_parts(title, unit, trial), _REASON, context_tokens(provider))
     return replace(request, answer_tokens=_REASON_TOKENS)

@@ -132,11 +132,11 @@ def test_one_that_answers_all_the_same_is_given_up_at_half(tmp_path: Path) -> No
     record = measured(WeighingModel(lambda _old, _new: 3.0), tmp_path)
     assert record.is_finished
     assert not record.is_able
-    assert len(record.odds) == len(PAIRS) // 2
+    assert len(record.signs) == len(PAIRS) // 2
 
 
 def test_measuring_stops_when_its_time_is_over_and_goes_on_there(tmp_path: Path) -> None:
-    assert measured(WeighingModel(knowing), tmp_path, most_s=0).odds == ()
+    assert measured(WeighingModel(knowing), tmp_path, most_s=0).signs == ()
     cancel = Cancel()
 
     def stopping(old: str, new: str) -> float:

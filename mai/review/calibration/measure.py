@@ -14,7 +14,7 @@ from mai.proposal import TestCounts, TrialReport, Verdict
 from mai.protocols import ModelInfo, Provider
 from mai.review.calibration.pairs import Pair, load_pairs
 from mai.review.calibration.records import Record, Records
-from mai.review.question import VERSION, Odds, judge
+from mai.review.judging import VERSION, Signs, judge, method_of
 
 #: What a review may spend on measuring before it goes on without: the next one continues there.
 MOST_S = 60.0
@@ -33,7 +33,7 @@ def key_of(provider: Provider) -> str:
     names = {provider.model, f"{provider.model}:latest"}
     info = next((one for one in listed if one.name in names), None)
     info = info or ModelInfo(provider.model, provider.name)
-    told = f"{provider.name}\n{info.name}\n{info.size_bytes}\n{info.content_hash}"
+    told = f"{method_of(provider)}\n{provider.name}\n{info.name}\n{info.size_bytes}\n{info.content_hash}"
     return hashlib.sha256(told.encode()).hexdigest()[:24]
 
 
@@ -56,22 +56,22 @@ def measure(
     record = records.get(key) or Record(model=provider.model, prompt=VERSION, set=known.version)
     until = time.monotonic() + most_s
     while not record.is_finished and time.monotonic() < until:
-        done = len(record.odds)
+        done = len(record.signs)
         on_pair(done, len(known.pairs))
         try:
-            odds = _odds(provider, known.pairs[done], cancel)
+            signs = _signs(provider, known.pairs[done], cancel)
         except (BadAnswer, ContextOverflow) as error:
             record = record.model_copy(update={"failure": error.sentence})
         else:
-            record = record.model_copy(update={"odds": (*record.odds, odds)})
+            record = record.model_copy(update={"signs": (*record.signs, signs)})
         record = record.model_copy(update={"at": now().isoformat(timespec="seconds")})
         records.put(key, record)
     return record
 
 
-def _odds(provider: Provider, pair: Pair, cancel: Cancel) -> tuple[Odds, Odds]:
+def _signs(provider: Provider, pair: Pair, cancel: Cancel) -> tuple[Signs, Signs]:
     good, bad = (
-        judge(provider, pair.title, pair.unit(is_good=is_good), TRIAL, cancel)
+        judge(provider, pair.title, pair.unit(is_good=is_good), TRIAL, cancel).signs
         for is_good in (True, False)
     )
     return good, bad

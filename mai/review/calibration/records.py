@@ -18,11 +18,11 @@ from mai.review.calibration.statistics import (
     cross_validated,
     is_hopeless,
 )
-from mai.review.question import VERSION, Odds, score_of
+from mai.review.judging import VERSION, Signs, score_of
 
 
 class Record(BaseModel):
-    """What one model answered. The odds are kept as they come: measuring can be interrupted.
+    """What one model found. The signs are kept as they come: measuring can be interrupted.
 
     `prompt` and `set` are the versions of the questions and of the changes that were asked about.
     """
@@ -33,19 +33,19 @@ class Record(BaseModel):
     prompt: int
     set: int
     at: str = ""
-    odds: tuple[tuple[Odds, Odds], ...] = ()
+    signs: tuple[tuple[Signs, Signs], ...] = ()
     failure: str = ""
 
     @property
     def scores(self) -> tuple[Scores, ...]:
         """The scores of each pair, of the good change and of the bad one."""
-        return tuple((score_of(good), score_of(bad)) for good, bad in self.odds)
+        return tuple((score_of(good), score_of(bad)) for good, bad in self.signs)
 
     @property
     def is_finished(self) -> bool:
         """Whether there is no more to measure: all of it is, or the rest can change nothing."""
         count = len(load_pairs().pairs)
-        return bool(self.failure) or len(self.odds) >= count or is_hopeless(self.scores, count)
+        return bool(self.failure) or len(self.signs) >= count or is_hopeless(self.scores, count)
 
     @property
     def rates(self) -> Rates:
@@ -55,7 +55,7 @@ class Record(BaseModel):
     @property
     def is_able(self) -> bool:
         """Whether the model may review."""
-        is_whole = len(self.odds) >= len(load_pairs().pairs)
+        is_whole = len(self.signs) >= len(load_pairs().pairs)
         return is_whole and not self.failure and self.rates.is_able
 
     @property
@@ -63,11 +63,11 @@ class Record(BaseModel):
         """The score above which the model's answers are an objection."""
         return best_threshold(self.scores)
 
-    def agreeing(self, odds: Odds) -> int:
-        """Return how many questions, each with a threshold of its own, are for objecting."""
+    def agreeing(self, signs: Signs) -> int:
+        """Return how many signs, each with a threshold of its own, are for objecting."""
         return sum(
-            one > best_threshold([(good[at], bad[at]) for good, bad in self.odds])
-            for at, one in enumerate(odds)
+            one > best_threshold([(good[at], bad[at]) for good, bad in self.signs])
+            for at, one in enumerate(signs)
         )
 
     def measured(self) -> Measured:

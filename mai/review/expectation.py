@@ -1,0 +1,64 @@
+"""What the model would have written in a change's place, token by token.
+
+A small model judges code badly when it is asked for an opinion, and knows well what comes next. So
+it is given the old code and the title, the new code is put into its mouth, and what counts is where
+it was sure of something else.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+from mai.events import Cancel
+from mai.protocols import Expectation, Provider
+from mai.providers.base import context_tokens, expect
+from mai.review.units import Unit
+from mai.templating.budget import Part
+from mai.templating.templates import load
+
+_OPEN = "```python\n"
+_CLOSE = "\n```"
+_NOTHING = "(there is no such code yet)"
+
+
+def expected(
+    provider: Provider, title: str, unit: Unit, cancel: Cancel
+) -> Sequence[Expectation] | None:
+    """Return what `provider` expected at each token of what is new in `unit`.
+
+    None: it cannot say. `start` counts from the beginning of the new code.
+
+    Raises:
+        ContextOverflow: it is too long to be read in one piece.
+        ProviderError: the model failed.
+        Cancelled: somebody asked to stop.
+    """
+    parts = (
+        Part("the title", title, importance=0),
+        Part("the code", unit.before or _NOTHING, importance=0),
+    )
+    request = load("review/rewrite").request(parts, context_tokens=context_tokens(provider))
+    answer = f"{_OPEN}{unit.after}{_CLOSE}"
+    spans = [(len(_OPEN) + start, len(_OPEN) + end) for start, end in new_spans(unit)]
+    return expect(provider, request, answer, spans, cancel)
+
+
+def new_spans(unit: Unit) -> list[tuple[int, int]]:
+    """Return first character and end of what is new in a unit's code, its last fence included.
+
+    The line after what is new belongs to it: that something is missing shows there.
+    """
+    old = [*unit.before.split("\n"), "```"]
+    new = [*unit.after.split("\n"), "```"]
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    lines: set[int] = set()
+    for tag, _, _, first, end in matcher.get_opcodes():
+        if tag != "equal":
+            lines.update(range(first, min(end + 1, len(new))))
+    spans, at = [], 0
+    for number, line in enumerate(new):
+        if number in lines:
+            spans.append((at, at + len(line)))
+        at += len(line) + 1
+    return spans

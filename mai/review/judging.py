@@ -1,0 +1,88 @@
+"""How suspect one place of a change is, by the best way that the provider has.
+
+Where it can say how likely a given text is, that decides; else yes/no questions do. A model is
+measured with the way that it is later asked with.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from mai.events import Cancel
+from mai.proposal import TrialReport
+from mai.protocols import CanExpect, Expectation, Provider
+from mai.review.expectation import expected
+from mai.review.question import ask_questions
+from mai.review.units import Unit
+from mai.text import one_line
+
+#: Goes up with every change of a prompt, a question or the score: what was measured before is void.
+VERSION = 1
+
+#: What speaks against a place, one number for each way that it was looked at.
+Signs = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Surprise:
+    """Where the model was surest of something else: which line, what is there, what it expected."""
+
+    line: int
+    found: str
+    expected: str
+    chance: float
+
+    def __str__(self) -> str:
+        percent = min(99, round(100 * self.chance))
+        return f"it has `{self.found}` where I expected `{self.expected}` ({percent} %)"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What was found at one place. `surprise` where the provider can say what it expected."""
+
+    signs: Signs
+    surprise: Surprise | None = None
+
+
+def score_of(signs: Signs) -> float:
+    """Return how suspect a place is; above the model's own threshold is an objection."""
+    return sum(signs) / len(signs)
+
+
+def method_of(provider: Provider) -> str:
+    """Return the way that `judge` has for `provider`."""
+    return "expectation" if isinstance(provider, CanExpect) else "questions"
+
+
+def judge(
+    provider: Provider, title: str, unit: Unit, trial: TrialReport | None, cancel: Cancel
+) -> Judgement:
+    """Return how suspect `unit` is.
+
+    Raises:
+        ContextOverflow: it is too long to be read in one piece.
+        ProviderError: the model failed, or answers what it was not asked.
+        Cancelled: somebody asked to stop.
+    """
+    tokens = expected(provider, title, unit, cancel)
+    if tokens is None:
+        return Judgement(ask_questions(provider, title, unit, trial, cancel))
+    if not tokens:
+        return Judgement((0.0,))
+    worst = max(tokens, key=gap)
+    line = unit.line + unit.after.count("\n", 0, max(0, worst.start))
+    return Judgement(
+        (gap(worst),),
+        Surprise(line, _shown(worst.text), _shown(worst.best), math.exp(worst.best_logprob)),
+    )
+
+
+def gap(token: Expectation) -> float:
+    """Return how much likelier the model found what it expected, as a logarithm."""
+    return token.best_logprob - token.logprob
+
+
+def _shown(text: str) -> str:
+    return one_line(text.replace("\n", " "), 40).strip().replace("`", "'") or "the end of the line"
