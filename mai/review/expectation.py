@@ -7,8 +7,11 @@ it was sure of something else.
 
 from __future__ import annotations
 
+import ast
 import difflib
+import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mai.events import Cancel
 from mai.protocols import Expectation, Provider
@@ -27,7 +30,7 @@ def expected(
 ) -> Sequence[Expectation] | None:
     """Return what `provider` expected at each token of what is new in `unit`.
 
-    None: it cannot say. `start` counts from the beginning of the new code.
+    None: it cannot say. `unit` is `normalised`, and `start` counts from its new code's beginning.
 
     Raises:
         ContextOverflow: it is too long to be read in one piece.
@@ -41,7 +44,25 @@ def expected(
     request = load("review/rewrite").request(parts, context_tokens=context_tokens(provider))
     answer = f"{_OPEN}{unit.after}{_CLOSE}"
     spans = [(len(_OPEN) + start, len(_OPEN) + end) for start, end in new_spans(unit)]
-    return expect(provider, request, answer, spans, cancel)
+    found = expect(provider, request, answer, spans, cancel)
+    if found is None:
+        return None
+    return [replace(one, start=one.start - len(_OPEN)) for one in found]
+
+
+def normalised(unit: Unit) -> Unit:
+    """Return `unit` in the one form that Python itself writes, without comments.
+
+    How code is laid out surprises a model as much as a fault does, and a comment can talk to it.
+    What does not parse stays as it is, on both sides.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a repo's invalid escapes
+            before, after = (ast.unparse(ast.parse(code)) for code in (unit.before, unit.after))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return unit
+    return replace(unit, before=before, after=after)
 
 
 def new_spans(unit: Unit) -> list[tuple[int, int]]:

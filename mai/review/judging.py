@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from mai.events import Cancel
 from mai.proposal import TrialReport
 from mai.protocols import CanExpect, Expectation, Provider
-from mai.review.expectation import expected
+from mai.review.expectation import expected, normalised
 from mai.review.question import ask_questions
 from mai.review.units import Unit
 from mai.text import one_line
@@ -26,16 +26,16 @@ Signs = tuple[float, ...]
 
 @dataclass(frozen=True, slots=True)
 class Surprise:
-    """Where the model was surest of something else: which line, what is there, what it expected."""
+    """Where the model was surest of something else: the line, what is there, what it expected."""
 
-    line: int
+    line: str
     found: str
     expected: str
     chance: float
 
     def __str__(self) -> str:
         percent = min(99, round(100 * self.chance))
-        return f"it has `{self.found}` where I expected `{self.expected}` ({percent} %)"
+        return f"In `{self.line}` I expected `{self.expected}` ({percent} %), not `{self.found}`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +66,21 @@ def judge(
         ProviderError: the model failed, or answers what it was not asked.
         Cancelled: somebody asked to stop.
     """
-    tokens = expected(provider, title, unit, cancel)
+    plain = normalised(unit)
+    tokens = expected(provider, title, plain, cancel)
     if tokens is None:
         return Judgement(ask_questions(provider, title, unit, trial, cancel))
     if not tokens:
         return Judgement((0.0,))
     worst = max(tokens, key=gap)
-    line = unit.line + unit.after.count("\n", 0, max(0, worst.start))
-    return Judgement(
-        (gap(worst),),
-        Surprise(line, _shown(worst.text), _shown(worst.best), math.exp(worst.best_logprob)),
-    )
+    return Judgement((gap(worst),), _surprise(plain.after, worst))
+
+
+def _surprise(code: str, token: Expectation) -> Surprise:
+    at = min(token.start + len(token.text) - len(token.text.lstrip()), len(code))
+    line = code[code.rfind("\n", 0, at) + 1 :].partition("\n")[0]
+    chance = math.exp(token.best_logprob)
+    return Surprise(_shown(line, 120), _shown(token.text), _shown(token.best), chance)
 
 
 def gap(token: Expectation) -> float:
@@ -84,5 +88,6 @@ def gap(token: Expectation) -> float:
     return token.best_logprob - token.logprob
 
 
-def _shown(text: str) -> str:
-    return one_line(text.replace("\n", " "), 40).strip().replace("`", "'") or "the end of the line"
+def _shown(text: str, characters: int = 40) -> str:
+    """Return code for a sentence; a piece of nothing but space is a line's end or indent."""
+    return one_line(text, characters).strip().replace("`", "'") or "end of line"

@@ -14,7 +14,7 @@ from mai.events import Cancel
 from mai.proposal import FileChange, Opinion, Proposal, ReviewReport
 from mai.protocols import Provider
 from mai.providers.base import ask
-from mai.review.calibration.measure import measure
+from mai.review.calibration.measure import MOST_S, measure
 from mai.review.calibration.pairs import load_pairs
 from mai.review.calibration.records import Record, Records
 from mai.review.judging import Judgement, judge, score_of
@@ -103,7 +103,7 @@ class MeasuredReviewer:
         self, proposal: Proposal, unit: Unit, found: Judgement, record: Record, cancel: Cancel
     ) -> str:
         if found.surprise is not None:
-            place = f"{unit.path}:{found.surprise.line}"
+            place = f"{unit.path}:{unit.line}"
             return one_line(f"{place} {found.surprise}", CONCERN_CHARACTERS)
         request = reason_request(self._provider, proposal.title, _visible(unit), proposal.trial)
         reason = one_line(ask(self._provider, request, cancel), CONCERN_CHARACTERS)
@@ -114,8 +114,8 @@ class MeasuredReviewer:
         if done == 0:
             self._say(
                 f"I measure once whether {one_line(self._provider.model, 60)} can review: "
-                f"{2 * count} known changes, a minute at a time. `mai models calibrate` does it "
-                "in one go."
+                f"{2 * count} known changes, up to {MOST_S / 60:.0f} minutes of this review. "
+                "`mai models calibrate` does it ahead."
             )
 
     def _none(self, why: str) -> ReviewReport:

@@ -180,6 +180,18 @@ async def test_the_first_token_is_weighed(provider: GgufProvider) -> None:
     assert found[2] == min(found)
 
 
+async def test_what_was_expected_in_the_place_of_an_answer_is_told(provider: GgufProvider) -> None:
+    answer = "one\ntwo\nthree"
+    found = await provider.expect(HELLO, answer, [(4, 7)])
+    assert "".join(one.text for one in found) == "two"
+    assert [one.start for one in found] == [4, 5, 6]
+    for one in found:
+        assert one.logprob <= one.best_logprob <= 0
+    assert (await provider.expect(HELLO, answer, [])) == []
+    again = await provider.expect(HELLO, answer, [(0, 7)])
+    assert again[-1].best == found[-1].best
+
+
 async def test_two_providers_share_one_engine(folder: Path, provider: GgufProvider) -> None:
     other = GgufProvider(folder, "tiny.gguf")
     await provider.load()
