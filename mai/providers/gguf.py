@@ -118,7 +118,7 @@ class GgufProvider:
                 body = {"content": written, "add_special": True, "parse_special": True}
                 prompt = (await self._json(client, "/tokenize", body))["tokens"]
                 body = {"content": answer, "add_special": False, "with_pieces": True}
-                tokens = pieces_of((await self._json(client, "/tokenize", body))["tokens"])
+                tokens = pieces_of((await self._json(client, "/tokenize", body))["tokens"], answer)
                 counted = TokenEstimate(len(prompt), len(prompt))
                 check_fits(self.model, counted, len(tokens), engine.context_length)
                 found = []

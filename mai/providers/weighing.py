@@ -14,6 +14,8 @@ LISTED_TOKENS = 20
 #: What an unlisted token has at most, and a listed one at least, as natural log-probabilities.
 _UNLISTED = -8.0
 _LEAST = -30.0
+#: Characters between two pieces that belong to none.
+_MOST_PASSED_OVER = 8
 
 
 def weights(listed: Iterable[Mapping[str, object]], words: Sequence[str]) -> list[float] | None:
@@ -57,17 +59,23 @@ class Token:
         return any(start < end and self.end > begin for begin, end in spans)
 
 
-def pieces_of(listed: Iterable[Mapping[str, Any]]) -> list[Token]:
-    """Return the tokens that llama.cpp's `/tokenize` lists with their pieces.
+def pieces_of(listed: Iterable[Mapping[str, Any]], text: str) -> list[Token]:
+    """Return the tokens of `text` that llama.cpp's `/tokenize` lists with their pieces.
 
-    A piece is text, or bytes where it holds part of a character; such a part has no length.
+    A piece may lack what its token stands for (a byte, part of a character), or begin with a space
+    that the tokenizer put first, so each is looked for in `text`.
     """
     tokens, at = [], 0
     for entry in listed:
         piece = entry["piece"]
-        text = piece if isinstance(piece, str) else bytes(piece).decode("utf-8", "ignore")
-        tokens.append(Token(int(entry["id"]), text, at, at + len(text)))
-        at += len(text)
+        piece = piece if isinstance(piece, str) else bytes(piece).decode("utf-8", "ignore")
+        if not text.startswith(piece, at):
+            piece = piece.removeprefix(" ")
+        found = text.find(piece, at, at + len(piece) + _MOST_PASSED_OVER)
+        start = found if found >= 0 else at
+        end = start + len(piece) if found >= 0 else at
+        tokens.append(Token(int(entry["id"]), text[start:end], start, end))
+        at = end
     return tokens
 
 
