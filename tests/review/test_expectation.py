@@ -19,7 +19,7 @@ from mai.protocols import ChatRequest, Delta, Expectation, ModelInfo
 from mai.review.calibration.pairs import load_pairs
 from mai.review.calibration.records import Records
 from mai.review.expectation import new_spans, normalised
-from mai.review.judging import judge
+from mai.review.judging import judge, suspicion
 from mai.review.measured import MeasuredReviewer
 from mai.review.units import Unit
 from tests.review.test_measured import CHANGED, OLD, WORSE
@@ -54,8 +54,8 @@ class ExpectingModel:
             if any(match.start() < end and match.end() > start for start, end in spans):
                 best = self._odd.get(match.group(), match.group())
                 best = "other" if answer[OPEN:-4] in self._wrong else best
-                own = -0.1 if best == match.group() else -9.0
-                found.append(Expectation(match.start(), match.group(), own, best, -0.1))
+                own = -0.01 if best == match.group() else -9.0
+                found.append(Expectation(match.start(), match.group(), own, best, -0.01))
         return found
 
     async def stream(self, _request: ChatRequest) -> AsyncGenerator[Delta, None]:
@@ -90,7 +90,7 @@ def test_what_it_expected_decides_and_is_said(tmp_path: Path) -> None:
     report = reviewer.review(CHANGED, "", Cancel())
     assert report.verdict is Opinion.OBJECT
     assert report.concerns == (
-        "calc/core.py:5 In `return xs[-2]` I expected `xs[-1]` (90 %), not `xs[-2]`.",
+        "calc/core.py:5 In `return xs[-2]` I expected `xs[-1]` (99 %), not `xs[-2]`.",
     )
     assert report.measured is not None
     assert report.measured.hits == 24
@@ -122,10 +122,18 @@ def test_what_does_not_parse_stays_as_it_is_on_both_sides() -> None:
 def test_the_worst_place_is_named_on_its_line() -> None:
     unit = Unit("a.py", 1, "", "def f(a, b):\n    c = a\n    return b")
     found = judge(ExpectingModel({"b": "c"}), "Add f", unit, None, Cancel())
-    assert found.signs == pytest.approx((8.9,))
+    assert found.signs == pytest.approx((8.99 - 0.2,))
     assert found.surprise is not None
     assert found.surprise.line == "return b"
-    assert found.surprise.chance == pytest.approx(math.exp(-0.1))
+    assert found.surprise.chance == pytest.approx(math.exp(-0.01))
+
+
+def test_where_several_ways_lie_open_none_is_suspect() -> None:
+    open_place = Expectation(0, "a", -5.0, "b", -0.5)
+    sure_place = Expectation(0, "a", -5.0, "b", -0.01)
+    assert suspicion(open_place) == 0
+    assert suspicion(sure_place) == pytest.approx(4.99 - 0.2)
+    assert suspicion(Expectation(0, "a", -0.01, "a", -0.01)) == 0
 
 
 @given(st.text(alphabet="ab\n ", max_size=40), st.text(alphabet="ab\n ", max_size=40))
