@@ -226,6 +226,20 @@ def test_low_lands_alone_only_where_the_user_says_so(workspace: Workspace) -> No
     assert "by myself" in ran.err
 
 
+def test_an_objection_keeps_a_change_from_landing_alone(workspace: Workspace) -> None:
+    transcript = workspace.folder / "review.jsonl"
+    objection = {"verdict": "object", "concerns": ["It rounds."]}
+    transcript.write_text(json.dumps({"text": json.dumps(objection)}) + "\n", "utf-8")
+    objecting = {
+        "MAI_AUTO_LAND_LOW": "1",
+        "MAI_REVIEWER": "scripted",
+        "MAI_TRANSCRIPT": str(transcript),
+    }
+    ran = workspace.submit(FIX, environment=objecting)
+    assert ran.json["review"]["verdict"] == "object"
+    assert ran.json["state"] == "pending"
+
+
 def test_waiting_ends_with_the_answer(workspace: Workspace) -> None:
     process = workspace.start("submit", "-", "--json", "--wait")
     assert process.stdin is not None
