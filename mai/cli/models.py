@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mai.cli.calibrate import calibrate
 from mai.commands.options import JsonOption
 
 if TYPE_CHECKING:
@@ -86,9 +85,6 @@ def use(
             note(f"{found.name} is larger than this machine's memory; it may be slow or fail.")
         if source not in {str(path), "default"}:
             note(f"MAI_MODEL is also set in the {source}, which is stronger.")
-
-
-app.command()(calibrate)
 
 
 Row = tuple["ModelInfo", "Fit", bool, bool]

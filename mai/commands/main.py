@@ -14,6 +14,7 @@ from mai import __version__
 from mai.cli import doctor, memory, models
 from mai.commands import (
     audit,
+    calibrate,
     config,
     console,
     history,
@@ -59,6 +60,7 @@ for command in (
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(audit.app, name="audit")
 app.add_typer(memory.app, name="memory")
+models.app.command()(calibrate.calibrate)
 app.add_typer(models.app, name="models")
 
 

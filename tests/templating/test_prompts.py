@@ -30,6 +30,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "check": {"task": TASK},
     "compress": {},
     "review/review": {},
+    "review/rewrite": {},
     "review/unit": {"question": trusted("Is it right? Answer Yes or No.")},
     "chat": {
         "text": fenced("the person says", "Hello."),
