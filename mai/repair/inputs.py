@@ -10,7 +10,7 @@ from typing import Any
 from mai.repair.candidate import Candidate
 from mai.repair.runner import Measured, Runner
 
-_MOST_INPUTS = 120
+_MOST_INPUTS, _MOST_OBJECTS = 120, 3
 _MOST_SHOWN = 3
 _MOST_COMPARED = 5
 _MOST_CHARACTERS = 70
@@ -18,9 +18,18 @@ _RAISES = "raises "
 
 
 def function_at(data: bytes, line: int) -> str:
-    """Return the name of the top-level function that `line` is in, "" where it is in none."""
-    for node in ast.parse(data).body:
-        if isinstance(node, ast.FunctionDef) and node.lineno <= line <= (node.end_lineno or 0):
+    """Return the function of the top level, or `Class.method`, that `line` is in, else ""."""
+    return _function_in(ast.parse(data), line)
+
+
+def _function_in(owner: ast.Module | ast.ClassDef, line: int) -> str:
+    for node in owner.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and (
+            node.lineno <= line <= (node.end_lineno or 0)
+        ):
+            if isinstance(node, ast.ClassDef):
+                name = _function_in(node, line) if isinstance(owner, ast.Module) else ""
+                return f"{node.name}.{name}" if name else ""
             return node.name
     return ""
 
@@ -39,7 +48,7 @@ def make_inputs(calls: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _written(values: Sequence[Any]) -> str:
-    return f"({', '.join(map(repr, values))},)"
+    return f"({', '.join(map(repr, values))},)" if values else "()"
 
 
 def _near(given: Any) -> Iterator[Any]:
@@ -70,7 +79,6 @@ def _near(given: Any) -> Iterator[Any]:
 class Compared:
     """What the first `number` candidates answer to each input, as text; none where unknown."""
 
-    name: str = ""
     number: int = 0
     inputs: tuple[str, ...] = ()
     answers: tuple[tuple[str, ...], ...] = ()
@@ -79,7 +87,7 @@ class Compared:
         """Return inputs that tell the candidates apart, and what each answers, in that `order`."""
         order = [one for one in order if one < self.number]
         different = [
-            (f"{self.name}{_shown(given)}", [answers[one] for one in order])
+            (given, [answers[one] for one in order])
             for given, answers in zip(self.inputs, self.answers, strict=True)
             if len(set(answers)) > 1
         ]
@@ -107,32 +115,43 @@ def compare(
 ) -> Compared:
     """Return what the candidates answer to inputs like those of the tests.
 
-    Only edits of one and the same top-level function that was seen with plain values are compared.
+    Called is the function or method of the first of them, where it was seen with plain values.
     """
     compared = list(found[:_MOST_COMPARED])
     if len(compared) < 2:  # noqa: PLR2004 - one has nothing to differ from
         return Compared()
     path = compared[0].path
-    names = {(one.path, function_at(texts[one.path], one.line)) for one in compared}
     name = function_at(texts[path], compared[0].line)
-    if len(names) > 1 or not name:
-        return Compared()
-    calls = [
-        call
-        for trace in measured.traces.values()
-        for call in trace.calls.get(f"{path}::{name}", ())
-    ]
-    inputs = make_inputs(list(dict.fromkeys(calls)))
+    inputs = _inputs_of(measured, path, name) if name else {}
     if not inputs:
         return Compared()
-    answers = runner.compare(compared, path, name, inputs, paths)
+    answers = runner.compare(compared, path, name, list(inputs), paths)
     if set(answers) != set(range(len(compared))):
         return Compared()
     rows = tuple(
         tuple(answers[one][number] for one in range(len(compared))) for number in range(len(inputs))
     )
-    return Compared(name, len(compared), tuple(inputs), rows)
+    return Compared(len(compared), tuple(inputs.values()), rows)
+
+
+def _inputs_of(measured: Measured, path: str, name: str) -> dict[str, str]:
+    """Return inputs for a function, or a method and its object, and how each is written."""
+
+    def seen(key: str) -> list[tuple[str, ...]]:
+        traces = measured.traces.values()
+        return list(dict.fromkeys(call for one in traces for call in one.calls.get(key, ())))
+
+    own = make_inputs(seen(f"{path}::{name}"))
+    owner, _, method = name.rpartition(".")
+    if not owner:
+        return {given: f"{name}{_shown(given)}" for given in own}
+    objects = make_inputs(seen(f"{path}::{owner}.__init__"))[:_MOST_OBJECTS]
+    return {
+        f"({made}, {given})": f"{owner}{_shown(made)}.{method}{_shown(given)}"
+        for made in objects
+        for given in own
+    }
 
 
 def _shown(given: str) -> str:
-    return f"{given.removesuffix(',)')})"
+    return f"{given.removesuffix(',)')})" if given != "()" else given

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sandbox.search.plugin import Searcher
 
 _CALL_S = 0.05
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _MOST_ITEMS = 20
 _LONGEST = 120
 
@@ -50,12 +52,14 @@ def compare(search: Searcher, _: Sequence[pytest.Item]) -> None:
 
 
 def _find(root: str, path: str, name: str) -> Callable[..., Any]:
+    """Return the function `name`; a method takes its object's arguments and its own, as tuples."""
+    owner, _, last = name.rpartition(".")
     for module in list(sys.modules.values()):
         if getattr(module, "__file__", None) == f"{root}/{path}":
-            found: Any = module
-            for part in name.split("."):
-                found = getattr(found, part)
-            return found  # type: ignore[no-any-return]
+            if not owner:
+                return getattr(module, last)  # type: ignore[no-any-return]
+            cls = getattr(module, owner)
+            return lambda given, arguments: getattr(cls(*given), last)(*arguments)
     raise LookupError(name)
 
 
@@ -71,7 +75,7 @@ def _called(function: Callable[..., Any], text: str) -> str:
         value = function(*ast.literal_eval(text))
         if isinstance(value, GeneratorType):
             value = list(itertools.islice(value, _MOST_ITEMS))
-        shown = repr(value)
+        shown = _ADDRESS.sub("", repr(value))
     except _Late:
         return "takes too long"
     except BaseException as error:  # noqa: BLE001 - whatever the tree raises is the answer

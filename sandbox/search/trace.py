@@ -61,16 +61,19 @@ class Tracer:
         return local
 
     def _note(self, code: CodeType, frame: FrameType, name: str) -> None:
-        if code.co_name.startswith("<") or not code.co_argcount:
+        """Keep what a function was called with; of a method, what comes after `self`."""
+        qualified = getattr(code, "co_qualname", code.co_name)
+        names = code.co_varnames[: code.co_argcount]
+        is_method = qualified.count(".") == 1 and names[:1] == ("self",)
+        if "<" in qualified or not (names if is_method else names and "." not in qualified):
             return
-        key = f"{name.removeprefix(self._root)}::{getattr(code, 'co_qualname', code.co_name)}"
-        kept = self.calls.setdefault(key, [])
+        kept = self.calls.setdefault(f"{name.removeprefix(self._root)}::{qualified}", [])
         if len(kept) >= _MOST_CALLS:
             return
-        values = [frame.f_locals.get(one) for one in code.co_varnames[: code.co_argcount]]
+        values = [frame.f_locals.get(one) for one in names[is_method:]]
         if all(_is_plain(value, 0) for value in values):
             shown = [repr(value) for value in values]
-            if shown not in kept and max(map(len, shown)) <= _LONGEST_VALUE:
+            if shown not in kept and max(map(len, shown), default=0) <= _LONGEST_VALUE:
                 kept.append(shown)
 
 

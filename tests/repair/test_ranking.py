@@ -89,6 +89,7 @@ def test_small_helpers() -> None:
     assert token_distance(b"a = b\n", b"a = c\n") == 1
     assert function_at(b"x = 1\ndef f():\n    return 1\n", 3) == "f"
     assert function_at(b"x = 1\ndef f():\n    return 1\n", 1) == ""
+    assert function_at(b"class A:\n    def f(self):\n        return 1\n", 3) == "A.f"
 
 
 def test_an_edit_written_as_the_rest_of_the_file_is_usual() -> None:
