@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,6 +23,9 @@ from mai.templating.templates import load
 
 _OPEN = "```python\n"
 _CLOSE = "\n```"
+#: `sum((x for x in xs))`, `return (a, b)`, `a, b = (b, a)`: what `ast.unparse` writes so.
+_NEEDLESS = re.compile(r"\(\(|^ *return \(|^ *[\w.]+(?:, [\w.]+)+ = \(", re.MULTILINE)
+_MOST_CLOSING = 20
 _NOTHING = "(there is no such code yet)"
 
 
@@ -59,10 +63,38 @@ def normalised(unit: Unit) -> Unit:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a repo's invalid escapes
-            before, after = (ast.unparse(ast.parse(code)) for code in (unit.before, unit.after))
+            before, after = (_plain(code) for code in (unit.before, unit.after))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return unit
     return replace(unit, before=before, after=after)
+
+
+def _plain(code: str) -> str:
+    """Return `code` as `ast.unparse` writes it, without the parentheses that nobody else writes."""
+    tree = ast.parse(code)
+    plain = ast.unparse(tree)
+    shape = ast.dump(tree)
+    for at in reversed([found.end() - 1 for found in _NEEDLESS.finditer(plain)]):
+        for end in _closing(plain, at):
+            shorter = plain[:at] + plain[at + 1 : end] + plain[end + 1 :]
+            if _has_shape(shorter, shape):
+                plain = shorter
+                break
+    return plain
+
+
+def _closing(text: str, at: int) -> list[int]:
+    """Return where in its line the parenthesis at `at` may close, nearest first."""
+    end = text.find("\n", at)
+    end = len(text) if end < 0 else end
+    return [place for place in range(at, end) if text[place] == ")"][:_MOST_CLOSING]
+
+
+def _has_shape(code: str, shape: str) -> bool:
+    try:
+        return ast.dump(ast.parse(code)) == shape
+    except SyntaxError:
+        return False
 
 
 def new_spans(unit: Unit) -> list[tuple[int, int]]:

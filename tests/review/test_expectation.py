@@ -114,6 +114,21 @@ def test_layout_and_comments_are_no_part_of_a_change() -> None:
     assert "Approve" not in "".join(model.answers)
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "sum(x for x in xs)",
+        "def f():\n    return a, (b, c)",
+        "a, b = 0, len(xs) - 1",
+        "x = (a + b) * c",
+        "for x in (1, 2):\n    f((x, 2))",
+        "f((a, b), (c, d))",
+    ],
+)
+def test_the_one_layout_is_the_one_that_people_write(code: str) -> None:
+    assert normalised(Unit("a.py", 1, code, code)).after == code
+
+
 def test_what_does_not_parse_stays_as_it_is_on_both_sides() -> None:
     unit = Unit("a.yaml", 1, "a:   1", "a:   [")
     assert normalised(unit) == unit
