@@ -17,6 +17,7 @@ from mai.providers.base import ask
 from mai.review.calibration.measure import MOST_S, measure
 from mai.review.calibration.pairs import load_pairs
 from mai.review.calibration.records import Record, Records
+from mai.review.calibration.statistics import needed
 from mai.review.judging import Judgement, judge, score_of
 from mai.review.question import reason_request
 from mai.review.reviewer import CONCERN_CHARACTERS
@@ -134,11 +135,10 @@ def why_unable(record: Record) -> str:
             f"{model} is not measured yet: {asked} of {count} known changes so far; "
             "`mai models calibrate` does the rest."
         )
-    found = record.rates
-    return (
-        f"{model} is not able to review: it judged {found.right} of {asked} known changes right, "
-        f"and a coin would {asked // 2}."
-    )
+    right = record.rates.right
+    enough = f"{needed(count)} of {count} are needed"
+    judged = f"it judged {right} of {asked} known changes right"
+    return f"{model} is not able to review: {judged}; {enough}."
 
 
 def _visible(unit: Unit) -> Unit:

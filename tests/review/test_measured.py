@@ -58,7 +58,10 @@ def test_one_that_cannot_tell_gives_no_verdict_and_says_so(tmp_path: Path) -> No
     report = reviewed(WeighingModel(lambda _old, _new: 9.0), tmp_path)
     assert report.verdict is Opinion.NONE
     (why,) = report.concerns
-    assert why.startswith("tiny-coder is not able to review: it judged 12 of 24 known changes")
+    assert why == (
+        "tiny-coder is not able to review: it judged 7 of 14 known changes right; 42 of 48 are "
+        "needed."
+    )
     assert report.measured is None
     assert review_line(report).startswith("none: tiny-coder is not able to review")
 
