@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TypeVar
 
@@ -16,7 +17,7 @@ from mai.providers.reflex_files import is_plain_source
 from mai.repair.candidate import Candidate
 from mai.repair.inputs import compare, function_at
 from mai.repair.runner import Measured, Runner
-from mai.repair.search import Budget, Found, search
+from mai.repair.search import TWO_EDITS, Budget, Found, search
 from mai.suite import Suite
 from mai.suite.named import named_tests
 from mai.text import one_line, path_line
@@ -25,6 +26,7 @@ from mai.words import title_line
 AUTHOR = "search (reflex)"
 _MOST_FILES = 60
 _NAMED = 3
+_TEST_NAME = re.compile(r"\btest_\w+")
 T = TypeVar("T")
 _LOOK_S = 20.0
 _GOOD = "The tests of {} pass already."
@@ -50,7 +52,10 @@ class Mender:
         paths, tests = named_tests(task, self.snapshot)
         if not paths:
             raise ProviderError("The task names no test of this repository.")
-        measured = self.runner.measure(paths, tests)
+        # All tests of the files run, as those that pass say what an edit must not break.
+        measured = self.runner.measure(paths)
+        if wanted := _wanted(task, tests, measured):
+            measured = measured.narrowed(wanted)
         if not measured.failing:
             which = _GOOD if measured.outcomes else _NOT_RUN
             raise ProviderError(which.format(_listed(paths)))
@@ -95,10 +100,29 @@ class Mender:
             )
 
         found = search(self.snapshot.read, self.runner, paths, measured, may_edit, self.budget)
+        if not found.survivors or found.survivors[0].candidate.operator == TWO_EDITS:
+            found = self._one_by_one(found, paths, may_edit)
         if not found.survivors:
             spent = f"I tried {found.cursor} edits in {found.seconds:.0f} s"
             raise ProviderError(f"{spent}, and with none of them the tests pass.")
         return self._drafts(found, paths)
+
+    def _one_by_one(
+        self, whole: Found, paths: Sequence[str], may_edit: Callable[[str], bool]
+    ) -> Found:
+        """Return what mends the first failing test that one edit mends, else `whole`.
+
+        Tests may fail for reasons of their own, and a person judges one at a time.
+        """
+        failing = whole.measured.failing
+        budget = replace(self.budget, seconds=self.budget.seconds / _NAMED)
+        for name in failing[:_NAMED] if len(failing) > 1 else ():
+            measured = whole.measured.narrowed({name})
+            found = search(self.snapshot.read, self.runner, paths, measured, may_edit, budget)
+            if found.survivors and found.survivors[0].candidate.operator != TWO_EDITS:
+                self.say(f"{_tests(len(failing) - 1)} fail for another reason; one at a time.")
+                return found
+        return whole
 
     def _drafts(self, found: Found, paths: Sequence[str]) -> list[Draft]:
         ranked = [one.candidate for one in found.survivors]
@@ -173,6 +197,17 @@ def _first(found: Sequence[T], number: int) -> list[T]:
 
 def _others(ranked: Sequence[Candidate], proposed: int) -> list[Candidate]:
     return _first(ranked, proposed)[1 : 1 + _NAMED]
+
+
+def _wanted(task: str, tests: Sequence[str], measured: Measured) -> set[str]:
+    """Return those of the measured tests that `task` names by id or by function."""
+    named = set(_TEST_NAME.findall(task))
+    return {
+        name
+        for name in measured.outcomes
+        if any(name == one or name.startswith((f"{one}[", f"{one}::")) for one in tests)
+        or name.rpartition("::")[2].partition("[")[0] in named
+    }
 
 
 def _listed(paths: Sequence[str]) -> str:

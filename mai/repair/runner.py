@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -50,6 +50,16 @@ class Measured:
         return tuple(
             sorted(bad, key=lambda name: (self.outcomes[name] == "timeout", self.cpu_s[name]))
         )
+
+    def narrowed(self, names: Collection[str]) -> Measured:
+        """Return this without the failing tests that are not among `names`."""
+        kept = {
+            name: outcome
+            for name, outcome in self.outcomes.items()
+            if name in names or outcome in {"passed", "skipped"}
+        }
+        traces = {name: trace for name, trace in self.traces.items() if name in kept}
+        return replace(self, outcomes=kept, traces=traces)
 
     def limit_s(self, name: str) -> float:
         """Return the CPU time that a test may take under an edit, before it counts as looping."""

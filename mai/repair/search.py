@@ -15,6 +15,7 @@ from mai.repair.rank import is_special_case, likelihood
 from mai.repair.runner import Measured, Runner, Tried
 from mai.repair.source import Hints, Source
 
+TWO_EDITS = "two edits"
 _MOST_FILES = 8
 _LEAST_SUSPICIOUS = 0.05
 _FIRST_BATCH, _BATCH = 500, 2500
@@ -194,7 +195,7 @@ def _combined(
             yield replace(
                 first,
                 edits=(*first.edits, *other.edits),
-                operator="two edits",
+                operator=TWO_EDITS,
                 what=f"{first.what}; {other.what}",
                 score=first.score * other.score,
             )

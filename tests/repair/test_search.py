@@ -131,3 +131,18 @@ def test_edits_of_a_method_are_told_apart_by_its_object(make: Make) -> None:
 
     assert "+        return item <= self.size" in draft.edits
     assert "for Box(" in draft.why
+
+
+def test_bugs_of_their_own_are_mended_one_at_a_time(make: Make) -> None:
+    tree = {
+        "mod.py": "def low(a):\n    return max(a)\n\n\ndef high(a):\n    return min(a)\n",
+        "test_mod.py": "from mod import high, low\n\n\ndef test_low():\n    assert low([3, 1, 2]) == 1\n\n\n"
+        "def test_high():\n    assert high([2, 1, 3]) == 3\n",
+    }
+    snapshot = Files({path: text.encode() for path, text in tree.items()})
+    mender = Mender(snapshot, make(tree), budget=Budget(30))
+
+    named = mender.mend_task("test_high fails")[0]
+
+    assert "+    return max(a)" in named.edits
+    assert named.edits.count("\n+ ") == 1
