@@ -55,6 +55,8 @@ class Shown:
         shown = asdict(self)
         for name in NOT_IN_DIGEST:
             del shown["trial"][name]
+        if self.review.measured is None:
+            del shown["review"]["measured"]  # as in the digests from before reviewers were measured
         return "sha256:" + hashlib.sha256(canonical_json(shown)).hexdigest()
 
 

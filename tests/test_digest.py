@@ -16,6 +16,7 @@ from mai.proposal import (
     FileChange,
     Finding,
     Level,
+    Measured,
     Opinion,
     Proposal,
     ReviewReport,
@@ -26,6 +27,7 @@ from mai.proposal import (
     Verdict,
 )
 
+MEASURED = Measured(hits=22, bad=24, false_alarms=2, good=24, on="2026-01-02")
 PROPOSAL = Proposal(
     id="7f3a00000000",
     state=State.PENDING,
@@ -59,10 +61,11 @@ PROPOSAL = Proposal(
         1_000,
         1.2,
     ),
-    review=ReviewReport(Opinion.OBJECT, "llama3.1:8b (ollama)", ("It opens a socket.",)),
+    review=ReviewReport(Opinion.OBJECT, "llama3.1:8b (ollama)", ("It opens a socket.",), MEASURED),
     rolls_back="8a0000000000",
     signing="The commit will be signed with your SSH key.",
 )
+EARLIER = "sha256:c655c85c940dca8ff8f80d816c773404951599baaed31c11c81c2984df74c973"
 DIFF = "diff --git a/a.py b/a.py\n@@ -1 +1 @@\n-x\n+y\n"
 #: What a proposal has and its digest does not, and why.
 LEFT_OUT = {
@@ -133,6 +136,12 @@ def test_what_each_run_measures_anew_voids_no_yes() -> None:
     assert PROPOSAL.trial is not None
     again = replace(PROPOSAL.trial, seconds=9.0, cpu_s=9.0, peak_memory_bytes=9, output="9 s")
     assert digest(replace(PROPOSAL, trial=again)) == digest(PROPOSAL)
+
+
+def test_a_digest_from_before_reviewers_were_measured_is_as_it_was() -> None:
+    """Taken with the Mai before: a yes to what waits must not be void for a field that is empty."""
+    review = ReviewReport(Opinion.OBJECT, "llama3.1:8b (ollama)", ("It opens a socket.",))
+    assert digest(replace(PROPOSAL, review=review)) == EARLIER
 
 
 def test_a_moved_branch_alone_voids_no_yes() -> None:
