@@ -51,7 +51,7 @@ def test_a_task_is_planned_tried_mended_and_on_record(workspace: Workspace) -> N
     kinds = [one["kind"] for one in told if one["proposal"] == task]
     assert kinds == [
         "task_started",
-        *["task_stage"] * 5,
+        *["task_stage"] * 6,
         "task_round",
         *["task_stage"] * 2,
         "task_ended",

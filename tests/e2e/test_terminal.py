@@ -21,7 +21,8 @@ CONFTEST = "--- /dev/null\n+++ b/conftest.py\n@@ -0,0 +1,2 @@\n+import pytest\n+
 
 
 def at_terminal(workspace: Workspace, *arguments: str, keys: str | None = None) -> tuple[int, str]:
-    """Run `mai` on a terminal; `keys` are typed when it asks. Return exit code and screen."""
+    """Run `mai` on a terminal; each line of `keys` answers a question. Return code and screen."""
+    answers = (keys or "").splitlines(keepends=True)
     main, other = pty.openpty()
     process = subprocess.Popen(
         [str(Path(sys.executable).with_name("mai")), *arguments],
@@ -33,7 +34,7 @@ def at_terminal(workspace: Workspace, *arguments: str, keys: str | None = None) 
         start_new_session=True,
     )
     os.close(other)
-    screen = b""
+    screen, given = b"", 0
     try:
         while True:
             try:
@@ -43,9 +44,10 @@ def at_terminal(workspace: Workspace, *arguments: str, keys: str | None = None) 
             if not piece:
                 break
             screen += piece
-            if keys is not None and re.search(rb"\[y/N\] |\xe2\x80\xba |PIN: ", screen):
-                os.write(main, keys.encode())
-                keys = None
+            asked = len(re.findall(rb"\[y/N\] |\xe2\x80\xba |PIN: ", screen))
+            if answers and asked > given:
+                os.write(main, answers.pop(0).encode())
+                given = asked
     finally:
         os.close(main)
     return process.wait(timeout=60), screen.decode(errors="replace")
