@@ -23,6 +23,8 @@ from mai.text import one_line
 
 _TOLD_CHARACTERS = 160
 _RETRY_TEMPERATURE = 0.8
+#: What Mai says of an answer that it could read and that does nothing.
+_UNCHANGED = ("leaves the file as it is", "changes nothing but")
 
 
 @dataclass(slots=True)
@@ -140,8 +142,10 @@ def _lost(
         return f"gate ({proposal.state}{', a right change' if is_right else ''})"
     if proposal is not None:
         return "" if is_right else "write-content"
-    last = stages[-1] if stages else "start"
+    last = stages[-1] if stages else "search"
     told = error.sentence if error is not None else ""
+    if any(words in told for words in _UNCHANGED):
+        return "write-content"
     if "gave no change" in told or (last in {"write", "self-check"} and "test" not in told):
         return "write-form"
     return last
