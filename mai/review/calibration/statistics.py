@@ -8,7 +8,7 @@ from itertools import pairwise
 from math import comb
 
 #: Of an able reviewer at least this share of verdicts is right, luck set aside. A coin has 0.5.
-#: With 48 changes it takes 42 right ones. Qwen2.5-Coder 1.5B had 38 of them right, and 11 of 16
+#: With 48 changes it takes 42 right ones. Qwen2.5-Coder 1.5B had 38 right in one run, and 11 of 16
 #: others that nothing was chosen by: what just passes a lower line disappoints.
 LINE = 0.75
 #: How sure that is: a reviewer whose real share is `LINE` passes one time in twenty.
