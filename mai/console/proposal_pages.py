@@ -91,7 +91,7 @@ def review_page(proposal: Proposal) -> Content:
         return Content.styled("It was not reviewed yet.", "$muted")
     if review.verdict is Opinion.NONE and not review.concerns:
         return Content.styled("Nobody reviewed it: there was no second model to ask.", "$muted")
-    word = {Opinion.APPROVE: "agrees", Opinion.OBJECT: "objects", Opinion.NONE: "did not answer"}
+    word = {Opinion.APPROVE: "agrees", Opinion.OBJECT: "objects", Opinion.NONE: "gives no verdict"}
     lines = [f"{label(review.reviewer, 80)} {word[review.verdict]}.".strip(), ""]
     if review.verdict is Opinion.NONE:
         lines += [said(concern, 400) for concern in review.concerns]
