@@ -119,7 +119,7 @@ def test_test_output_reaches_the_author_in_its_block_alone() -> None:
     again: ChatRequest = provider.requests[3]
     assert again.messages[0] == provider.requests[1].messages[0]
     labels = [label for label, _ in blocks(again.messages[1].content)]
-    assert labels == ["what went wrong (trial)", "a.py", "the plan", "your last change", "the task"]
+    assert labels == ["a.py", "the plan", "your last change", "what went wrong (trial)", "the task"]
 
 
 # --- where a concern points --------------------------------------------------------------------
