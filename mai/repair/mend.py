@@ -120,7 +120,7 @@ class Mender:
             measured = whole.measured.narrowed({name})
             found = search(self.snapshot.read, self.runner, paths, measured, may_edit, budget)
             if found.survivors and found.survivors[0].candidate.operator != TWO_EDITS:
-                self.say(f"{_tests(len(failing) - 1)} fail for another reason; one at a time.")
+                self.say(f"I mend one thing at a time, {path_line(name)} first.")
                 return found
         return whole
 
