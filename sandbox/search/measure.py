@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 _SHORTEST_S, _USUAL_FACTOR = 0.1, 20
 #: Tracing makes Python this much slower; a test that loops need not be traced for long.
 _TRACE_FACTOR, _TRACE_LEAST_S, _TRACE_MOST_S = 60, 0.3, 6.0
+#: So many tests that fail run again by themselves.
+_MOST_ALONE = 8
 _MOST_TRACED = {"failed": 12, "timeout": 2, "passed": 60}
+
+
+#: A test, how it ended, its error, its CPU seconds.
+_Result = tuple[pytest.Item, str, str, float]
 
 
 def measure(search: Searcher, items: Sequence[pytest.Item]) -> None:
@@ -33,25 +39,12 @@ def measure(search: Searcher, items: Sequence[pytest.Item]) -> None:
     ends_at = time.monotonic() + search.spec["seconds"]
     wanted = frozenset(search.spec["tests"])
     chosen = [item for item in items if not wanted or identify(item.nodeid) in wanted]
-    results: list[tuple[pytest.Item, str, float]] = []
-    timeouts = 0
-    for item in chosen:
-        allowed_s = search.spec["test_s"] * 0.5**timeouts
-        usual_s = max((cpu_s for _, outcome, cpu_s in results if outcome == "passed"), default=0.0)
-        allowed_s = max(_SHORTEST_S, _USUAL_FACTOR * usual_s, allowed_s)
-        ended = run_forked(_plainly(search, item), allowed_s)
-        answer = decode(ended.data)
-        outcome, error, cpu_s = answer or ["timeout" if ended.is_late else "crash", "", allowed_s]
-        timeouts += outcome == "timeout"
-        results.append((item, outcome, cpu_s))
+    results = _checked_alone(search, _in_order(search, chosen, ends_at))
+    for item, outcome, error, cpu_s in results:
         search.send("measured", identify(item.nodeid), outcome, error, int(cpu_s * 1e6))
-        if time.monotonic() > ends_at:
-            break
-    if len(results) == len(chosen) > 1 and all(outcome == "passed" for _, outcome, _ in results):
-        _measure_in_order(search, results)
     left = dict(_MOST_TRACED) if search.spec["is_traced"] else {}
-    results.sort(key=lambda one: (one[1] == "passed", one[1] == "timeout", one[2]))
-    for item, outcome, cpu_s in results:
+    results.sort(key=lambda one: (one[1] == "passed", one[1] == "timeout", one[3]))
+    for item, outcome, _, cpu_s in results:
         kind = "failed" if outcome == "crash" else outcome
         if left.get(kind, 0) <= 0 or time.monotonic() > ends_at:
             continue
@@ -64,26 +57,57 @@ def measure(search: Searcher, items: Sequence[pytest.Item]) -> None:
             search.send("traced", identify(item.nodeid), *answer)
 
 
-def _measure_in_order(search: Searcher, results: list[tuple[pytest.Item, str, float]]) -> None:
-    """Run all tests in one process, where none fails alone; note those that fail then."""
+def _in_order(search: Searcher, chosen: Sequence[pytest.Item], ends_at: float) -> list[_Result]:
+    """Run the tests one after the other, in one fork as long as none of them loops."""
+    results: list[_Result] = []
+    timeouts = 0
+    while len(results) < len(chosen) and time.monotonic() < ends_at:
+        rest = chosen[len(results) :]
+        usual_s = max((cpu_s for _, outcome, _, cpu_s in results if outcome == "passed"), default=0)
+        allowed_s = search.spec["test_s"] * 0.5**timeouts
+        allowed_s = max(_SHORTEST_S, _USUAL_FACTOR * usual_s, allowed_s)
+        work = _one_after_another(search, rest, allowed_s, ends_at)
+        ended = run_forked(work, allowed_s, lines=len(rest))
+        answers = [decode(line + b"\n") for line in ended.data.split(b"\n")[:-1]]
+        for item, answer in zip(rest, answers, strict=False):
+            outcome, error, cpu_s = answer or ("crash", "", 0.0)
+            results.append((item, outcome, error, cpu_s))
+        is_out_of_time = time.monotonic() > ends_at and not ended.is_late
+        if len(answers) < len(rest) and not is_out_of_time:
+            outcome = "timeout" if ended.is_late else "crash"
+            timeouts += ended.is_late
+            results.append((rest[len(answers)], outcome, "", allowed_s))
+    return results
 
+
+def _one_after_another(
+    search: Searcher, rest: Sequence[pytest.Item], allowed_s: float, ends_at: float
+) -> Callable[[Answer], None]:
     def work(answer: Answer) -> None:
-        found = []
-        for number, (item, _, _) in enumerate(results):
-            following = results[number + 1][0] if number + 1 < len(results) else None
+        for item, following in zip(rest, [*rest[1:], None], strict=True):
+            signal.setitimer(signal.ITIMER_PROF, allowed_s)
+            before = cpu_s_here()
             phases = search.run(item, following)
-            found.append([phases.outcome, phases.error])
-        answer(encode(*found))
+            answer(encode(phases.outcome, phases.error, cpu_s_here() - before))
+            if time.monotonic() > ends_at:
+                return
 
-    allowed_s = 1.0 + _USUAL_FACTOR * sum(cpu_s for _, _, cpu_s in results)
-    answer = decode(run_forked(work, allowed_s).data) or []
-    failing = [number for number, found in enumerate(answer) if found[0] == "failed"]
-    if failing:
-        search.send("in order")
+    return work
+
+
+def _checked_alone(search: Searcher, results: list[_Result]) -> list[_Result]:
+    """Run some of the failing tests by themselves; say where they fail only after others."""
+    failing = [number for number, one in enumerate(results) if one[1] == "failed"][:_MOST_ALONE]
+    alone: dict[int, _Result] = {}
     for number in failing:
-        item, _, cpu_s = results[number]
-        results[number] = (item, "failed", cpu_s)
-        search.send("measured", identify(item.nodeid), *answer[number], int(cpu_s * 1e6))
+        item, _, _, cpu_s = results[number]
+        work = _plainly(search, item)
+        answer = decode(run_forked(work, _SHORTEST_S + _USUAL_FACTOR * cpu_s).data)
+        alone[number] = (item, *(answer or ("failed", "", cpu_s)))
+    if alone and all(outcome == "passed" for _, outcome, _, _ in alone.values()):
+        search.send("in order")
+        return results
+    return [alone.get(number, one) for number, one in enumerate(results)]
 
 
 def _plainly(search: Searcher, item: pytest.Item) -> Callable[[Answer], None]:
