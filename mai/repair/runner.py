@@ -148,8 +148,13 @@ class Runner:
         paths: Sequence[str],
         seconds: float,
         most_found: int,
+        *,
+        slack: float = 1.0,
     ) -> list[Tried]:
-        """Try candidates in their order, as far as `seconds` reach; return how those did."""
+        """Try candidates in their order, as far as `seconds` reach; return how those did.
+
+        `slack` times the usual CPU time is allowed to each test.
+        """
         failing, passing = measured.failing, measured.passing
         spec = {
             "mode": "try",
@@ -160,7 +165,7 @@ class Runner:
             "edits": [[one.path, [list(edit) for edit in one.edits]] for one in found],
             "seconds": seconds,
             "most_found": most_found,
-            "limits_s": [measured.limit_s(name) for name in (*failing, *passing)],
+            "limits_s": [slack * measured.limit_s(name) for name in (*failing, *passing)],
         }
         tried = []
         for kind, *rest in self._run(spec, seconds):

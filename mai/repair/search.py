@@ -22,6 +22,7 @@ _FIRST_BATCH, _BATCH = 500, 2500
 _BATCH_S = 20.0
 #: After the first edit that passes, so much more is tried for others that do.
 _FURTHER, _MOST_FOUND = 400, 8
+_SLACK = 8.0
 _PARTIALS, _SECONDS_PER_PARTIAL, _LINES_APART = 12, 120, 25
 
 
@@ -85,6 +86,7 @@ def search(  # noqa: PLR0917 - what a search rests on
     found.all = len(queue)
     tests = [data for path in paths if (data := read(path)) is not None]
     partials: list[Tried] = []
+    late: list[Candidate] = []
     since_first = 0
     while found.cursor < min(len(queue), budget.candidates):
         left_s = budget.seconds - (time.monotonic() - started)
@@ -98,6 +100,7 @@ def search(  # noqa: PLR0917 - what a search rests on
         _take(found, tried, texts, tests, partials)
         if not tried:
             break
+        late += [one.candidate for one in tried if one.status == "timeout"]
         _reorder(queue, found.cursor, batch, tried)
         found.cursor += len(tried)
         if found.survivors:
@@ -105,6 +108,11 @@ def search(  # noqa: PLR0917 - what a search rests on
             if since_first >= _FURTHER or len(found.survivors) >= _MOST_FOUND:
                 break
     found.is_exhausted = found.cursor >= len(queue)
+    left_s = budget.seconds - (time.monotonic() - started)
+    if not found.survivors and late and left_s > 1:
+        # What is right may take longer than what fails at once.
+        tried = runner.attempt(late, measured, paths, left_s / 2, _MOST_FOUND, slack=_SLACK)
+        _take(found, tried, texts, tests, partials)
     left_s = budget.seconds - (time.monotonic() - started)
     if not found.survivors and partials and left_s > 1:
         pairs = list(_combined(partials, queue, texts))
