@@ -151,7 +151,7 @@ def _model(settings: Settings) -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("--side", action="append", choices=_SIDES, help="all three unless told")
-    parser.add_argument("--only", action="append", help="a name or kind of tasks, * and ? allowed")
+    parser.add_argument("--only", action="append", help="a kind, or a name with * and ? in it")
     parser.add_argument("--skip", type=int, default=0, help="leave the first so many out")
     parser.add_argument("--every", type=int, default=1, help="take every n-th of them")
     parser.add_argument("--limit", type=int, default=None, help="take no more than so many")

@@ -92,12 +92,12 @@ def load(path: Path) -> Task:
 
 
 def tasks(patterns: Sequence[str] = ("*",), folder: Path = FOLDER) -> list[Task]:
-    """Return the tasks whose name or kind matches one of `patterns`, by name."""
+    """Return the tasks whose name matches one of `patterns`, or whose kind is one; by name."""
     found = [load(path) for path in sorted(folder.glob("*.toml"))]
     return [
         task
         for task in found
-        if any(fnmatch.fnmatch(named, one) for one in patterns for named in (task.name, task.kind))
+        if any(task.kind == one or fnmatch.fnmatch(task.name, one) for one in patterns)
     ]
 
 
