@@ -55,6 +55,11 @@ def test_there_are_sixty_of_every_kind() -> None:
     assert kinds == {"bug", "bug-untold", "feature", "rename", "types", "tests", "docs"}
 
 
+def test_pattern_chooses_by_name_and_a_kind_by_all_of_it() -> None:
+    assert {task.kind for task in tasks(["bug-*"])} == {"bug"}
+    assert {task.kind for task in tasks(["bug-untold", "told-*"])} == {"bug-untold"}
+
+
 @pytest.mark.parametrize("name", _ALL)
 def test_reference_is_what_makes_the_difference(name: str, tmp_path: Path) -> None:
     task = _ALL[name]
