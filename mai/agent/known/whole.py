@@ -20,11 +20,9 @@ from mai.agent.known.tree import (
     targets,
 )
 
-# What is asked for, not what is told: "remove the helper", but not "it replaces each character".
+# What is asked for, not what is told: "remove the helper", not "it replaces" or "without removing".
 _DROPS = re.compile(
-    r"\b(?:rename|remove|delete|drop|replace|split|merge|move|get rid of"
-    r"|(?:renam|remov|delet|dropp|replac|splitt|merg|mov)ing)\b",
-    re.IGNORECASE,
+    r"\b(?:rename|remove|delete|drop|replace|split|merge|move|get rid of)\b", re.IGNORECASE
 )
 _MAIN = re.compile(r"\bmain\b|\bcommand.line\b|\bscript\b", re.IGNORECASE)
 
