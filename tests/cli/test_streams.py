@@ -84,6 +84,8 @@ def test_ctrl_c_while_modules_are_read_is_quiet() -> None:
     # The module that `mai` reads next interrupts it, as a person does at any other instant.
     code = (
         "import signal, sys\n"
+        # A shell that starts something in the background has it ignore the signal.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "class Interrupts:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name == 'typer': signal.raise_signal(signal.SIGINT)\n"
