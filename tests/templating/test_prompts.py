@@ -25,7 +25,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "plan": {"task": TASK},
     "locate": {"task": TASK},
     "write": {"task": TASK, "whole": 1, "symbol": 1, "search": 1},
-    "code": {"task": TASK, "part": 0, "minimal": 1, "fresh": 1},
+    "code": {"task": TASK, "part": 0, "failing": 1, "minimal": 1, "fresh": 1},
     "brief": {"text": fenced("the person says", "Hello.")},
     "check": {"task": TASK},
     "compress": {},

@@ -118,7 +118,9 @@ def _fitted(work: Work, means: Means, view: View, parts: Sequence[Part], repeats
     turn = work.rounds % len(_TEMPERATURES)
     if is_python and view.form is not Form.SEARCH:
         part = int(view.form is Form.SYMBOL)
-        hints = {"part": part, "minimal": int(turn == 1), "fresh": int(turn > 1)}
+        failing = int(work.evidence is not None and bool(work.evidence.failing))
+        hints = {"part": part, "failing": failing}
+        hints |= {"minimal": int(turn == 1), "fresh": int(turn > 1)}
         wanted = request("code", means, work, parts, **hints)
     else:
         flags = {form.value: int(form is view.form) for form in Form}
