@@ -20,12 +20,15 @@ from typing import Any
 from sandbox.own import imported_elsewhere, prefer
 
 _OVER = "over"
+#: A tree may have a file of this name to be taken for the test runner; a run of it would say
+#: whatever that likes, and the reporter calls it untested.
+_RUNNER = frozenset({"pytest", "_pytest"})
 if sys.argv[3] == _OVER:
     prefer(*json.loads(sys.argv[4]))
 for _place in filter(None, [os.environ.get("PYTHONPATH")]):
     site.addsitedir(_place)  # the packages that the repo needs may start something with Python
 
-import pytest  # noqa: E402 - the repo's own pytest, where it has one
+import pytest  # noqa: E402 - what it needs may be the tree's own
 
 from sandbox.reporter import Reporter  # noqa: E402 - it imports pytest
 from sandbox.search.plugin import run_search  # noqa: E402 - likewise
@@ -88,11 +91,15 @@ def main() -> None:
         os._exit(0)
     job = json.loads(line)
     places = job["import_paths"]
-    if state != _OVER and not job["argv"] and (own := imported_elsewhere(job["root"], places)):
-        _start_over(line, descriptors, [own, places])
+    is_fresh = state != _OVER and not job["argv"]
+    own = imported_elsewhere(job["root"], places) if is_fresh else []
+    if others := [name for name in own if name not in _RUNNER]:
+        confine(job)  # from here on it imports code of the tree's
+        _start_over(line, descriptors, [others, places])
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.chdir(job["root"])
-    confine(job)
+    if state != _OVER:
+        confine(job)
     os.set_inheritable(report_fd, False)  # noqa: FBT003 - the standard library's signature
     os.set_inheritable(control_fd, False)  # noqa: FBT003 - likewise
     # Not before: a `sitecustomize` of the tree's must not be there when this process starts.

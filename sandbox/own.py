@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
-_OURS = frozenset({"sandbox", "__main__", "__mp_main__"})
+# What Python imports when it starts is the image's, wherever a repo has a file of that name.
+_OURS = frozenset({"sandbox", "__main__", "__mp_main__", "sitecustomize", "usercustomize"})
 
 
 def imported_elsewhere(root: str, places: Sequence[str]) -> list[str]:

@@ -243,7 +243,7 @@ class Run:
                 raise Stop("error", "Something other than the test runner wrote to its report.")
             try:
                 self.receive(json.loads(text))
-            except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
                 raise Stop("error", "A report of the test runner cannot be read.") from error
 
     def _tick(self) -> None:

@@ -23,7 +23,7 @@ def calibrate(
     ] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Measure once whether a model tells good changes from bad ones; only then it reviews."""
+    """Measure whether a model can review; only then it does."""
     from mai.commands.output import answering, line, note, print_json
     from mai.events import Cancel
     from mai.protocols import SystemClock

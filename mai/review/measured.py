@@ -5,6 +5,7 @@ A model that cannot tell good changes from bad ones gives no verdict, however su
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,6 +15,7 @@ from mai.events import Cancel
 from mai.proposal import FileChange, Opinion, Proposal, ReviewReport
 from mai.protocols import Provider
 from mai.providers.base import ask
+from mai.providers.pace import expected_pace
 from mai.review.calibration.measure import MOST_S, measure
 from mai.review.calibration.pairs import load_pairs
 from mai.review.calibration.records import Record, Records
@@ -65,8 +67,15 @@ class MeasuredReviewer:
         """
         del diff
         try:
+            # A model that reads slowly would take minutes of somebody's first proposal for it.
+            is_slow = asyncio.run(expected_pace(self._provider)).is_slow
             record = measure(
-                self._provider, self._records, self._now, cancel, on_pair=self._measuring
+                self._provider,
+                self._records,
+                self._now,
+                cancel,
+                most_s=0.0 if is_slow else MOST_S,
+                on_pair=self._measuring,
             )
             if not record.is_able:
                 return self._none(why_unable(record))

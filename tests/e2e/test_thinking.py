@@ -24,9 +24,9 @@ def served(server: OllamaServer) -> dict[str, str]:
     return {"OLLAMA_ENDPOINT": server.url}
 
 
-def test_a_model_writes_and_reviews(workspace: Workspace) -> None:
+def test_a_model_writes_and_an_unmeasured_one_gives_no_verdict(workspace: Workspace) -> None:
     with OllamaServer(ServedModel("coder:7b")) as server:
-        server.answers(IDEA, OBJECTS)
+        server.answers(IDEA)
         ran = workspace.mai(
             "improve", "--path", "calc/core.py", "--json", environment=served(server)
         )
@@ -35,15 +35,14 @@ def test_a_model_writes_and_reviews(workspace: Workspace) -> None:
     assert proposal["title"] == "Divide by the count"
     assert proposal["author"] == "coder:7b (ollama)"
     assert proposal["trial"]["fixed"] == ["tests/test_core.py::test_mean"]
-    assert proposal["review"]["verdict"] == "object"
+    # How good it is as a reviewer was not measured, and nobody waits minutes for that.
+    assert proposal["review"]["verdict"] == "none"
     assert proposal["review"]["reviewer"] == "coder:7b (ollama)"
-    assert "@everyone" not in json.dumps(proposal["review"]["concerns"])
+    assert "mai models calibrate" in proposal["review"]["concerns"][0]
     chats = [request.body for request in server.requests if request.path == "/api/chat"]
     assert all(chat["options"]["num_ctx"] for chat in chats)
-    assert "gives 3.0 instead" not in json.dumps(chats[-1]["messages"][0])
     landed = workspace.approve(proposal)
     assert "Mai (coder:7b) <mai@localhost>" in workspace.git("log", "-1", "--format=%an <%ae>")
-    assert "Reviewed-by: coder:7b (ollama)" in workspace.git("log", "-1", "--format=%(trailers)")
     assert landed.code == 0
 
 

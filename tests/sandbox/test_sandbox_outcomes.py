@@ -249,18 +249,22 @@ def test_only_the_tests_asked_for_are_run(trial: Trial) -> None:
     assert result.outcomes == {"tests/test_a.py::test_n[2]": TestOutcome.PASSED}
 
 
-def test_a_repo_cannot_replace_the_test_runner_by_a_file_of_its_name(trial: Trial) -> None:
-    liar = "import os\nprint('12 passed')\nos._exit(0)\n"
-    names = (
-        "pytest",
-        "_pytest/__init__",
-        "sitecustomize",
-        "usercustomize",
-        "sandbox/__init__",
-        "json",
-    )
-    tree = {f"{name}.py": liar for name in names} | {"test_a.py": "def test_x(): assert 0\n"}
+LIAR = "import os\nprint('12 passed')\nos._exit(0)\n"
+
+
+def test_a_repo_cannot_replace_what_runs_its_tests_by_a_file_of_its_name(trial: Trial) -> None:
+    names = ("sitecustomize", "usercustomize", "sandbox/__init__", "json")
+    tree = {f"{name}.py": LIAR for name in names} | {"test_a.py": "def test_x(): assert 0\n"}
     assert trial(tree).outcomes == {"test_a.py::test_x": TestOutcome.FAILED}
+
+
+@pytest.mark.parametrize("name", ["pytest", "_pytest/__init__"])
+def test_a_repo_with_a_test_runner_of_its_own_is_not_tested_by_that(
+    trial: Trial, name: str
+) -> None:
+    result = trial({f"{name}.py": LIAR, "test_a.py": "def test_x(): assert 0\n"})
+    assert (result.limit, result.outcomes) == (Verdict.ERROR, {})
+    assert "was not tested" in result.message
 
 
 def test_a_command_of_the_repos_own_is_run_as_it_is(trial: Trial) -> None:
