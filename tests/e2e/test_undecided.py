@@ -28,7 +28,7 @@ GONE = (
     "-def test_double():\n"
     "-    assert double(4) == 8\n"
 )
-SLOW = {"tests/test_slow.py": "import time\n\ndef test_slow():\n    time.sleep(1)\n"}
+SLOW = {"tests/test_slow.py": "import time\n\ndef test_slow():\n    time.sleep(2)\n"}
 
 
 @pytest.fixture
