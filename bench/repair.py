@@ -1,4 +1,4 @@
-"""How many bugs are mended without a model: `python bench/repair.py FOLDER [NAME…]`.
+"""Measure how many bugs are fixed without a model: `python bench/repair.py FOLDER [NAME…]`.
 
 FOLDER holds one folder for each case: a small project in which a test fails. Prints for each the
 edit that ranks first, how many candidates were tried in how many seconds, and the rates at the end.

@@ -20,8 +20,8 @@ from typing import Any
 from sandbox.own import imported_elsewhere, prefer
 
 _OVER = "over"
-#: A tree may have a file of this name to be taken for the test runner; a run of it would say
-#: whatever that likes, and the reporter calls it untested.
+#: A tree may have a file of this name to be taken for the test runner; it could
+#: report any outcome, so the reporter marks such a tree as untested.
 _RUNNER = frozenset({"pytest", "_pytest"})
 if sys.argv[3] == _OVER:
     prefer(*json.loads(sys.argv[4]))

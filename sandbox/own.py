@@ -31,7 +31,7 @@ def imported_elsewhere(root: str, places: Sequence[str]) -> list[str]:
 
 
 def prefer(names: Iterable[str], places: Sequence[str]) -> None:
-    """Have `names` imported from `places` from here on, whatever else is installed."""
+    """Have `names` imported from `places` from here on, before any installed copy."""
     sys.meta_path.insert(0, _Finder(frozenset(names), places))
 
 

@@ -39,7 +39,7 @@ def spelled(path: str, paths: Sequence[str] | frozenset[str]) -> str | None:
 
 
 def evidence_of(names: Sequence[str], run: RunResult) -> Evidence:
-    """Return what one run of the files in `names` says of the tests that these stand for."""
+    """Return the outcomes of the tests that `names` select, from one run of their files."""
     files = tuple(dict.fromkeys(name.partition("::")[0] for name in names))
 
     def is_meant(test: str) -> bool:
@@ -48,12 +48,10 @@ def evidence_of(names: Sequence[str], run: RunResult) -> Evidence:
     outcomes = {test: outcome for test, outcome in run.outcomes.items() if is_meant(test)}
     wanted = {test for test, outcome in outcomes.items() if outcome is not TestOutcome.SKIPPED}
     failing = {test for test in wanted if outcomes[test].is_failure}
-    passing = {test for test, one in run.outcomes.items() if one is TestOutcome.PASSED}
     return Evidence(
         files,
         frozenset(wanted),
         frozenset(failing),
-        frozenset(passing),
         _report(run, outcomes, sorted(failing)),
     )
 

@@ -22,7 +22,7 @@ _LEAST_LINES_SHOWN = 3
 
 
 def passages(snapshot: Snapshot, question: str, room_tokens: int) -> list[Part]:
-    """Return what bears most on `question`, best first, in at most `room_tokens` together.
+    """Return the passages most relevant to `question`, best first, within `room_tokens`.
 
     A definition that the question names comes first, then those that share its words; a file that
     is no Python, such as a README, is shown from its beginning. What is long is cut at a line.

@@ -93,7 +93,6 @@ class Evidence:
     files: tuple[str, ...]
     wanted: frozenset[str]
     failing: frozenset[str]
-    passing: frozenset[str]
     report: str = ""
 
     @property
@@ -124,8 +123,6 @@ class Work:
     rounds: int = 0
     #: What the tests that the task names said before anything was changed.
     evidence: Evidence | None = None
-    #: What they say of the change as it is now.
-    tried: Evidence | None = None
 
     @property
     def is_of_one_file(self) -> bool:

@@ -139,7 +139,7 @@ class Child:
 
 
 class _Idle:
-    """Keeps one worker for whoever needs one within the next seconds."""
+    """Keeps one idle worker for reuse within the next seconds."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

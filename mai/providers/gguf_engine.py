@@ -29,7 +29,7 @@ _QUIET = -1
 _LOOK_S = 0.1
 #: A prompt can be stopped between two batches only, and small batches are slow: 1.1 GB on two cores
 #: were read at 36 tokens a second in batches of 8, at 66 in batches of 128. So much of the weights
-#: a batch may come to: about a second of work, which nobody waits for.
+#: a batch may come to: about a second of work.
 BATCH_BYTES_PER_CORE = 35_000_000_000
 LEAST_BATCH_TOKENS, MOST_BATCH_TOKENS = 16, 128
 

@@ -12,7 +12,7 @@ _NAMES = r"(?:think(?:ing)?|thought|thoughts|reasoning|reflection|analysis)"
 _OPEN = rf"(?:<{_NAMES}>|\[THINK\]|<\|begin_of_thought\|>)"
 _CLOSE = rf"(?:</{_NAMES}>|\[/THINK\]|<\|end_of_thought\|>)"
 _LEADING = re.compile(rf"\A\s*{_OPEN}.*?(?:{_CLOSE}|\Z)", re.DOTALL | re.IGNORECASE)
-# An end without a beginning stands at the end of its line, and outside of code.
+# A closing tag without an opening tag counts at the end of its line, outside of code.
 _END_ALONE = re.compile(
     rf"\A(?P<thought>(?:(?!{_OPEN}).)*?){_CLOSE}[ \t]*(?:\n|\Z)", re.DOTALL | re.IGNORECASE
 )

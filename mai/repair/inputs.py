@@ -1,4 +1,4 @@
-"""Inputs that tell the edits that pass apart, made from those that the tests use."""
+"""Inputs for which passing edits differ, derived from those that the tests use."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Compared:
     answers: tuple[tuple[str, ...], ...] = ()
 
     def differences(self, order: Sequence[int]) -> list[tuple[str, list[str]]]:
-        """Return inputs that tell the candidates apart, and what each answers, in that `order`."""
+        """Return inputs for which the candidates differ, with each result, in that `order`."""
         order = [one for one in order if one < self.number]
         different = [
             (given, [answers[one] for one in order])

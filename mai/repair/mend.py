@@ -35,7 +35,7 @@ _NOT_RUN = "No test of {} could be run."
 
 @dataclass(frozen=True, slots=True)
 class Mender:
-    """What a repair rests on. `say` is told what happens; `may_touch` refuses paths."""
+    """The inputs of a repair. `say` receives progress messages; `may_touch` refuses paths."""
 
     snapshot: Snapshot
     runner: Runner
@@ -110,7 +110,7 @@ class Mender:
     def _one_by_one(
         self, whole: Found, paths: Sequence[str], may_edit: Callable[[str], bool]
     ) -> Found:
-        """Return what mends the first failing test that one edit mends, else `whole`.
+        """Return the result for the first failing test that one edit fixes, else `whole`.
 
         Tests may fail for reasons of their own, and a person judges one at a time.
         """

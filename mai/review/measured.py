@@ -67,7 +67,7 @@ class MeasuredReviewer:
         """
         del diff
         try:
-            # A model that reads slowly would take minutes of somebody's first proposal for it.
+            # A model that reads slowly would delay the first proposal by minutes.
             is_slow = asyncio.run(expected_pace(self._provider)).is_slow
             record = measure(
                 self._provider,

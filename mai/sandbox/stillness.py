@@ -1,4 +1,4 @@
-"""Says once that a container neither computes nor prints, so that nobody waits without knowing."""
+"""Reports once that a container neither computes nor prints."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Say = Callable[[str], None]
 
 
 class Stillness:
-    """Is told of every sign of life of one container and speaks where there is none of work."""
+    """Receives the heartbeats of one container and reports when it shows no work."""
 
     def __init__(self, say: Say, after_s: float) -> None:
         self._say, self._after_s = say, after_s

@@ -17,7 +17,6 @@ IDEA = (
     "calc/core.py\n```python\n" + CALC["calc/core.py"].replace("(len(xs) - 1)", "len(xs)") + "```\n"
 )
 AGREES = json.dumps({"verdict": "approve", "concerns": []})
-OBJECTS = json.dumps({"verdict": "object", "concerns": ["An empty list still raises @everyone"]})
 
 
 def served(server: OllamaServer) -> dict[str, str]:
@@ -35,7 +34,7 @@ def test_a_model_writes_and_an_unmeasured_one_gives_no_verdict(workspace: Worksp
     assert proposal["title"] == "Divide by the count"
     assert proposal["author"] == "coder:7b (ollama)"
     assert proposal["trial"]["fixed"] == ["tests/test_core.py::test_mean"]
-    # How good it is as a reviewer was not measured, and nobody waits minutes for that.
+    # Its accuracy as a reviewer was not measured, which would take minutes.
     assert proposal["review"]["verdict"] == "none"
     assert proposal["review"]["reviewer"] == "coder:7b (ollama)"
     assert "mai models calibrate" in proposal["review"]["concerns"][0]

@@ -1,1 +1,1 @@
-"""Reading an answer whose place is known: the code alone is the answer, whatever is around it."""
+"""Read an answer whose place is known: its code is the edit, whatever text surrounds it."""

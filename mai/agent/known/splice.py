@@ -85,7 +85,7 @@ class _Merge:
         owner: ast.ClassDef | None,
         last: ast.stmt | None,
     ) -> ast.stmt | None:
-        """Put a definition in place, and return the one of the file that it stands at now."""
+        """Put a definition in place, and return the definition of the file that it replaced."""
         target = _target(node, old)
         if target is None and owner is None:
             target = self._method(node, old)
@@ -184,7 +184,7 @@ class _Merge:
 
 
 def _target(node: Definition, old: Sequence[ast.stmt]) -> Definition | None:
-    """Return the definition in `old` of the same name; several are told apart by decorators."""
+    """Return the definition in `old` of the same name; several are distinguished by decorators."""
     found = [one for one in old if isinstance(one, Definition) and one.name == node.name]
     if len(found) > 1:
         alike = [one for one in found if _decorators(one) == _decorators(node)]

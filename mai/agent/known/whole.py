@@ -28,7 +28,7 @@ _MAIN = re.compile(r"\bmain\b|\bcommand.line\b|\bscript\b", re.IGNORECASE)
 
 
 def is_whole(old: Source, code: Source, task: str) -> bool:
-    """Whether `code` stands for all of `old`: it has every name that `old` defines.
+    """Whether `code` is a version of the whole file: it has every name that `old` defines.
 
     A task that takes something away may leave some of them out.
     """

@@ -66,7 +66,7 @@ def self_check(work: Work, means: Means) -> Work:
         lines = [f"{one.path}:{one.line}: {one.message}" for one in problems[:5]]
         return replace(work, fault=Fault("check", clipped("\n".join(lines))))
     work = replace(work, diff=_diff(base, made))
-    # Tests judge better than whoever wrote the change, and one file is judged at the gate anyway.
+    # Tests judge better than the author of the change, and the gate judges one file anyway.
     has_tests = work.evidence is not None and bool(work.evidence.failing)
     if work.is_direct or work.is_of_one_file or has_tests:
         return work
